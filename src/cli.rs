@@ -1,0 +1,1 @@
+//! What did the command line ask for?

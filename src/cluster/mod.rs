@@ -1,0 +1,1 @@
+//! Who keeps the workers running, and how many of them?

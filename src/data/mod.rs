@@ -1,0 +1,1 @@
+//! Which images are there to learn from and to show?

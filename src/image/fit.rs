@@ -1,0 +1,1 @@
+//! How does a picture become what the model was trained on?

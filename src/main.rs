@@ -1,0 +1,3 @@
+//! One binary, several roles: see `kana --help`.
+
+fn main() {}

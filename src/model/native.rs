@@ -1,0 +1,1 @@
+//! How is the reference network computed here?

@@ -1,0 +1,1 @@
+//! What does a queue look like with nothing but its promises?

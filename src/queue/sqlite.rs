@@ -1,0 +1,1 @@
+//! How does one file hold a queue for many processes?

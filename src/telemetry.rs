@@ -1,0 +1,30 @@
+//! Where do log lines go, and what do they look like?
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines, one JSON object a line.
+    Json,
+}
+
+/// Sends logs to stderr. `filter` is in `tracing`'s syntax, such as `info` or `kana::queue=debug`.
+///
+/// # Errors
+/// Where `filter` cannot be read.
+pub fn start(format: Format, filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = EnvFilter::builder().parse(filter)?;
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match format {
+        Format::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
+        Format::Json => builder.json().init(),
+    }
+    Ok(())
+}

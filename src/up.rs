@@ -1,0 +1,1 @@
+//! How do gateway, queue and workers become one command?

@@ -1,0 +1,3 @@
+//! Does kana keep its promises? One binary, so that everything links once.
+
+mod support;
