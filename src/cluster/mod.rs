@@ -1,9 +1,7 @@
 //! Who keeps the workers running, and how many of them?
 //!
-//! [`Local`] keeps them as child processes of this one. [`Absent`] stands where somebody else does, out of sight.
+//! [`Local`] keeps them as child processes of this one.
 
-pub mod absent;
 pub mod local;
 
-pub use absent::Absent;
 pub use local::Local;
