@@ -59,10 +59,11 @@ struct Shared {
 }
 
 /// The pods of this machine.
-#[derive(Clone)]
 pub struct Local {
     shared: Arc<Shared>,
     orders: mpsc::Sender<Order>,
+    /// The supervisor, before it is started.
+    idle: Mutex<Option<(Supervisor, mpsc::Receiver<Order>)>>,
 }
 
 /// Whether `range` is one that pods can be kept in.
@@ -83,16 +84,11 @@ pub fn check_range(range: &RangeInclusive<u32>) -> Result<(), Error> {
 }
 
 impl Local {
-    /// Starts the pods and keeps them until `shutdown` begins; then ends them in order, and `shutdown` waits for that.
+    /// Pods that are kept from [`Local::start`] on.
     ///
     /// # Errors
     /// [`Error::Refused`] where the range is none.
-    pub fn start(
-        config: Config,
-        queue: Arc<dyn Queue>,
-        clock: Arc<dyn Clock>,
-        shutdown: &Shutdown,
-    ) -> Result<Self, Error> {
+    pub fn prepare(config: Config, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         check_range(&config.range)?;
         let (min, max) = (*config.range.start(), *config.range.end());
         let scale = Scale { min, max, current: 0, desired: min, by: ScaledBy::Local };
@@ -103,8 +99,16 @@ impl Local {
         });
         let (orders, inbox) = mpsc::channel(ORDERS_MAX);
         let supervisor = Supervisor::new(config, supervisor::Parts { queue, clock, shared: shared.clone() });
-        shutdown.spawn(supervisor.run(inbox, shutdown.clone()));
-        Ok(Self { shared, orders })
+        Ok(Self { shared, orders, idle: Mutex::new(Some((supervisor, inbox))) })
+    }
+
+    /// Starts the pods and keeps them until `shutdown` begins; then ends them in order, and `shutdown` waits for that.
+    /// Does nothing the second time.
+    pub fn start(&self, shutdown: &Shutdown) {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((supervisor, inbox)) = idle {
+            shutdown.spawn(supervisor.run(inbox, shutdown.clone()));
+        }
     }
 
     async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Error> {
