@@ -1,5 +1,20 @@
 //! How does the outside world reach the queue?
 
+mod app;
+mod batches;
+mod classify;
+mod dead;
+mod events;
+mod health;
+mod jobs;
+mod openapi;
+mod pods;
+mod problem;
+mod routes;
+mod scale;
+mod status;
+pub mod view;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,6 +23,8 @@ use crate::model::Card;
 use crate::pod::Cluster;
 use crate::queue::Queue;
 use crate::shutdown::Shutdown;
+
+pub use openapi::{openapi, openapi_text};
 
 /// What the gateway works with.
 #[derive(Clone)]

@@ -1,0 +1,60 @@
+//! What is in this one image?
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use axum::response::Response;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::app::App;
+use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use super::view;
+
+/// How one image is sent.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Options {
+    /// How long to wait for the answer: `30s`, `1m 30s` or plain seconds, at most 5 minutes; 30 seconds unless told.
+    #[param(value_type = Option<String>, example = "30s")]
+    pub wait: Option<String>,
+    /// What to call the image.
+    #[param(value_type = Option<String>, example = "o.png")]
+    pub filename: Option<String>,
+}
+
+/// The body of a request.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct Picture(#[expect(dead_code, reason = "only the API's description reads it")] Vec<u8>);
+
+/// Classifies one image
+///
+/// The image is the body. It travels as a durable job like any other.
+#[utoipa::path(
+    post,
+    path = "/v1/classify",
+    tag = "jobs",
+    params(Options, ("Idempotency-Key" = Option<String>, Header, description = "Makes a second request of the same a \
+        repetition, which gets the first one's answer. At most 255 printable ASCII characters.")),
+    request_body(content = inline(Picture), content_type = "image/*", description = "PNG, JPEG, GIF, BMP, WebP or PNM"),
+    responses(
+        (status = 200, description = "The job, finished", body = view::Job),
+        (status = 202, description = "The job is safe, and not finished yet", body = view::Job),
+        (status = 413, body = Document, content_type = MEDIA_TYPE,
+            description = "The image is too large"),
+        (status = 422, body = Document, content_type = MEDIA_TYPE,
+            description = "It is no image, a parameter is wrong, or the key was used with another body"),
+        (status = 429, body = Document, content_type = MEDIA_TYPE,
+            description = "The queue is full; `Retry-After` says when to try again"),
+        Otherwise,
+    )
+)]
+pub async fn classify_image(
+    State(_app): State<Arc<App>>,
+    _query: Result<Query<Options>, QueryRejection>,
+    _request: Request,
+) -> Result<Response, Problem> {
+    Err(Problem::unavailable("not built yet"))
+}
