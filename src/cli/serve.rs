@@ -221,12 +221,16 @@ impl Worker {
             let worker = worker::Worker::bind(config, queue, engine).await?;
             let (address, mut readiness) = (worker.address(), worker.readiness());
             let announce = async {
-                // Ends with an error only where the worker does, which its own result tells better.
+                // Fails only where the worker has ended, and its own result tells why.
                 if readiness.wait_for(|ready| *ready).await.is_ok() {
                     let _ = print::json(&serde_json::json!({ "ready": true, "listen": address }));
                 }
+                std::future::pending().await
             };
-            tokio::join!(worker.run(&shutdown), announce).0
+            tokio::select! {
+                done = worker.run(&shutdown) => done,
+                done = announce => done,
+            }
         })??;
         Ok(ExitCode::SUCCESS)
     }
@@ -236,15 +240,12 @@ impl Worker {
 fn ended_by_signals() -> anyhow::Result<Shutdown> {
     let shutdown = Shutdown::on_signals().context("could not listen to signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("could not listen to signals")?;
-    let begun = shutdown.clone();
     // Not on the tracker: nobody waits for an impatience that may never come.
     tokio::spawn(async move {
-        while interrupt.recv().await.is_some() {
-            if begun.has_begun() {
-                std::process::exit(FORCED);
-            }
-            begun.begin();
-        }
+        // The first one has begun the shutdown.
+        interrupt.recv().await;
+        interrupt.recv().await;
+        std::process::exit(FORCED);
     });
     Ok(shutdown)
 }
