@@ -169,3 +169,23 @@ impl From<pod::Error> for Problem {
         }
     }
 }
+
+/// Makes every failure a problem document, those that the router and the extractors answer with too.
+pub async fn everywhere(response: Response) -> Response {
+    let status = response.status();
+    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
+    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let detail = match status {
+        StatusCode::NOT_FOUND => "there is nothing at this address",
+        StatusCode::METHOD_NOT_ALLOWED => "this address does not answer this method",
+        StatusCode::BAD_REQUEST => "the request's address or parameters could not be read",
+        _ => "the request could not be answered",
+    };
+    let mut problem = Problem::new(status, detail).into_response();
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        problem.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    problem
+}
