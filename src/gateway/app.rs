@@ -19,7 +19,7 @@ use super::waiters::Waiters;
 use super::{Config, Parts};
 use crate::metrics::Metrics;
 use crate::pod::Pod;
-use crate::queue::{self, Queue};
+use crate::queue::{self, Depth, Queue};
 
 /// How long the queue may take to answer a request: longer than it needs to get over a writer that holds its file.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(10);
@@ -46,6 +46,8 @@ pub struct App {
     pub streams: Arc<Semaphore>,
     /// The pods as last heard of.
     pub crew: std::sync::Mutex<BTreeMap<String, Pod>>,
+    /// Where the jobs were when last looked at.
+    pub depth: std::sync::Mutex<Depth>,
     /// Rung when something changed that the next `queue` event will tell.
     pub stirred: Notify,
     /// The follower's sign of life.
@@ -71,6 +73,7 @@ impl App {
             buffers: Arc::new(Buffers::new(limits.buffered_bytes_max)),
             streams: Arc::new(Semaphore::new(limits.streams_max)),
             crew: std::sync::Mutex::default(),
+            depth: std::sync::Mutex::default(),
             stirred: Notify::new(),
             beat: Beat::default(),
             draining: AtomicBool::new(false),

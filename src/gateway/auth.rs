@@ -152,9 +152,9 @@ fn granted(app: &App, headers: &HeaderMap) -> Result<Scopes, Problem> {
     let Some(header) = headers.get(header::AUTHORIZATION) else {
         return Err(Problem::unauthorized("a token is needed: Authorization: Bearer TOKEN", "Bearer realm=\"kana\""));
     };
-    bearer(header.as_bytes()).and_then(|token| tokens.scopes(token)).ok_or_else(|| {
-        Problem::unauthorized("this token is unknown", "Bearer realm=\"kana\", error=\"invalid_token\"")
-    })
+    bearer(header.as_bytes())
+        .and_then(|token| tokens.scopes(token))
+        .ok_or_else(|| Problem::unauthorized("this token is unknown", "Bearer realm=\"kana\", error=\"invalid_token\""))
 }
 
 /// The token of an `Authorization` header; the scheme's case does not matter (RFC 9110).

@@ -7,8 +7,8 @@ use axum::extract::{Path, State};
 
 use super::app::App;
 use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use super::view::{Batch, Job};
 use crate::job::BatchId;
-use super::view::Batch;
 
 /// Reads a batch
 #[utoipa::path(
@@ -23,6 +23,11 @@ use super::view::Batch;
         Otherwise,
     )
 )]
-pub async fn read_batch(State(_app): State<Arc<App>>, Path(_id): Path<String>) -> Result<Json<Batch>, Problem> {
-    Err(Problem::unavailable("not built yet"))
+pub async fn read_batch(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Batch>, Problem> {
+    let batch = app.named::<BatchId>("batch", &id)?;
+    let statuses = app.ask(|queue| queue.batch(batch)).await?;
+    if statuses.is_empty() {
+        return Err(Problem::not_found(format!("batch {batch} is unknown or has expired")));
+    }
+    Ok(Json(Batch::new(batch, statuses.into_iter().map(Job::from).collect())))
 }

@@ -1,16 +1,21 @@
 //! What is in this one image?
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::rejection::QueryRejection;
+use axum::Json;
 use axum::extract::{Query, Request, State};
-use axum::response::Response;
+use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::app::App;
 use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use super::view;
+use super::submission::{self, Order};
+use super::{intake, view, wait};
+
+/// How long to wait for the answer unless told.
+const WAIT: Duration = Duration::from_secs(30);
 
 /// How one image is sent.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -52,9 +57,15 @@ pub struct Picture(#[expect(dead_code, reason = "only the API's description read
     )
 )]
 pub async fn classify_image(
-    State(_app): State<Arc<App>>,
-    _query: Result<Query<Options>, QueryRejection>,
-    _request: Request,
-) -> Result<Response, Problem> {
-    Err(Problem::unavailable("not built yet"))
+    State(app): State<Arc<App>>,
+    Query(options): Query<Options>,
+    request: Request,
+) -> Result<(StatusCode, Json<view::Job>), Problem> {
+    let wait_max = app.config.limits.wait_max;
+    let wait = options.wait.map_or(Ok(WAIT.min(wait_max)), |wait| wait::parse(&wait, wait_max))?;
+    let key = intake::idempotency_key(request.headers())?;
+    let intake = intake::single(&app, request, options.filename.as_deref()).await?;
+    let mut receipt = submission::submit(&app, Order { intake, key, wait: Some(wait) }).await?;
+    let job = receipt.jobs.pop().ok_or_else(|| Problem::unprocessable("the body is no picture"))?;
+    Ok((if job.is_over() { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(job)))
 }

@@ -58,8 +58,11 @@ fn show(app: &App, pod: Pod) {
         crew(app).insert(pod.name.clone(), pod.clone());
     }
     app.metrics.observe_pods(crew(app).values().map(|pod| pod.phase));
-    // The pulse adds what the pod has in hand, if that is anything, at its next look.
-    app.feed.tell(Kind::Pod, &view::Pod::new(pod, completed, 0));
+    let in_flight = {
+        let depth = app.depth.lock().unwrap_or_else(PoisonError::into_inner);
+        depth.running.get(&pod.name).copied().unwrap_or(0)
+    };
+    app.feed.tell(Kind::Pod, &view::Pod::new(pod, completed, in_flight));
     app.stirred.notify_one();
 }
 

@@ -3,16 +3,22 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::app::App;
+use super::jobs;
 use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use crate::job::JobId;
 use super::view::{self, DeadLetter};
+use crate::job::JobId;
+
+/// Dead letters listed unless told.
+const LIMIT: usize = 100;
+
+/// Dead letters listed at most: some 400 KB.
+const LIMIT_MAX: usize = 1_000;
 
 /// How many dead letters to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -35,10 +41,17 @@ pub struct Options {
     )
 )]
 pub async fn list_dead(
-    State(_app): State<Arc<App>>,
-    _query: Result<Query<Options>, QueryRejection>,
+    State(app): State<Arc<App>>,
+    Query(options): Query<Options>,
 ) -> Result<Json<Vec<DeadLetter>>, Problem> {
-    Err(Problem::unavailable("not built yet"))
+    let limit = match options.limit {
+        None => LIMIT,
+        Some(text) => text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).ok_or_else(|| {
+            Problem::unprocessable(format!("limit is {text:?}, not a whole number from 1 to {LIMIT_MAX}"))
+        })?,
+    };
+    let letters = app.ask(|queue| queue.dead(limit)).await?;
+    Ok(Json(letters.into_iter().map(DeadLetter::from).collect()))
 }
 
 /// Queues a dead letter again, with every attempt before it
@@ -55,10 +68,14 @@ pub async fn list_dead(
     )
 )]
 pub async fn replay_dead(
-    State(_app): State<Arc<App>>,
-    Path(_id): Path<String>,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<view::Job>), Problem> {
-    Err(Problem::unavailable("not built yet"))
+    let job = app.named("dead letter", &id)?;
+    if !app.ask(|queue| queue.replay(job)).await? {
+        return Err(unknown(job));
+    }
+    Ok((StatusCode::ACCEPTED, Json(jobs::status(&app, job).await?)))
 }
 
 /// Forgets a dead letter
@@ -74,6 +91,12 @@ pub async fn replay_dead(
         Otherwise,
     )
 )]
-pub async fn discard_dead(State(_app): State<Arc<App>>, Path(_id): Path<String>) -> Result<StatusCode, Problem> {
-    Err(Problem::unavailable("not built yet"))
+pub async fn discard_dead(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let job = app.named("dead letter", &id)?;
+    let known = app.ask(|queue| queue.discard(job)).await?;
+    if known { Ok(StatusCode::NO_CONTENT) } else { Err(unknown(job)) }
+}
+
+fn unknown(job: JobId) -> Problem {
+    Problem::not_found(format!("there is no dead letter {job}"))
 }

@@ -10,6 +10,8 @@ use tokio::sync::Semaphore;
 use tracing::warn;
 
 use crate::image::Image;
+use crate::image::decode::decode;
+use crate::image::fit::fit;
 use crate::model::Card;
 
 /// Reads pictures for one model.
@@ -43,8 +45,7 @@ impl Decoder {
     }
 }
 
-/// A raw picture of the model's own size.
 fn picture(file: &[u8], card: &Card) -> Result<Image, String> {
-    let decoded = ::image::load_from_memory(file).map_err(|error| format!("not an image: {error}"))?;
-    Image::new(card.input.shape, decoded.into_luma8().into_raw()).ok_or_else(|| "not of the model's shape".into())
+    let picture = decode(file).map_err(|error| error.to_string())?;
+    Ok(fit(&picture, card.input.shape, card.input.fit))
 }

@@ -45,8 +45,7 @@ fn judge(loopback: bool, method: &Method, uri: &Uri, headers: &HeaderMap) -> Res
         }
     }
     let foreign = headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
-    let follows_a_link =
-        method == Method::GET && headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
+    let follows_a_link = method == Method::GET && headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
     if foreign && !follows_a_link && (loopback || !method.is_safe()) {
         return Err("requests of foreign pages are refused");
     }

@@ -1,12 +1,19 @@
 //! Is this gateway alive, and should it be sent requests?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use tracing::{debug, warn};
 
 use super::app::App;
 use super::problem::{Document, MEDIA_TYPE, Problem};
+use crate::metrics;
+
+/// How long the queue may take for this gateway to count as ready: probes give up soon after.
+const READY_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Says whether this process makes progress
 ///
@@ -21,8 +28,8 @@ use super::problem::{Document, MEDIA_TYPE, Problem};
             description = "It is stuck and wants a restart"),
     )
 )]
-pub async fn livez(State(_app): State<Arc<App>>) -> Result<&'static str, Problem> {
-    Err(Problem::unavailable("not built yet"))
+pub async fn livez(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
+    if app.beat.is_alive() { Ok("alive\n") } else { Err(Problem::unavailable("the queue's follower is stuck")) }
 }
 
 /// Says whether requests should be sent here
@@ -37,8 +44,19 @@ pub async fn livez(State(_app): State<Arc<App>>) -> Result<&'static str, Problem
             description = "Why not"),
     )
 )]
-pub async fn readyz(State(_app): State<Arc<App>>) -> Result<&'static str, Problem> {
-    Err(Problem::unavailable("not built yet"))
+pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
+    if app.is_draining() {
+        return Err(Problem::unavailable("the gateway is ending"));
+    }
+    // The model's card was loaded before the port was taken.
+    match tokio::time::timeout(READY_PATIENCE, app.parts.queue.depth()).await {
+        Ok(Ok(_)) => Ok("ready\n"),
+        Ok(Err(error)) => {
+            debug!(error = &error as &dyn std::error::Error, "not ready");
+            Err(Problem::unavailable("the queue does not answer"))
+        }
+        Err(_) => Err(Problem::unavailable("the queue does not answer in time")),
+    }
 }
 
 /// Counts and measures, in Prometheus's text format
@@ -48,6 +66,10 @@ pub async fn readyz(State(_app): State<Arc<App>>) -> Result<&'static str, Proble
     tag = "service",
     responses((status = 200, body = String, content_type = "application/openmetrics-text", description = "OpenMetrics"))
 )]
-pub async fn metrics(State(_app): State<Arc<App>>) -> Result<Response, Problem> {
-    Err(Problem::unavailable("not built yet"))
+pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let text = app.metrics.text().map_err(|error| {
+        warn!(error = %error, "could not write the metrics");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written")
+    })?;
+    Ok(([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], text).into_response())
 }

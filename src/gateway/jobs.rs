@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
-use axum::response::Response;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::app::App;
 use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use crate::job::JobId;
+use super::submission::{self, Order};
 use super::view::{self, Receipt};
+use super::{intake, wait};
+use crate::job::JobId;
+use crate::queue::Cancellation;
 
 /// How long a request may wait for its jobs.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -56,11 +57,17 @@ pub struct Upload {
     )
 )]
 pub async fn submit_jobs(
-    State(_app): State<Arc<App>>,
-    _query: Result<Query<Wait>, QueryRejection>,
-    _request: Request,
-) -> Result<Response, Problem> {
-    Err(Problem::unavailable("not built yet"))
+    State(app): State<Arc<App>>,
+    Query(options): Query<Wait>,
+    request: Request,
+) -> Result<(StatusCode, Json<Receipt>), Problem> {
+    // What is wrong in the head is told before the body is read.
+    let wait = options.wait.map(|wait| wait::parse(&wait, app.config.limits.wait_max)).transpose()?;
+    let key = intake::idempotency_key(request.headers())?;
+    let intake = intake::upload(&app, request).await?;
+    let receipt = submission::submit(&app, Order { intake, key, wait }).await?;
+    let finished = wait.is_some() && receipt.jobs.iter().all(view::Job::is_over);
+    Ok((if finished { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(receipt)))
 }
 
 /// Reads a job
@@ -76,8 +83,9 @@ pub async fn submit_jobs(
         Otherwise,
     )
 )]
-pub async fn read_job(State(_app): State<Arc<App>>, Path(_id): Path<String>) -> Result<Json<view::Job>, Problem> {
-    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not built yet"))
+pub async fn read_job(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<view::Job>, Problem> {
+    let job = app.named("job", &id)?;
+    status(&app, job).await.map(Json)
 }
 
 /// Takes a job back that has not started
@@ -95,6 +103,25 @@ pub async fn read_job(State(_app): State<Arc<App>>, Path(_id): Path<String>) -> 
         Otherwise,
     )
 )]
-pub async fn cancel_job(State(_app): State<Arc<App>>, Path(_id): Path<String>) -> Result<Json<view::Job>, Problem> {
-    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not built yet"))
+pub async fn cancel_job(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<view::Job>, Problem> {
+    let job = app.named("job", &id)?;
+    match app.ask(|queue| queue.cancel(job)).await? {
+        Cancellation::Cancelled => status(&app, job).await.map(Json),
+        Cancellation::Running => Err(Problem::conflict(format!("job {job} is with a worker"))),
+        Cancellation::Settled => Err(Problem::conflict(format!("job {job} is over"))),
+        Cancellation::Unknown => Err(unknown(job)),
+    }
+}
+
+/// Where a job stands.
+///
+/// # Errors
+/// 404, 503.
+pub async fn status(app: &App, job: JobId) -> Result<view::Job, Problem> {
+    let statuses = app.ask(|queue| async move { queue.statuses(&[job]).await }).await?;
+    statuses.into_iter().flatten().next().map(view::Job::from).ok_or_else(|| unknown(job))
+}
+
+fn unknown(job: JobId) -> Problem {
+    Problem::not_found(format!("job {job} is unknown or has expired"))
 }

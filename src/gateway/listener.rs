@@ -84,7 +84,10 @@ async fn drained(app: &App, shutdown: &Shutdown) {
     }
 }
 
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> (TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
     // The semaphore is never closed, so there always is a permit.
     let permit = room.clone().acquire_owned().await.ok();
     loop {

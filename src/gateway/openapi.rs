@@ -42,10 +42,8 @@ impl Modify for Tokens {
             .description(Some("Not needed on a loopback address unless the gateway was given tokens."))
             .build();
         openapi.components.get_or_insert_default().add_security_scheme(BEARER, SecurityScheme::Http(bearer));
-        openapi.security = Some(vec![
-            SecurityRequirement::default(),
-            SecurityRequirement::new(BEARER, std::iter::empty::<String>()),
-        ]);
+        openapi.security =
+            Some(vec![SecurityRequirement::default(), SecurityRequirement::new(BEARER, std::iter::empty::<String>())]);
     }
 }
 

@@ -4,7 +4,7 @@
 //! everything else works.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use axum::response::IntoResponse as _;
 use rust_embed::{Embed, EmbeddedFile};
 
@@ -34,7 +34,11 @@ const HINT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><ti
 struct Page;
 
 /// Answers with a file of the page.
-pub async fn file(uri: Uri, headers: HeaderMap) -> Response<Body> {
+pub async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response<Body> {
+    let nothing = || Problem::not_found(format!("there is nothing at {:?}", uri.path())).into_response();
+    if !method.is_safe() {
+        return nothing();
+    }
     let path = uri.path().trim_start_matches('/');
     let path = if path.is_empty() { "index.html" } else { path };
     match Page::get(path) {
@@ -43,7 +47,7 @@ pub async fn file(uri: Uri, headers: HeaderMap) -> Response<Body> {
             let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, CACHE_ASK)];
             (kind, HINT).into_response()
         }
-        None => Problem::not_found(format!("there is nothing at {:?}", uri.path())).into_response(),
+        None => nothing(),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -34,8 +33,15 @@ pub struct Options {
         Otherwise,
     )
 )]
-pub async fn list_pods(State(_app): State<Arc<App>>) -> Result<Json<Vec<view::Pod>>, Problem> {
-    Err(Problem::unavailable("not built yet"))
+pub async fn list_pods(State(app): State<Arc<App>>) -> Result<Json<Vec<view::Pod>>, Problem> {
+    let pods = app.parts.cluster.pods().await?;
+    let depth = app.ask(|queue| queue.depth()).await?;
+    let in_flight = |name: &str| depth.running.get(name).copied().unwrap_or(0);
+    let viewed = pods.into_iter().map(|pod| {
+        let (completed, in_flight) = (app.tally.completed(&pod.name), in_flight(&pod.name));
+        view::Pod::new(pod, completed, in_flight)
+    });
+    Ok(Json(viewed.collect()))
 }
 
 /// Ends a pod
@@ -54,9 +60,16 @@ pub async fn list_pods(State(_app): State<Arc<App>>) -> Result<Json<Vec<view::Po
     )
 )]
 pub async fn stop_pod(
-    State(_app): State<Arc<App>>,
-    Path(_name): Path<String>,
-    _query: Result<Query<Options>, QueryRejection>,
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    Query(options): Query<Options>,
 ) -> Result<StatusCode, Problem> {
-    Err(Problem::unavailable("not built yet"))
+    let how = match options.mode.as_deref() {
+        None | Some("delete") => Stop::Delete,
+        Some("evict") => Stop::Evict,
+        Some("kill") => Stop::Kill,
+        Some(mode) => return Err(Problem::unprocessable(format!("mode is {mode:?}, not delete, evict or kill"))),
+    };
+    app.parts.cluster.stop(&name, how).await?;
+    Ok(StatusCode::ACCEPTED)
 }

@@ -40,7 +40,11 @@ pub struct Document {
 /// The part of every route's description that tells of failures without a line of their own.
 #[derive(utoipa::IntoResponses)]
 #[response(status = "default", description = "What went wrong", content_type = "application/problem+json")]
-pub struct Otherwise(#[to_schema] Document);
+pub struct Otherwise(
+    #[expect(dead_code, reason = "only the API's description reads it")]
+    #[to_schema]
+    Document,
+);
 
 /// A failed request's answer.
 #[derive(Clone, Debug)]
@@ -123,6 +127,7 @@ impl Problem {
     }
 
     /// Its words for this request.
+    #[cfg(test)]
     pub fn detail(&self) -> &str {
         &self.document.detail
     }

@@ -52,7 +52,7 @@ pub async fn run(app: Arc<App>) {
                     info!("the queue's depth can be read again");
                 }
                 failing = false;
-                tell(&app, &depth, &mut told);
+                tell(&app, depth, &mut told);
             }
             Err(error) if !failing => {
                 failing = true;
@@ -86,8 +86,8 @@ async fn rest(app: &App) {
     let _ = tokio::time::timeout(PERIOD - PERIOD_MIN, app.stirred.notified()).await;
 }
 
-fn tell(app: &App, depth: &Depth, told: &mut Told) {
-    let queue = app.tally.counted(view::Queue::of_depth(depth, app.parts.clock.now()));
+fn tell(app: &App, depth: Depth, told: &mut Told) {
+    let queue = app.tally.counted(view::Queue::of_depth(&depth, app.parts.clock.now()));
     app.metrics.observe_queue(queue.waiting, queue.running, queue.dead);
     app.metrics.observe_oldest(queue.oldest_ms.map(Duration::from_millis));
     if told.queue.as_ref() != Some(&queue) {
@@ -104,4 +104,5 @@ fn tell(app: &App, depth: &Depth, told: &mut Told) {
             told.pods.insert(name, pod);
         }
     }
+    *app.depth.lock().unwrap_or_else(PoisonError::into_inner) = depth;
 }

@@ -23,7 +23,7 @@ use super::problem::{self, Problem};
 use super::{auth, batches, classify, dead, events, guard, health, jobs, observe, openapi, page, pods, scale, status};
 
 /// Answers shorter than this are sent as they are: compressing them costs more time than it saves.
-const COMPRESSED_BYTES_MIN: u16 = 1_024;
+const COMPRESSED_BYTES_MIN: u64 = 1_024;
 
 /// Headers of every answer. A page may ask and be asked by itself alone, and no type is guessed.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -87,7 +87,7 @@ pub(super) fn service(app: &Arc<App>) -> Router {
     let mut routes = routes
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::openapi()))
         .route("/", get(page::file))
-        .fallback(get(page::file))
+        .fallback(page::file)
         .layer(DefaultBodyLimit::disable())
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(from_fn_with_state(app.clone(), guard::own_pages))

@@ -7,7 +7,7 @@ use axum::extract::State;
 
 use super::app::App;
 use super::problem::{Otherwise, Problem};
-use super::view::Status;
+use super::view::{Model, Queue, Status};
 
 /// Reads the service's state
 #[utoipa::path(
@@ -19,6 +19,12 @@ use super::view::Status;
         Otherwise,
     )
 )]
-pub async fn read_status(State(_app): State<Arc<App>>) -> Result<Json<Status>, Problem> {
-    Err(Problem::unavailable("not built yet"))
+pub async fn read_status(State(app): State<Arc<App>>) -> Result<Json<Status>, Problem> {
+    let depth = app.ask(|queue| queue.depth()).await?;
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION").into(),
+        uptime_seconds: app.started.elapsed().as_secs(),
+        queue: app.tally.counted(Queue::of_depth(&depth, app.parts.clock.now())),
+        model: Model::from(&*app.parts.card),
+    }))
 }

@@ -44,10 +44,8 @@ pub async fn submit(app: &App, order: Order) -> Result<Receipt, Problem> {
     let (batch, now) = (BatchId::new(), app.parts.clock.now());
     let new_job = |(filename, image)| Job { id: JobId::new(), batch, filename, image, submitted: now };
     let jobs: Vec<Job> = intake.pictures.into_iter().map(new_job).collect();
-    let memory = Memory {
-        jobs: jobs.iter().map(|job| (job.id, job.filename.clone())).collect(),
-        rejected: intake.rejected,
-    };
+    let memory =
+        Memory { jobs: jobs.iter().map(|job| (job.id, job.filename.clone())).collect(), rejected: intake.rejected };
     let idempotency = match key {
         Some(key) => Some(Idempotency { key, fingerprint: intake.fingerprint, answer: remember(&memory)? }),
         None => None,

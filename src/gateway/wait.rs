@@ -31,7 +31,8 @@ mod tests {
 
     #[test]
     fn spans_and_plain_seconds_are_read() {
-        for (text, millis) in [("30s", 30_000), ("1m 30s", 90_000), ("30", 30_000), ("0.5", 500), ("0", 0), ("5m", 300_000)]
+        for (text, millis) in
+            [("30s", 30_000), ("1m 30s", 90_000), ("30", 30_000), ("0.5", 500), ("0", 0), ("5m", 300_000)]
         {
             assert_eq!(parse(text, MAX).map(|wait| wait.as_millis()).ok(), Some(millis), "{text}");
         }
