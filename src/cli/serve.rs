@@ -164,7 +164,7 @@ impl Up {
         let config = up::Config {
             gateway: self.front.config()?,
             data_dir: self.data_dir.clone(),
-            card: Arc::new(self.model.load()?.card().clone()),
+            card: self.model.load()?.card().clone(),
             limits: self.queue.limits(),
             range,
             cool_down: self.cool_down,
@@ -185,12 +185,12 @@ impl Gateway {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let Cluster::None = self.cluster;
         let config = self.front.config()?;
-        let card = Arc::new(self.model.load()?.card().clone());
+        let card = self.model.load()?.card().clone();
         block_on(Threads::Cores, async {
             let shutdown = ended_by_signals()?;
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let queue = queue::open(&self.url, self.queue.limits(), clock.clone())?.into();
-            let parts = Parts { queue, cluster: Arc::new(NoCluster::new()), card, clock };
+            let parts = Parts { queue, cluster: Arc::new(NoCluster), card, clock };
             let gateway = gateway::Gateway::bind(config, parts).await?;
             let _ = print::text(&format!("kana gateway is up at http://{}", gateway.address()));
             let served = gateway.serve(&shutdown).await;

@@ -56,7 +56,7 @@ pub struct Worker {
     pub batch_max: usize,
     /// Slows each image down.
     pub inference_delay: Duration,
-    /// Arguments in front of the command: how to log.
+    /// Flags that say how to log.
     pub log: Vec<String>,
 }
 
@@ -110,8 +110,8 @@ impl Worker {
     /// The command line of a worker on the queue at `url`. Everything is said, so that no environment changes it.
     fn arguments(&self, url: &queue::Url, limits: &Limits) -> Vec<String> {
         let span = |span: Duration| humantime::format_duration(span).to_string();
-        let mut arguments = self.log.clone();
-        arguments.push("worker".into());
+        // The command first: it is what people look for in a list of processes.
+        let mut arguments = vec!["worker".to_owned()];
         arguments.extend(["--queue".into(), url.to_string()]);
         arguments.extend(["--listen".into(), "127.0.0.1:0".into()]);
         arguments.extend(["--batch-max".into(), self.batch_max.to_string()]);
@@ -121,6 +121,7 @@ impl Worker {
         arguments.extend(["--attempts-max".into(), limits.attempts_max.to_string()]);
         arguments.extend(["--outcome-ttl".into(), span(limits.outcome_ttl)]);
         arguments.push("--exit-with-stdin".into());
+        arguments.extend(self.log.iter().cloned());
         if let Some(model) = &self.model {
             arguments.extend(["--model".into(), model.display().to_string()]);
         }
