@@ -1,5 +1,9 @@
 //! Does kana keep its promises? One binary, so that everything links once.
 
+mod cli;
+mod cluster;
 mod conformance;
 mod gateway;
+mod scenarios;
 mod support;
+mod worker;
