@@ -1,0 +1,3 @@
+//! Does the gateway keep the HTTP contract?
+
+mod contract;
