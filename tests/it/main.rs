@@ -6,4 +6,5 @@ mod conformance;
 mod gateway;
 mod scenarios;
 mod support;
+mod tidy;
 mod worker;
