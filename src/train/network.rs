@@ -6,11 +6,12 @@
 //! checkpoint need not know what each is for; [`Plan`] names them as the weight files do.
 
 use anyhow::ensure;
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{Device, Tensor, TensorData, activation, module};
+use burn::tensor::{Device, Tensor, TensorData, activation};
 use rand::RngExt;
 
 use super::batch::Masks;
+use super::convolution::convolve;
+use super::kernel::Behind;
 use crate::data::random::{Purpose, stream};
 use crate::image::Shape;
 
@@ -145,7 +146,9 @@ impl Numbers {
     pub fn initial(plan: &Plan, seed: u64) -> Self {
         let initial = |(position, slot): (usize, Slot)| {
             let fan_in: usize = slot.extents.iter().skip(1).product();
-            let bound = (6.0 / fan_in as f32).sqrt();
+            // Behind the last layer is no ReLU; a tenth of the scale begins with almost even odds.
+            let is_last = slot.name.starts_with("dense2");
+            let bound = (6.0 / fan_in as f32).sqrt() * if is_last { 0.1 } else { 1.0 };
             let mut random = stream(seed, Purpose::Weights, [position as u64, 0]);
             let mut number = || match slot.name.rsplit('.').next() {
                 Some("weight") => random.random_range(-bound..bound),
@@ -207,15 +210,15 @@ impl Network {
     /// batch, which moves the running statistics, and with activations dropped.
     pub fn forward_training(&mut self, images: Tensor<4>, masks: &Masks) -> Tensor<2> {
         let mut layers = Layers { next: self.parameters.iter().zip(&self.slots) };
-        let x = activation::relu(layers.convolve(images));
+        let x = layers.convolve(images, Behind::Relu);
         let first = Moments::measured(&x);
-        let x = pool(activation::relu(layers.normalise_then_convolve(x, &first)));
+        let x = layers.normalise_then_convolve(x, &first, Behind::ReluPool);
         let second = Moments::measured(&x);
         let x = layers.normalise(x, &second) * masks.second.tensor(&self.device);
-        let x = pool(activation::relu(layers.convolve(x)));
+        let x = layers.convolve(x, Behind::ReluPool);
         let third = Moments::measured(&x);
         let x = layers.normalise(x, &third) * masks.third.tensor(&self.device);
-        let x = activation::relu(layers.convolve(x));
+        let x = layers.convolve(x, Behind::Relu);
         let x: Tensor<2> = x.flatten(1, 3) * masks.flat.tensor(&self.device);
         let x = activation::relu(layers.connect(x)) * masks.dense.tensor(&self.device);
         let logits = layers.connect(x);
@@ -234,12 +237,12 @@ impl Network {
         let mut tracked = self.statistics.chunks_exact(2).map(|pair| Moments::known(&pair[0], &pair[1]));
         let mut next =
             || tracked.next().expect("BUG: Plan::statistics has a mean and a variance for each of three norms");
-        let x = activation::relu(layers.convolve(images));
-        let x = pool(activation::relu(layers.normalise_then_convolve(x, &next())));
+        let x = layers.convolve(images, Behind::Relu);
+        let x = layers.normalise_then_convolve(x, &next(), Behind::ReluPool);
         let x = layers.normalise(x, &next());
-        let x = pool(activation::relu(layers.convolve(x)));
+        let x = layers.convolve(x, Behind::ReluPool);
         let x = layers.normalise(x, &next());
-        let x = activation::relu(layers.convolve(x));
+        let x = layers.convolve(x, Behind::Relu);
         let x = activation::relu(layers.connect(x.flatten(1, 3)));
         layers.connect(x)
     }
@@ -269,9 +272,9 @@ impl Layers<'_> {
         tensor.clone().reshape(extents)
     }
 
-    fn convolve(&mut self, x: Tensor<4>) -> Tensor<4> {
+    fn convolve(&mut self, x: Tensor<4>, behind: Behind) -> Tensor<4> {
         let (weight, bias) = (self.take::<4>(), self.take::<1>());
-        convolve(x, weight, bias)
+        convolve(x, (weight, bias), behind)
     }
 
     fn connect(&mut self, x: Tensor<2>) -> Tensor<2> {
@@ -287,14 +290,14 @@ impl Layers<'_> {
 
     /// The same as normalising and then convolving: without a border, a scale and an offset a channel are but another
     /// weight and bias. It saves four passes over the largest activations of the network.
-    fn normalise_then_convolve(&mut self, x: Tensor<4>, moments: &Moments) -> Tensor<4> {
+    fn normalise_then_convolve(&mut self, x: Tensor<4>, moments: &Moments, behind: Behind) -> Tensor<4> {
         let (scale, offset) = self.scale_and_offset(moments);
         let (weight, bias) = (self.take::<4>(), self.take::<1>());
         let channels = scale.dims()[0];
         let out = bias.dims()[0];
         let through = (weight.clone() * offset.reshape([1, channels, 1, 1])).reshape([out, channels * KERNEL * KERNEL]);
         let bias = bias + through.sum_dim(1).reshape([out]);
-        convolve(x, weight * scale.reshape([1, channels, 1, 1]), bias)
+        convolve(x, (weight * scale.reshape([1, channels, 1, 1]), bias), behind)
     }
 
     fn scale_and_offset(&mut self, moments: &Moments) -> (Tensor<1>, Tensor<1>) {
@@ -335,14 +338,6 @@ impl Moments {
         let correction = self.count as f32 / self.count.saturating_sub(1).max(1) as f32;
         [self.mean.inner(), self.variance.inner() * correction]
     }
-}
-
-fn convolve(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
-    module::conv2d(x, weight, Some(bias), ConvOptions::new([1, 1], [0, 0], [1, 1], 1))
-}
-
-fn pool(x: Tensor<4>) -> Tensor<4> {
-    module::max_pool2d(x, MaxPoolOptions::new([2, 2]))
 }
 
 /// A tensor of `numbers` that gradients are wanted for, where `device` differentiates.
