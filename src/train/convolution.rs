@@ -42,7 +42,9 @@ fn judging(input: Tensor<4>, (weight, bias): (Tensor<4>, Tensor<1>), behind: Beh
 }
 
 fn flex<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
-    tensor.try_into_primitive::<Flex>().expect("BUG: the caller saw that the device is the processor's, without autodiff")
+    tensor
+        .try_into_primitive::<Flex>()
+        .expect("BUG: the caller saw that the device is the processor's, without autodiff")
 }
 
 fn learning(input: Tensor<4>, (weight, bias): (Tensor<4>, Tensor<1>), behind: Behind) -> Tensor<4> {
@@ -117,6 +119,49 @@ impl Backward<Flex, 3> for Convolved {
         {
             if let Some(node) = node {
                 gradients.register::<Flex>(node.id, tensor(numbers, like.layout().shape()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use rand::RngExt;
+
+    use super::*;
+    use crate::data::random::{Purpose, stream};
+    use crate::train::network::{leaf, to_vec};
+
+    const INPUT: [usize; 4] = [5, 3, 9, 8];
+    const WEIGHT: [usize; 4] = [4, 3, 3, 3];
+
+    /// Output and the three gradients of one of the two ways, for the same random numbers.
+    fn computed(way: fn(Tensor<4>, (Tensor<4>, Tensor<1>), Behind) -> Tensor<4>, behind: Behind) -> [Vec<f32>; 4] {
+        let device = Device::flex().autodiff();
+        let mut random = stream(1, Purpose::Weights, [0, 0]);
+        let mut leaf = |count: usize| {
+            let numbers: Vec<f32> = (0..count).map(|_| random.random_range(-1.0..1.0)).collect();
+            leaf(&numbers, &device)
+        };
+        let leaves = [leaf(INPUT.iter().product()), leaf(WEIGHT.iter().product()), leaf(WEIGHT[0])];
+        let [input, weight, bias] = leaves.clone();
+        let output = way(input.reshape(INPUT), (weight.reshape(WEIGHT), bias), behind);
+        // Squares: so that the gradient that comes back differs from place to place.
+        let mut gradients = (output.clone() * output.clone()).sum().backward();
+        let [input, weight, bias] = leaves.map(|leaf| to_vec(leaf.grad_remove(&mut gradients).unwrap()));
+        [to_vec(output), input, weight, bias]
+    }
+
+    #[test]
+    fn the_processors_kernels_agree_with_burns_operations_in_output_and_gradients() {
+        for behind in [Behind::Relu, Behind::ReluPool] {
+            let (ours, burns) = (computed(convolve, behind), computed(plain, behind));
+
+            for (ours, burns) in ours.iter().zip(&burns) {
+                assert_eq!(ours.len(), burns.len());
+                let largest = ours.iter().zip(burns).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+                assert!(largest < 1e-3, "{behind:?}: largest difference {largest}");
             }
         }
     }

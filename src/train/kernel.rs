@@ -13,8 +13,9 @@
 
 use rayon::prelude::*;
 
-/// Rows and columns of the kernel.
-const KERNEL: usize = 3;
+use super::matrix::{Matrix, Product, multiply};
+use super::plan::KERNEL;
+
 /// Places in the kernel.
 const PLACES: usize = KERNEL * KERNEL;
 /// Parts of a batch whose gradients are summed apart. More than most processors have cores; each costs one copy of the
@@ -56,7 +57,7 @@ pub struct Weights<'a> {
 pub struct Outcome {
     /// Images × channels × rows × columns.
     pub output: Vec<f32>,
-    /// For each pooled output the place in its window, or [`UNCHOSEN`]; empty without a pool.
+    /// For each pooled output the place in its window, or [`UNCHOSEN`]; meaningless without a pool.
     pub chosen: Vec<u8>,
 }
 
@@ -131,34 +132,30 @@ impl Layer {
     }
 
     fn scratch(&self) -> Scratch {
-        Scratch { unrolled: vec![0.0; self.depth() * self.places()], convolved: vec![0.0; self.outputs * self.places()] }
+        Scratch {
+            unrolled: vec![0.0; self.depth() * self.places()],
+            convolved: vec![0.0; self.outputs * self.places()],
+        }
     }
 
     /// What comes out of `input` (images × channels × rows × columns).
     pub fn forward(&self, input: &[f32], weights: Weights<'_>) -> Outcome {
         let images = input.len() / self.input_len();
         let mut output = vec![0.0; images * self.output_len()];
-        let pools = self.behind == Behind::ReluPool;
-        let mut chosen = vec![UNCHOSEN; if pools { output.len() } else { 0 }];
-        let chunk = if pools { self.output_len() } else { 0 };
-        let outputs = output.par_chunks_mut(self.output_len()).enumerate();
-        if pools {
-            outputs.zip(chosen.par_chunks_mut(chunk)).for_each_init(
-                || self.scratch(),
-                |scratch, ((image, output), chosen)| {
-                    self.convolve(&input[image * self.input_len()..][..self.input_len()], weights, scratch);
-                    self.pool(&scratch.convolved, output, chosen);
-                },
-            );
-        } else {
-            outputs.for_each_init(
-                || self.scratch(),
-                |scratch, (image, output)| {
-                    self.convolve(&input[image * self.input_len()..][..self.input_len()], weights, scratch);
-                    output.iter_mut().zip(&scratch.convolved).for_each(|(output, sum)| *output = sum.max(0.0));
-                },
-            );
-        }
+        let mut chosen = vec![UNCHOSEN; output.len()];
+        let each = (output.par_chunks_mut(self.output_len()), chosen.par_chunks_mut(self.output_len()));
+        each.into_par_iter().enumerate().for_each_init(
+            || self.scratch(),
+            |scratch, (image, (output, chosen))| {
+                self.convolve(&input[image * self.input_len()..][..self.input_len()], weights, scratch);
+                match self.behind {
+                    Behind::Relu => {
+                        output.iter_mut().zip(&scratch.convolved).for_each(|(out, sum)| *out = sum.max(0.0))
+                    }
+                    Behind::ReluPool => self.pool(&scratch.convolved, output, chosen),
+                }
+            },
+        );
         Outcome { output, chosen }
     }
 
@@ -194,7 +191,8 @@ impl Layer {
     ) -> Gradients {
         let (depth, places) = (self.depth(), self.places());
         let mut scratch = self.scratch();
-        let mut sum = Gradients { input: Vec::new(), weight: vec![0.0; weights.weight.len()], bias: vec![0.0; self.outputs] };
+        let mut sum =
+            Gradients { input: Vec::new(), weight: vec![0.0; weights.weight.len()], bias: vec![0.0; self.outputs] };
         if wanted == InputGradient::Wanted {
             sum.input = vec![0.0; images.len() * self.input_len()];
         }
@@ -206,10 +204,10 @@ impl Layer {
             }
             let gradient = Matrix { numbers: &scratch.convolved, rows: self.outputs, columns: places };
             let unrolled = Matrix { numbers: &scratch.unrolled, rows: depth, columns: places };
-            multiply(&mut sum.weight, gradient.plain(), unrolled.transposed(), Into::Added);
+            multiply(&mut sum.weight, gradient.plain(), unrolled.transposed(), Product::Added);
             if wanted == InputGradient::Wanted {
                 let weight = Matrix { numbers: weights.weight, rows: self.outputs, columns: depth };
-                multiply(&mut scratch.unrolled, weight.transposed(), gradient.plain(), Into::Replaced);
+                multiply(&mut scratch.unrolled, weight.transposed(), gradient.plain(), Product::Replaced);
                 self.roll_up(&scratch.unrolled, &mut sum.input[position * self.input_len()..][..self.input_len()]);
             }
         }
@@ -224,11 +222,10 @@ impl Layer {
         }
         let weight = Matrix { numbers: weights.weight, rows: self.outputs, columns: depth };
         let unrolled = Matrix { numbers: &scratch.unrolled, rows: depth, columns: places };
-        multiply(&mut scratch.convolved, weight.plain(), unrolled.plain(), Into::Added);
+        multiply(&mut scratch.convolved, weight.plain(), unrolled.plain(), Product::Added);
     }
 
-    /// Calls `each` with every row of the image that the kernel touches: where it begins in the image and in the
-    /// unrolled image, and how long it is.
+    /// Calls `each` with every row that the kernel touches: where it begins in the image and unrolled, and its length.
     fn rows(&self, mut each: impl FnMut(usize, usize, usize)) {
         let [channels, rows, columns] = self.input;
         let [out_rows, out_columns] = self.convolved();
@@ -257,10 +254,13 @@ impl Layer {
     fn pool(&self, convolved: &[f32], output: &mut [f32], chosen: &mut [u8]) {
         let [_, _, columns] = self.output();
         let width = self.convolved()[1];
-        for (row, (output, chosen)) in output.chunks_exact_mut(columns).zip(chosen.chunks_exact_mut(columns)).enumerate() {
+        for (row, (output, chosen)) in
+            output.chunks_exact_mut(columns).zip(chosen.chunks_exact_mut(columns)).enumerate()
+        {
             let top = &convolved[self.window_row(row)..];
             for column in 0..columns {
-                let window = [top[2 * column], top[2 * column + 1], top[width + 2 * column], top[width + 2 * column + 1]];
+                let window =
+                    [top[2 * column], top[2 * column + 1], top[width + 2 * column], top[width + 2 * column + 1]];
                 let mut best = (0.0, UNCHOSEN);
                 for (place, &value) in window.iter().enumerate() {
                     if value > best.0 {
@@ -298,74 +298,5 @@ impl Layer {
                 convolved[self.window_row(index / columns) + down * width + 2 * (index % columns) + right] = gradient;
             }
         }
-    }
-}
-
-/// Numbers row by row.
-#[derive(Clone, Copy)]
-struct Matrix<'a> {
-    numbers: &'a [f32],
-    rows: usize,
-    columns: usize,
-}
-
-/// A matrix as a product reads it.
-#[derive(Clone, Copy)]
-struct View<'a> {
-    numbers: &'a [f32],
-    rows: usize,
-    columns: usize,
-    row_stride: isize,
-    column_stride: isize,
-}
-
-impl<'a> Matrix<'a> {
-    fn plain(self) -> View<'a> {
-        let Self { numbers, rows, columns } = self;
-        assert_eq!(numbers.len(), rows * columns, "BUG: a matrix has as many numbers as rows times columns");
-        View { numbers, rows, columns, row_stride: columns as isize, column_stride: 1 }
-    }
-
-    fn transposed(self) -> View<'a> {
-        let View { numbers, rows, columns, row_stride, column_stride } = self.plain();
-        View { numbers, rows: columns, columns: rows, row_stride: column_stride, column_stride: row_stride }
-    }
-}
-
-/// What a product does to what was there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Into {
-    Replaced,
-    Added,
-}
-
-/// `target` (rows of `left` × columns of `right`) becomes, or is added, `left` · `right`.
-fn multiply(target: &mut [f32], left: View<'_>, right: View<'_>, into: Into) {
-    assert_eq!(left.columns, right.rows, "BUG: the matrices of a layer fit each other");
-    assert_eq!(target.len(), left.rows * right.columns, "BUG: a product has the rows of one and the columns of the other");
-    // SAFETY: the assertions here and in `Matrix::plain` keep every index that these extents and strides can form inside
-    // the slices, and `target` is borrowed exclusively.
-    unsafe {
-        gemm::gemm(
-            left.rows,
-            right.columns,
-            left.columns,
-            target.as_mut_ptr(),
-            1,
-            right.columns as isize,
-            into == Into::Added,
-            left.numbers.as_ptr(),
-            left.column_stride,
-            left.row_stride,
-            right.numbers.as_ptr(),
-            right.column_stride,
-            right.row_stride,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
     }
 }
