@@ -3,8 +3,10 @@
 mod cli;
 mod cluster;
 mod conformance;
+mod data;
 mod gateway;
 mod scenarios;
 mod support;
 mod tidy;
+mod train;
 mod worker;

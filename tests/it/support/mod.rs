@@ -7,3 +7,4 @@ pub mod pictures;
 pub mod process;
 pub mod scripted;
 pub mod world;
+pub mod idx;
