@@ -4,7 +4,7 @@ use std::process::{Output, Stdio};
 
 use tempfile::tempdir;
 
-use crate::support::pictures::pngs;
+use crate::support::samples::pngs;
 use crate::support::process::kana;
 
 fn run(arguments: &[&str]) -> Output {

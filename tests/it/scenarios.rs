@@ -7,12 +7,12 @@ use kana::gateway::view::{Batch, State};
 use rustix::process::Signal;
 use tempfile::tempdir;
 
-use crate::support::eventually::eventually;
-use crate::support::pictures::pngs;
+use crate::support::eventually_some;
+use crate::support::samples::pngs;
 use crate::support::process::{Up, send};
 
 /// The demonstration's number of images.
-const COUNT: u8 = 21;
+const COUNT: usize = 21;
 
 /// Slow enough that a test sees work move, fast enough to be waited for.
 const DELAY: [&str; 2] = ["--inference-delay", "100ms"];
@@ -20,7 +20,7 @@ const DELAY: [&str; 2] = ["--inference-delay", "100ms"];
 /// Every image done exactly once, each by a worker that says its name.
 fn assert_whole(batch: &Batch) {
     let names: BTreeSet<_> = batch.jobs.iter().map(|job| job.filename.as_str()).collect();
-    assert_eq!((batch.accepted, names.len()), (usize::from(COUNT), usize::from(COUNT)));
+    assert_eq!((batch.accepted, names.len()), (COUNT, COUNT));
     for job in &batch.jobs {
         assert_eq!(job.state, State::Done, "{job:?}");
         assert!(job.worker.as_ref().is_some_and(|worker| worker.starts_with("kana-worker-")), "{job:?}");
@@ -70,7 +70,7 @@ async fn two_pods_take_well_under_the_time_of_one() {
 
     let (alone, one) = time().await;
     assert_eq!(up.set_range(2, 2).await, 200);
-    eventually("two pods", async || (up.ready().await.len() == 2).then_some(())).await;
+    eventually_some("two pods", async || (up.ready().await.len() == 2).then_some(())).await;
     let (together, two) = time().await;
 
     assert_eq!((one, two), (1, 2));
@@ -109,9 +109,9 @@ async fn a_pod_that_is_killed_is_replaced_within_a_second() {
 
     let begin = Instant::now();
     assert!((200..300).contains(&up.stop(&victim, "kill").await));
-    eventually("a new process", async || (up.workers().len() > before).then_some(())).await;
+    eventually_some("a new process", async || (up.workers().len() > before).then_some(())).await;
     let took = begin.elapsed();
-    eventually("a new pod", async || {
+    eventually_some("a new pod", async || {
         let ready = up.ready().await;
         (ready.len() == 1 && ready[0] != victim).then_some(())
     })
@@ -127,9 +127,9 @@ async fn pods_grow_under_load_and_shrink_when_idle() {
     let up = Up::start(data.path(), &flags(&["--min", "1", "--max", "2", "--cool-down", "200ms"])).await;
 
     let receipt = up.submit(pngs(COUNT)).await;
-    eventually("two pods", async || (up.ready().await.len() == 2).then_some(())).await;
+    eventually_some("two pods", async || (up.ready().await.len() == 2).then_some(())).await;
     let batch = up.finished(receipt.batch).await;
-    eventually("one pod", async || (up.ready().await.len() == 1).then_some(())).await;
+    eventually_some("one pod", async || (up.ready().await.len() == 1).then_some(())).await;
 
     assert_whole(&batch);
     assert_eq!(workers(&batch).len(), 2);

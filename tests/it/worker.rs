@@ -13,8 +13,8 @@ use kana::shutdown::Shutdown;
 use kana::worker::{Config, Factory, Worker};
 use tokio::task::JoinHandle;
 
-use crate::support::eventually::eventually;
-use crate::support::faulty::Faulty;
+use crate::support::eventually_some;
+use crate::support::cut::Cuttable;
 use crate::support::scripted::{engine, gated};
 
 /// A first pixel that scripted engines choke on.
@@ -35,7 +35,7 @@ const LIMITS: Limits = Limits {
 
 /// One worker, its queue and the clock that leases go by.
 struct Shop {
-    queue: Arc<Faulty>,
+    queue: Arc<Cuttable>,
     clock: Arc<ManualClock>,
     shutdown: Shutdown,
     health: SocketAddr,
@@ -46,7 +46,7 @@ impl Shop {
     async fn with(engine: Factory) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
         let memory = queue::open(&Url::Memory, LIMITS, clock.clone()).unwrap();
-        let queue = Arc::new(Faulty::new(memory.into()));
+        let queue = Arc::new(Cuttable::new(memory.into()));
         let config = Config {
             name: "first".into(),
             batch_max: 8,
@@ -83,7 +83,7 @@ impl Shop {
     }
 
     async fn outcome(&self, job: JobId) -> Outcome {
-        eventually("an outcome", async || match self.status(job).await.progress {
+        eventually_some("an outcome", async || match self.status(job).await.progress {
             Progress::Settled(outcome) => Some(outcome),
             _ => None,
         })
@@ -100,7 +100,7 @@ impl Shop {
     }
 
     async fn eventually_ready(&self, code: u16) {
-        eventually("readiness to change", async || (self.health("/readyz").await == code).then_some(())).await;
+        eventually_some("readiness to change", async || (self.health("/readyz").await == code).then_some(())).await;
     }
 
     /// Asks the worker to end, and answers how long that took.
@@ -219,7 +219,7 @@ async fn a_heartbeat_keeps_a_long_batch_from_other_workers() {
     for _ in 0..20 {
         let before = shop.queue.extensions();
         shop.clock.advance(LIMITS.lease / 2);
-        eventually("a heartbeat", async || (shop.queue.extensions() > before).then_some(())).await;
+        eventually_some("a heartbeat", async || (shop.queue.extensions() > before).then_some(())).await;
     }
     assert!(shop.claim_as("second", 1).await.is_empty());
 
@@ -238,7 +238,7 @@ async fn a_result_whose_lease_was_lost_is_dropped() {
     shop.clock.advance(LIMITS.lease * 2);
     let claim = shop.claim_as("second", 1).await.remove(0);
     let before = shop.queue.extensions();
-    eventually("the worker to learn of its loss", async || (shop.queue.extensions() > before).then_some(())).await;
+    eventually_some("the worker to learn of its loss", async || (shop.queue.extensions() > before).then_some(())).await;
     gate.open();
     let next = shop.submit(&[2]).await[0];
     assert_eq!(gate.arrived.recv().await, Some(vec![2]));

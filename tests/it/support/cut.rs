@@ -12,13 +12,13 @@ use kana::queue::{
 };
 
 /// A queue that answers nothing but errors while it is cut off. It lets nothing through then, not even in secret.
-pub struct Faulty {
+pub struct Cuttable {
     queue: Arc<dyn Queue>,
     cut: AtomicBool,
     extensions: AtomicUsize,
 }
 
-impl Faulty {
+impl Cuttable {
     pub fn new(queue: Arc<dyn Queue>) -> Self {
         Self { queue, cut: AtomicBool::new(false), extensions: AtomicUsize::new(0) }
     }
@@ -41,7 +41,7 @@ impl Faulty {
 }
 
 #[async_trait]
-impl Queue for Faulty {
+impl Queue for Cuttable {
     async fn submit(&self, submission: Submission) -> Result<Receipt, Error> {
         self.through()?.submit(submission).await
     }
