@@ -8,6 +8,7 @@ pub mod evaluate;
 pub mod idx;
 pub mod random;
 pub mod split;
+pub mod strokes;
 pub mod study;
 
 use std::path::{Path, PathBuf};
