@@ -57,7 +57,7 @@ enum Command {
     Predict(train::Predict),
     //WAIT     /// Send image files to a running service and print their outcomes, one JSON line each
     //WAIT     Submit(client::Submit),
-        /// Fetch data sets, or write sample images
+    /// Fetch data sets, or write sample images
     #[command(subcommand)]
     Data(data::Data),
     //WAIT     /// Look at jobs that every attempt failed, and replay or drop them
@@ -108,7 +108,7 @@ impl Cli {
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
             //WAIT             Command::Submit(submit) => submit.run(),
-                        Command::Data(data) => data.run(),
+            Command::Data(data) => data.run(),
             //WAIT             Command::Dead(dead) => dead.run(),
             //WAIT             Command::Bench(bench) => bench.run(),
             Command::Openapi => {

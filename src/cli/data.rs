@@ -82,7 +82,9 @@ impl Fetch {
                 bar.set_message(file.to_owned());
             }
             Event::Came(bytes) => bar.inc(bytes),
-            Event::Done { file } => bar.suspend(|| print::note(&format!("{file} has come, and is what it should be\n"))),
+            Event::Done { file } => {
+                bar.suspend(|| print::note(&format!("{file} has come, and is what it should be\n")))
+            }
         };
         let fetched = block_on(Threads::One, fetch::fetch(set, set.address, &out, &mut hear))?;
         bar.finish_and_clear();

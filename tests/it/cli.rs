@@ -4,8 +4,8 @@ use std::process::{Output, Stdio};
 
 use tempfile::tempdir;
 
-use crate::support::samples::pngs;
 use crate::support::process::kana;
+use crate::support::samples::pngs;
 
 fn run(arguments: &[&str]) -> Output {
     kana().args(arguments).output().expect("kana runs")

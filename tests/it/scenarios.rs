@@ -8,8 +8,8 @@ use rustix::process::Signal;
 use tempfile::tempdir;
 
 use crate::support::eventually_some;
-use crate::support::samples::pngs;
 use crate::support::process::{Up, send};
+use crate::support::samples::pngs;
 
 /// The demonstration's number of images.
 const COUNT: usize = 21;

@@ -1,12 +1,12 @@
 //! What do the tests share?
 
 pub mod child;
-mod eventually;
 pub mod cut;
+mod eventually;
 pub mod http;
 pub mod idx;
-pub mod samples;
 pub mod process;
+pub mod samples;
 pub mod scripted;
 pub mod world;
 

@@ -14,7 +14,8 @@ pub fn pngs(count: usize) -> Vec<(String, Vec<u8>)> {
 
 fn png(n: usize) -> Vec<u8> {
     let image = strokes::draw(n % strokes::COUNT, n as u64, SIDE as usize);
-    let grey = image::GrayImage::from_raw(SIDE, SIDE, image.pixels().to_vec()).expect("as many pixels as the sides make");
+    let grey =
+        image::GrayImage::from_raw(SIDE, SIDE, image.pixels().to_vec()).expect("as many pixels as the sides make");
     let mut bytes = Cursor::new(Vec::new());
     grey.write_to(&mut bytes, image::ImageFormat::Png).expect("a PNG in memory");
     bytes.into_inner()
