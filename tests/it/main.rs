@@ -2,5 +2,7 @@
 
 mod conformance;
 mod gateway;
+mod queue_sqlite;
+mod simulation;
 mod support;
 mod tidy;
