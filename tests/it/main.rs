@@ -1,4 +1,5 @@
 //! Does kana keep its promises? One binary, so that everything links once.
 
+mod conformance;
 mod gateway;
 mod support;
