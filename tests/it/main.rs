@@ -3,3 +3,4 @@
 mod conformance;
 mod gateway;
 mod support;
+mod tidy;
