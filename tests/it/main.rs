@@ -6,3 +6,5 @@ mod queue_sqlite;
 mod simulation;
 mod support;
 mod tidy;
+mod data;
+mod train;

@@ -44,3 +44,4 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: i
     };
     tokio::time::timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("never happened: {what}"))
 }
+pub mod idx;
