@@ -1,10 +1,14 @@
 //! Does kana keep its promises? One binary, so that everything links once.
 
+mod cli;
+mod cluster;
 mod conformance;
+mod data;
 mod gateway;
 mod queue_sqlite;
+mod scenarios;
 mod simulation;
 mod support;
 mod tidy;
-mod data;
 mod train;
+mod worker;

@@ -23,7 +23,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::eventually;
-use super::faulty::FaultyQueue;
+use super::faulty::Faulty;
 use super::stage::Stage;
 
 /// Few enough to be filled.
@@ -32,7 +32,7 @@ pub const JOBS_MAX: usize = 64;
 /// A gateway and everything around it.
 pub struct App {
     pub address: SocketAddr,
-    pub queue: Arc<FaultyQueue>,
+    pub queue: Arc<Faulty>,
     pub stage: Arc<Stage>,
     pub http: reqwest::Client,
     pub shutdown: Shutdown,
@@ -46,7 +46,7 @@ impl App {
 
     /// One that was told to behave otherwise.
     pub async fn with(tune: impl FnOnce(&mut Config)) -> Self {
-        let queue = Arc::new(FaultyQueue::new(memory()));
+        let queue = Arc::new(Faulty::new(memory()));
         let stage = Arc::new(Stage::new());
         let mut config = Config::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         tune(&mut config);

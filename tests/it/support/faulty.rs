@@ -1,7 +1,7 @@
 //! What does a queue do that fails when told to?
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,14 +12,15 @@ use kana::queue::{
 };
 
 /// A queue that does not answer while it is down.
-pub struct FaultyQueue {
+pub struct Faulty {
     inner: Arc<dyn Queue>,
     down: AtomicBool,
+    extensions: AtomicUsize,
 }
 
-impl FaultyQueue {
+impl Faulty {
     pub fn new(inner: Arc<dyn Queue>) -> Self {
-        Self { inner, down: AtomicBool::new(false) }
+        Self { inner, down: AtomicBool::new(false), extensions: AtomicUsize::new(0) }
     }
 
     /// Fails every call from now on, those under way too.
@@ -37,6 +38,11 @@ impl FaultyQueue {
         &*self.inner
     }
 
+    /// How many times leases were extended.
+    pub fn extensions(&self) -> usize {
+        self.extensions.load(Ordering::SeqCst)
+    }
+
     fn check(&self, action: &'static str) -> Result<(), Error> {
         if self.down.load(Ordering::SeqCst) {
             return Err(Error::Unavailable { action, source: "/secret/path is on fire".into() });
@@ -46,7 +52,7 @@ impl FaultyQueue {
 }
 
 #[async_trait]
-impl Queue for FaultyQueue {
+impl Queue for Faulty {
     async fn submit(&self, submission: Submission) -> Result<Receipt, Error> {
         self.check("submit")?;
         self.inner.submit(submission).await
@@ -59,7 +65,9 @@ impl Queue for FaultyQueue {
 
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
         self.check("extend")?;
-        self.inner.extend(leases).await
+        let holds = self.inner.extend(leases).await;
+        self.extensions.fetch_add(1, Ordering::SeqCst);
+        holds
     }
 
     async fn release(&self, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
