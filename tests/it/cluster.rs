@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::tempdir;
 
-use crate::support::eventually_some;
+use crate::support::eventually;
 use crate::support::process::{Up, is_gone, kana, send};
 
 /// How long a child may outlive its parent: its drain, and a moment for a busy machine.
@@ -14,7 +14,7 @@ const OUTLIVED_MAX: Duration = Duration::from_secs(4);
 async fn all_gone(workers: Vec<(String, u32)>) {
     let begin = Instant::now();
     for (name, pid) in workers {
-        eventually_some(&format!("{name} to end with its parent"), async || is_gone(pid).then_some(())).await;
+        eventually(&format!("{name} to end with its parent"), async || is_gone(pid).then_some(())).await;
     }
     assert!(begin.elapsed() < OUTLIVED_MAX, "{:?}", begin.elapsed());
 }
@@ -64,7 +64,7 @@ async fn a_worker_that_stopped_moving_is_replaced() {
 
     send(pid, Signal::STOP);
 
-    eventually_some("another pod", async || {
+    eventually("another pod", async || {
         let ready = up.ready().await;
         (!ready.is_empty() && !ready.contains(&first)).then_some(())
     })
@@ -78,9 +78,9 @@ async fn a_range_is_followed_at_once_in_both_directions() {
     let up = Up::start(data.path(), &["--cool-down", "1h"]).await;
 
     up.set_range(3, 4).await;
-    eventually_some("three pods", async || (up.ready().await.len() == 3).then_some(())).await;
+    eventually("three pods", async || (up.ready().await.len() == 3).then_some(())).await;
     up.set_range(1, 1).await;
-    eventually_some("one pod", async || (up.ready().await.len() == 1).then_some(())).await;
+    eventually("one pod", async || (up.ready().await.len() == 1).then_some(())).await;
 
     assert_eq!(up.set_range(3, 2).await, 422);
     assert_eq!(up.set_range(1, 1_000).await, 422);

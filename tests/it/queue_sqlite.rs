@@ -120,7 +120,7 @@ async fn a_waiting_claim_is_woken_by_another_process_without_looking() {
     let (gateway, worker) = (open(&path).unwrap(), open(&path).unwrap().trusting_its_bell());
 
     let waiting = tokio::spawn(async move { worker.claim("worker", 1, LONG).await });
-    eventually("the worker listens", || pipes(&path, "jobs-") == 1).await;
+    eventually("the worker listens", async || (pipes(&path, "jobs-") == 1).then_some(())).await;
     let id = submit(&gateway, 1).await.unwrap()[0];
 
     assert_eq!(ids(&waiting.await.unwrap().unwrap()), [id]);
@@ -164,7 +164,7 @@ async fn every_waiting_process_is_woken_until_each_has_a_job() {
 
     let waiting = join_all(workers.iter().map(|worker| worker.claim("worker", 1, LONG)));
     let submitting = async {
-        eventually("all workers listen", || pipes(&path, "jobs-") == 3).await;
+        eventually("all workers listen", async || (pipes(&path, "jobs-") == 3).then_some(())).await;
         submit(&gateway, 3).await.unwrap()
     };
     let (claims, submitted) = tokio::join!(waiting, submitting);

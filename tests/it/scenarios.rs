@@ -7,7 +7,7 @@ use kana::gateway::view::{Batch, State};
 use rustix::process::Signal;
 use tempfile::tempdir;
 
-use crate::support::eventually_some;
+use crate::support::eventually;
 use crate::support::process::{Up, send};
 use crate::support::samples::pngs;
 
@@ -70,7 +70,7 @@ async fn two_pods_take_well_under_the_time_of_one() {
 
     let (alone, one) = time().await;
     assert_eq!(up.set_range(2, 2).await, 200);
-    eventually_some("two pods", async || (up.ready().await.len() == 2).then_some(())).await;
+    eventually("two pods", async || (up.ready().await.len() == 2).then_some(())).await;
     let (together, two) = time().await;
 
     assert_eq!((one, two), (1, 2));
@@ -109,9 +109,9 @@ async fn a_pod_that_is_killed_is_replaced_within_a_second() {
 
     let begin = Instant::now();
     assert!((200..300).contains(&up.stop(&victim, "kill").await));
-    eventually_some("a new process", async || (up.workers().len() > before).then_some(())).await;
+    eventually("a new process", async || (up.workers().len() > before).then_some(())).await;
     let took = begin.elapsed();
-    eventually_some("a new pod", async || {
+    eventually("a new pod", async || {
         let ready = up.ready().await;
         (ready.len() == 1 && ready[0] != victim).then_some(())
     })
@@ -127,9 +127,9 @@ async fn pods_grow_under_load_and_shrink_when_idle() {
     let up = Up::start(data.path(), &flags(&["--min", "1", "--max", "2", "--cool-down", "200ms"])).await;
 
     let receipt = up.submit(pngs(COUNT)).await;
-    eventually_some("two pods", async || (up.ready().await.len() == 2).then_some(())).await;
+    eventually("two pods", async || (up.ready().await.len() == 2).then_some(())).await;
     let batch = up.finished(receipt.batch).await;
-    eventually_some("one pod", async || (up.ready().await.len() == 1).then_some(())).await;
+    eventually("one pod", async || (up.ready().await.len() == 1).then_some(())).await;
 
     assert_whole(&batch);
     assert_eq!(workers(&batch).len(), 2);

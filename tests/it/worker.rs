@@ -13,8 +13,8 @@ use kana::shutdown::Shutdown;
 use kana::worker::{Config, Factory, Worker};
 use tokio::task::JoinHandle;
 
-use crate::support::cut::Cuttable;
-use crate::support::eventually_some;
+use crate::support::eventually;
+use crate::support::faulty::Faulty;
 use crate::support::scripted::{engine, gated};
 
 /// A first pixel that scripted engines choke on.
@@ -35,7 +35,7 @@ const LIMITS: Limits = Limits {
 
 /// One worker, its queue and the clock that leases go by.
 struct Shop {
-    queue: Arc<Cuttable>,
+    queue: Arc<Faulty>,
     clock: Arc<ManualClock>,
     shutdown: Shutdown,
     health: SocketAddr,
@@ -50,7 +50,7 @@ impl Shop {
     async fn with_patience(engine: Factory, stuck_after: Duration) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
         let memory = queue::open(&Url::Memory, LIMITS, clock.clone()).unwrap();
-        let queue = Arc::new(Cuttable::new(memory.into()));
+        let queue = Arc::new(Faulty::new(memory.into()));
         let config = Config {
             name: "first".into(),
             batch_max: 8,
@@ -88,7 +88,7 @@ impl Shop {
     }
 
     async fn outcome(&self, job: JobId) -> Outcome {
-        eventually_some("an outcome", async || match self.status(job).await.progress {
+        eventually("an outcome", async || match self.status(job).await.progress {
             Progress::Settled(outcome) => Some(outcome),
             _ => None,
         })
@@ -105,7 +105,7 @@ impl Shop {
     }
 
     async fn eventually_ready(&self, code: u16) {
-        eventually_some("readiness to change", async || (self.health("/readyz").await == code).then_some(())).await;
+        eventually("readiness to change", async || (self.health("/readyz").await == code).then_some(())).await;
     }
 
     /// Asks the worker to end, and answers how long that took.
@@ -224,7 +224,7 @@ async fn a_heartbeat_keeps_a_long_batch_from_other_workers() {
     for _ in 0..20 {
         let before = shop.queue.extensions();
         shop.clock.advance(LIMITS.lease / 2);
-        eventually_some("a heartbeat", async || (shop.queue.extensions() > before).then_some(())).await;
+        eventually("a heartbeat", async || (shop.queue.extensions() > before).then_some(())).await;
     }
     assert!(shop.claim_as("second", 1).await.is_empty());
 
@@ -243,7 +243,7 @@ async fn a_result_whose_lease_was_lost_is_dropped() {
     shop.clock.advance(LIMITS.lease * 2);
     let claim = shop.claim_as("second", 1).await.remove(0);
     let before = shop.queue.extensions();
-    eventually_some("the worker to learn of its loss", async || (shop.queue.extensions() > before).then_some(())).await;
+    eventually("the worker to learn of its loss", async || (shop.queue.extensions() > before).then_some(())).await;
     gate.open();
     let next = shop.submit(&[2]).await[0];
     assert_eq!(gate.arrived.recv().await, Some(vec![2]));
@@ -261,7 +261,7 @@ async fn a_stuck_engine_costs_liveness_and_leaves_its_jobs_to_others() {
     shop.submit(&[1]).await;
     gate.arrived.recv().await;
 
-    eventually_some("liveness to end", async || (shop.health("/livez").await == 503).then_some(())).await;
+    eventually("liveness to end", async || (shop.health("/livez").await == 503).then_some(())).await;
     shop.clock.advance(LIMITS.lease * 2);
 
     assert_eq!(shop.claim_as("second", 1).await.len(), 1);
@@ -284,12 +284,12 @@ async fn an_outage_of_the_queue_costs_readiness_and_nothing_else() {
     let in_hand = shop.submit(&[1]).await[0];
     gate.arrived.recv().await;
 
-    shop.queue.cut(true);
+    shop.queue.fail();
     gate.open();
     shop.eventually_ready(503).await;
     assert_eq!(shop.health("/livez").await, 200);
 
-    shop.queue.cut(false);
+    shop.queue.mend();
     shop.eventually_ready(200).await;
     assert!(is_done(&shop.outcome(in_hand).await));
     let next = shop.submit(&[2]).await[0];
@@ -303,7 +303,7 @@ async fn a_worker_ends_in_time_while_its_queue_does_not_answer() {
     let shop = Shop::with(engine(|_| Ok(()))).await;
     shop.eventually_ready(200).await;
 
-    shop.queue.cut(true);
+    shop.queue.fail();
     shop.eventually_ready(503).await;
 
     assert!(shop.drain().await < DRAIN_MAX);

@@ -3,19 +3,14 @@
 use std::future::Future;
 use std::time::Duration;
 
-/// Far longer than anything here takes on a busy machine; only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Far longer than anything here takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-
-/// Waits until `is_so`; panics with `what` where it never is.
-pub async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    eventually_some(what, || std::future::ready(is_so().then_some(()))).await;
-}
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Looks again and again until `look` sees something; panics with `what` where it never does.
-pub async fn eventually_some<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
+pub async fn eventually<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
@@ -28,5 +23,5 @@ where
             }
         }
     };
-    tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("never happened: {what}"))
+    tokio::time::timeout(DEADLINE, found).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }

@@ -1,13 +1,16 @@
 //! What do the tests share?
 
+pub mod app;
 pub mod child;
-pub mod cut;
 mod eventually;
+pub mod faulty;
 pub mod http;
 pub mod idx;
+pub mod pictures;
 pub mod process;
 pub mod samples;
 pub mod scripted;
+pub mod stage;
 pub mod world;
 
-pub use eventually::{eventually, eventually_some};
+pub use eventually::eventually;

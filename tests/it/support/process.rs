@@ -10,7 +10,7 @@ use kana::job::BatchId;
 use kana::pod::{Phase, Scale};
 use rustix::process::{Pid, Signal};
 
-use super::eventually_some;
+use super::eventually;
 use super::http::client;
 
 /// The program under test.
@@ -55,7 +55,7 @@ impl Up {
         let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_default().to_owned();
         let up = Self { child, url, log };
         assert!(!up.url.is_empty(), "{line:?} names no address; the log:\n{}", up.log());
-        eventually_some("the first pods", async || {
+        eventually("the first pods", async || {
             let (ready, scale) = (up.ready().await.len(), up.scale().await);
             (ready >= scale.min as usize).then_some(())
         })
@@ -103,7 +103,7 @@ impl Up {
 
     /// The batch, once every job of it is over.
     pub async fn finished(&self, batch: BatchId) -> Batch {
-        eventually_some("a batch to be over", async || {
+        eventually("a batch to be over", async || {
             let batch = self.batch(batch).await;
             (batch.counts.done + batch.counts.failed == batch.accepted).then_some(batch)
         })
@@ -112,7 +112,7 @@ impl Up {
 
     /// The batch, once at least `count` jobs of it are done.
     pub async fn under_way(&self, batch: BatchId, count: usize) -> Batch {
-        eventually_some("some jobs to be done", async || {
+        eventually("some jobs to be done", async || {
             let batch = self.batch(batch).await;
             (batch.counts.done >= count).then_some(batch)
         })
