@@ -1,3 +1,4 @@
 //! Does kana keep its promises? One binary, so that everything links once.
 
+mod picture;
 mod support;

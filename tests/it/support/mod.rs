@@ -1,1 +1,3 @@
 //! What do the tests share?
+
+pub mod pictures;
