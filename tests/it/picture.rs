@@ -9,7 +9,7 @@ use kana::model::Artifact;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::support::pictures::{Png, file, grey, oriented, picture, shown, training_images};
+use crate::support::drawings::{Png, file, grey, oriented, picture, shown, training_images};
 
 /// Images that every way of drawing is tried with.
 const IMAGES: usize = 100;
