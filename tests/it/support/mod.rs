@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod child;
+pub mod drawings;
 mod eventually;
 pub mod faulty;
 pub mod http;
