@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ::image::ImageEncoder;
+use ::image::codecs::png::PngEncoder;
 use anyhow::{Context, ensure};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
@@ -105,7 +107,7 @@ impl Samples {
         std::fs::create_dir_all(&self.out).with_context(unwritable)?;
         for (number, (label, image)) in samples.into_iter().enumerate() {
             let path = self.out.join(format!("sample_{number}.png"));
-            write(&image, &path).with_context(|| format!("could not write {}", path.display()))?;
+            std::fs::write(&path, png(&image)?).with_context(|| format!("could not write {}", path.display()))?;
             print::text(&format!("{}\t{label}", path.display()))?;
         }
         Ok(ExitCode::SUCCESS)
@@ -132,13 +134,20 @@ impl Samples {
     }
 }
 
-fn write(image: &Image, path: &Path) -> anyhow::Result<()> {
+/// A picture of kana's own as a PNG file; `number` tells it from others.
+pub fn stroke_png(number: usize) -> anyhow::Result<Vec<u8>> {
+    png(&strokes::draw(number % strokes::COUNT, number as u64, STROKES_SIDE))
+}
+
+fn png(image: &Image) -> anyhow::Result<Vec<u8>> {
     let shape = image.shape();
     let colour = match shape.channels {
-        1 => ::image::ColorType::L8,
-        3 => ::image::ColorType::Rgb8,
+        1 => ::image::ExtendedColorType::L8,
+        3 => ::image::ExtendedColorType::Rgb8,
         channels => anyhow::bail!("a PNG has 1 or 3 channels and this image has {channels}"),
     };
     let (width, height) = (u32::try_from(shape.width)?, u32::try_from(shape.height)?);
-    Ok(::image::save_buffer(path, image.pixels(), width, height, colour)?)
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes).write_image(image.pixels(), width, height, colour)?;
+    Ok(bytes)
 }
