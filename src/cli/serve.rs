@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Threads, Usage, block_on, flags, print};
+use super::{FAILED, Threads, Usage, block_on, flags, print};
 use crate::clock::{Clock, SystemClock};
 use crate::cluster::local;
 use crate::gateway::{self, NoCluster, Parts};
@@ -18,9 +18,6 @@ use crate::queue::{self, Queue};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Format;
 use crate::{up, worker};
-
-/// Exit code of a service that was interrupted a second time while it was ending: 128 and SIGINT.
-const FORCED: i32 = 130;
 
 /// How long what is left of a gateway may take to end.
 const END_MAX: Duration = Duration::from_secs(6);
@@ -250,7 +247,7 @@ fn ended_by_signals() -> anyhow::Result<Shutdown> {
         // The first one has begun the shutdown.
         interrupt.recv().await;
         interrupt.recv().await;
-        std::process::exit(FORCED);
+        std::process::exit(FAILED.into());
     });
     Ok(shutdown)
 }

@@ -19,9 +19,6 @@ use crate::model::Classifier;
 use crate::prediction::Prediction;
 use crate::train::{self, Report, Schedule};
 
-/// Exit code of a training that was interrupted and can be resumed: 128 and SIGINT.
-const INTERRUPTED: u8 = 130;
-
 /// `kana train`.
 #[derive(Debug, Args)]
 pub struct Train {
@@ -164,7 +161,7 @@ impl Train {
                     "interrupted after {epochs_done} epochs; the same command with --resume goes on from {}\n",
                     checkpoint.display()
                 ));
-                Ok(ExitCode::from(INTERRUPTED))
+                Ok(ExitCode::from(FAILED))
             }
         }
     }
