@@ -2,7 +2,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-import { mock } from "./mock/plugin";
+import { mock } from "./mock/plugin.ts";
 
 /** The running kana that `npm run dev` talks to. */
 const KANA_URL = process.env.KANA_URL ?? "http://127.0.0.1:8080";

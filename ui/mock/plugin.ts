@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connect, Plugin } from "vite";
 
-import { createWorld } from "./world";
+import { createWorld } from "./world.ts";
 
 /** What the page must work under. */
 const POLICY = "default-src 'self'; img-src 'self' blob: data:; style-src 'self'";
