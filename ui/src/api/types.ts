@@ -1,7 +1,7 @@
 // What are the server's things called on this page?
 //
 // The one place that knows the names in the server's description; everything else imports from here.
-import type { components } from "./schema.gen";
+import type { components, operations } from "./schema.gen";
 
 type Schemas = components["schemas"];
 
@@ -15,4 +15,4 @@ export type Queue = Schemas["Queue"];
 export type Console = Schemas["Console"];
 export type Status = Schemas["Status"];
 export type Model = Schemas["Model"];
-export type Stop = Schemas["Stop"];
+export type Stop = NonNullable<NonNullable<operations["stop_pod"]["parameters"]["query"]>["mode"]>;

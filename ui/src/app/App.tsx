@@ -48,22 +48,24 @@ export function App({ api }: { readonly api: Api }) {
         />
       )}
       <main className="layout">
-        <PodsPanel pods={state.pods} api={api} live={open} />
-        <div className="controls">
+        <div className="main">
+          <PodsPanel pods={state.pods} api={api} live={open} />
+          <div className="images">
+            <UploadPanel upload={upload} over={over} roomy={state.batches.length === 0} />
+            <ResultsPanel
+              batches={state.batches}
+              jobs={state.jobs}
+              strangers={state.strangers}
+              romanised={romanised}
+              onClear={onClear}
+            />
+          </div>
+        </div>
+        <div className="side">
           <ScalePanel scale={state.scale} api={api} />
           <QueuePanel queue={state.queue} history={state.history} />
+          <ConsolePanel lines={state.console} />
         </div>
-        <div className="images">
-          <UploadPanel upload={upload} over={over} roomy={state.batches.length === 0} />
-          <ResultsPanel
-            batches={state.batches}
-            jobs={state.jobs}
-            strangers={state.strangers}
-            romanised={romanised}
-            onClear={onClear}
-          />
-        </div>
-        <ConsolePanel lines={state.console} />
       </main>
     </div>
   );

@@ -21,7 +21,7 @@ export function ConsolePanel({ lines }: { readonly lines: readonly ConsoleLine[]
     <section className="panel console" aria-labelledby="console-title">
       <header className="panel-head">
         <h2 id="console-title">Console</h2>
-        <span className="muted">what the page asked for, as commands</span>
+        <span className="muted">what was done, as commands</span>
       </header>
       <div
         ref={log}

@@ -5,8 +5,8 @@ import { Stepper } from "./Stepper";
 import { useRange } from "./useRange";
 import "./scale.css";
 
-/** More pods than this are typed by mistake. */
-const PODS_MAX = 100;
+/** The service refuses more. */
+const PODS_MAX = 1_000;
 
 const BY: Record<Scale["by"], string> = {
   local: "kana scales by backlog",
