@@ -30,8 +30,9 @@ export interface Api {
 export function createApi(
   fetch: typeof globalThis.fetch = globalThis.fetch.bind(globalThis),
   tokens = tokenStore(),
+  origin = globalThis.location.origin,
 ): Api {
-  const client = createClient<paths>({ baseUrl: globalThis.location.origin, fetch: (request) => fetch(request) });
+  const client = createClient<paths>({ baseUrl: origin, fetch: (request) => fetch(request) });
   client.use({
     onRequest: ({ request }) => {
       for (const [name, value] of Object.entries(authorization(tokens))) request.headers.set(name, value);

@@ -43,9 +43,11 @@ export function ConsolePanel({ lines }: { readonly lines: readonly ConsoleLine[]
                   <span aria-hidden="true">$ </span>
                   {line.command}
                 </code>
-                <span className="numbers muted">{span(line.took_ms)}</span>
               </p>
-              {line.output !== "" && <pre className="console-output">{line.output}</pre>}
+              <p className="console-output">
+                <span className="mono">{line.output}</span>
+                <span className="numbers">{span(line.took_ms)}</span>
+              </p>
             </div>
           ))
         )}

@@ -17,10 +17,16 @@ interface Props {
 }
 
 export const ResultTile = memo(function ResultTile({ job, picture, romanised }: Props) {
-  const attempts = job.attempts > 1 ? `attempt ${job.attempts}` : null;
   return (
     <li className="result" data-state={job.state} data-job={job.id} data-worker={job.worker ?? ""}>
-      <Picture job={job} picture={picture} />
+      <div className="result-frame">
+        <Picture job={job} picture={picture} />
+        {job.attempts > 1 && (
+          <span className="result-attempts numbers" title="It was given to another pod after the one that had it ended">
+            attempt {job.attempts}
+          </span>
+        )}
+      </div>
       <div className="result-answer">
         <Answer job={job} romanised={romanised} />
       </div>
@@ -28,7 +34,6 @@ export const ResultTile = memo(function ResultTile({ job, picture, romanised }: 
         <span className="result-file" title={job.filename}>
           {job.filename}
         </span>
-        {attempts !== null && <span className="result-attempts">{attempts}</span>}
         {job.worker && (
           <span className="mono" title={`Pod ${job.worker}`}>
             {shortName(job.worker)}
