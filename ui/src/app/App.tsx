@@ -47,7 +47,7 @@ export function App({ api }: { readonly api: Api }) {
           }}
         />
       )}
-      <main className="layout">
+      <main className="layout" data-live={open}>
         <div className="main">
           <PodsPanel pods={state.pods} api={api} live={open} />
           <div className="images">

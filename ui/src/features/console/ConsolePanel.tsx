@@ -1,5 +1,5 @@
 // What was done behind the scenes, as one would have typed it?
-import { useEffect, useRef } from "react";
+import { Fragment, useEffect, useRef } from "react";
 
 import { span } from "../../app/format";
 import type { ConsoleLine } from "../../live/state";
@@ -40,8 +40,10 @@ export function ConsolePanel({ lines }: { readonly lines: readonly ConsoleLine[]
             <div key={line.seq} className="console-line">
               <p className="console-command">
                 <code>
-                  <span aria-hidden="true">$ </span>
-                  {line.command}
+                  <span className="console-prompt" aria-hidden="true">
+                    ${" "}
+                  </span>
+                  <Words text={line.command} />
                 </code>
               </p>
               <p className="console-output">
@@ -54,4 +56,15 @@ export function ConsolePanel({ lines }: { readonly lines: readonly ConsoleLine[]
       </div>
     </section>
   );
+}
+
+// Lines break between words and not at the hyphens of options, where a break would look like another option.
+function Words({ text }: { readonly text: string }) {
+  return text.split(" ").map((word, i) => (
+    // The words of one line never change their places.
+    <Fragment key={i}>
+      {i > 0 && " "}
+      <span className="console-word">{word}</span>
+    </Fragment>
+  ));
 }

@@ -62,15 +62,17 @@ export function UploadPanel({ upload, over, roomy }: Props) {
 function SendingLine({ sending, upload }: { readonly sending: Sending; readonly upload: Upload }) {
   const now = useNow();
   const { phase, files } = sending;
-  const what = countOf(files.length, "image");
+  const what = countOf(files.length, "file");
   if (phase.name === "sending") return <p className="sending muted">Sending {what} …</p>;
 
   const seconds = phase.name === "waiting" ? Math.max(0, Math.ceil((phase.until - now) / 1_000)) : null;
   return (
     <div className="sending" data-phase={phase.name}>
       <p>
-        <strong>{what} not taken yet.</strong> {phase.message}{" "}
-        {seconds !== null && <span className="numbers">Trying again in {seconds} s.</span>}
+        <strong>
+          {what} not taken{phase.name === "waiting" && " yet"}.
+        </strong>{" "}
+        {phase.message} {seconds !== null && <span className="numbers">Trying again in {seconds} s.</span>}
       </p>
       {phase.name === "refused" && phase.rejected.length > 0 && (
         <ul className="rejected">
