@@ -1,10 +1,12 @@
 //! Does kana keep its promises? One binary, so that everything links once.
 
 mod cli;
+mod client;
 mod cluster;
 mod conformance;
 mod data;
 mod gateway;
+mod picture;
 mod queue_sqlite;
 mod scenarios;
 mod simulation;
