@@ -5,7 +5,9 @@
 
 pub mod classes;
 pub mod evaluate;
+pub mod fetch;
 pub mod idx;
+pub mod published;
 pub mod random;
 pub mod split;
 pub mod strokes;

@@ -1,6 +1,7 @@
 //! What is in the file, and is this file one of ours?
 
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -93,8 +94,13 @@ pub enum Problem {
 
 /// Makes the file where there is none, readable by its owner alone, and opens it for writing.
 pub fn open(path: &Path) -> Result<Connection, Problem> {
-    let made = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    made.map_err(|source| Problem::Unopened { path: path.to_owned(), source })?;
+    // Only a new file is opened here: closing one that this process has open already would take its locks away.
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(source) if source.kind() != ErrorKind::AlreadyExists => {
+            return Err(Problem::Unopened { path: path.to_owned(), source });
+        }
+        _ => {}
+    }
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     migrate(&mut connection, path)?;
     Ok(connection)

@@ -1,0 +1,1 @@
+//! What do `submit`, `dead` and `bench` take?

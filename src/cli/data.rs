@@ -1,0 +1,1 @@
+//! What does `data` take?
