@@ -94,7 +94,11 @@ fn a_drawing_fits_any_page_and_nearly_fills_it() {
             let drawn = strokes::draw(class, 3, side);
 
             assert_eq!(drawn.shape(), Shape { channels: 1, height: side, width: side });
-            assert!(side < SIDE || extent(&drawn) * 10 >= side * 9, "class {class} covers {} of {side}", extent(&drawn));
+            assert!(
+                side < SIDE || extent(&drawn) * 10 >= side * 9,
+                "class {class} covers {} of {side}",
+                extent(&drawn)
+            );
         }
     }
 }
