@@ -10,6 +10,7 @@ mod picture;
 mod queue_sqlite;
 mod scenarios;
 mod simulation;
+mod strokes;
 mod support;
 mod tidy;
 mod train;
