@@ -55,16 +55,16 @@ enum Command {
     Evaluate(train::Evaluate),
     /// Classify image files in this process, without a service
     Predict(train::Predict),
-//WAIT     /// Send image files to a running service and print their outcomes, one JSON line each
-//WAIT     Submit(client::Submit),
-//WAIT     /// Fetch data sets, or write sample images
-//WAIT     #[command(subcommand)]
-//WAIT     Data(data::Data),
-//WAIT     /// Look at jobs that every attempt failed, and replay or drop them
-//WAIT     #[command(subcommand)]
-//WAIT     Dead(client::Dead),
-//WAIT     /// Load a running service and print its throughput and latencies
-//WAIT     Bench(client::Bench),
+    //WAIT     /// Send image files to a running service and print their outcomes, one JSON line each
+    //WAIT     Submit(client::Submit),
+    //WAIT     /// Fetch data sets, or write sample images
+    //WAIT     #[command(subcommand)]
+    //WAIT     Data(data::Data),
+    //WAIT     /// Look at jobs that every attempt failed, and replay or drop them
+    //WAIT     #[command(subcommand)]
+    //WAIT     Dead(client::Dead),
+    //WAIT     /// Load a running service and print its throughput and latencies
+    //WAIT     Bench(client::Bench),
     /// Print the description of the HTTP interface
     #[command(hide = true)]
     Openapi,
@@ -107,10 +107,10 @@ impl Cli {
             Command::Train(train) => train.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
-//WAIT             Command::Submit(submit) => submit.run(),
-//WAIT             Command::Data(data) => data.run(),
-//WAIT             Command::Dead(dead) => dead.run(),
-//WAIT             Command::Bench(bench) => bench.run(),
+            //WAIT             Command::Submit(submit) => submit.run(),
+            //WAIT             Command::Data(data) => data.run(),
+            //WAIT             Command::Dead(dead) => dead.run(),
+            //WAIT             Command::Bench(bench) => bench.run(),
             Command::Openapi => {
                 print::text(&crate::gateway::openapi_text()?)?;
                 Ok(ExitCode::SUCCESS)
@@ -171,7 +171,9 @@ mod tests {
     fn every_flag_can_come_from_the_environment_by_its_own_name() {
         fn check(command: &clap::Command) {
             for argument in command.get_arguments().filter(|argument| !argument.is_positional()) {
-                let Some(long) = argument.get_long().filter(|long| !["help", "version"].contains(long)) else { continue };
+                let Some(long) = argument.get_long().filter(|long| !["help", "version"].contains(long)) else {
+                    continue;
+                };
                 let expected = format!("KANA_{}", long.to_uppercase().replace('-', "_"));
                 let found = argument.get_env().map(|name| name.to_string_lossy().into_owned());
                 assert_eq!(found, Some(expected), "--{long} of {}", command.get_name());

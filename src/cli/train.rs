@@ -154,10 +154,7 @@ impl Train {
             Report::Finished { card } => {
                 for evaluation in &card.evaluation {
                     let accuracy = 100.0 * evaluation.accuracy;
-                    print::note(&format!(
-                        "{accuracy:.2} % of {} images: {}\n",
-                        evaluation.images, evaluation.protocol
-                    ));
+                    print::note(&format!("{accuracy:.2} % of {} images: {}\n", evaluation.images, evaluation.protocol));
                 }
                 print::text(&self.out.display().to_string())?;
                 Ok(ExitCode::SUCCESS)

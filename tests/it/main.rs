@@ -2,5 +2,6 @@
 
 mod conformance;
 mod gateway;
+mod model;
 mod support;
 mod tidy;

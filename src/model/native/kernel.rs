@@ -43,17 +43,26 @@ pub struct Dense {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// AVX2 with fused multiply-add.
-    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Proof),
     /// Whatever the build's target has: SSE2, NEON.
     Portable,
 }
+
+/// That the processor was asked and has them; only [`Level::detect`] makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg(target_arch = "x86_64")]
+pub struct Proof(());
+
+/// Whether [`Level::Portable`] has a fused multiply-add: always on 64-bit Arm, never on the least x86-64.
+const PORTABLE_IS_FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 impl Level {
     /// The best that this processor has.
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return Self::Avx2;
+            return Self::Avx2(Proof(()));
         }
         Self::Portable
     }
@@ -63,9 +72,9 @@ impl Level {
 pub fn convolve(level: Level, layer: &Convolution, input: (&[f32], usize, usize), output: &mut [f32]) {
     match level {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Level::detect` is the only source of `Avx2`, and it found both features on this processor.
-        Level::Avx2 => unsafe { convolve_avx2(layer, input, output) },
-        _ => convolve_with::<false>(layer, input, output),
+        // SAFETY: only `Level::detect` makes a `Proof`, and it found both features on this processor.
+        Level::Avx2(_) => unsafe { convolve_avx2(layer, input, output) },
+        Level::Portable => convolve_with::<PORTABLE_IS_FUSED>(layer, input, output),
     }
 }
 
@@ -74,8 +83,8 @@ pub fn multiply(level: Level, layer: &Dense, input: &[f32], output: &mut [f32]) 
     match level {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as in `convolve`.
-        Level::Avx2 => unsafe { multiply_avx2(layer, input, output) },
-        _ => multiply_with::<false>(layer, input, output),
+        Level::Avx2(_) => unsafe { multiply_avx2(layer, input, output) },
+        Level::Portable => multiply_with::<PORTABLE_IS_FUSED>(layer, input, output),
     }
 }
 
