@@ -11,6 +11,7 @@ mod queue_sqlite;
 mod scenarios;
 mod simulation;
 mod strokes;
+mod model;
 mod support;
 mod tidy;
 mod train;
