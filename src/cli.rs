@@ -1,1 +1,191 @@
 //! What did the command line ask for?
+//!
+//! Every command is parsed into the configuration of one role, and run with a runtime of that role's size. Nothing
+//! else in the program reads flags or the environment. Data goes to standard output, everything else to standard error;
+//! the exit code is 0 for done, 1 for failed, 2 for wrong usage.
+
+mod client;
+mod data;
+mod flags;
+mod print;
+mod serve;
+mod train;
+
+use std::future::Future;
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::telemetry;
+
+/// Exit code of a command that failed.
+const FAILED: u8 = 1;
+
+/// Exit code of a command that was not understood, as clap has it.
+const WRONG_USAGE: u8 = 2;
+
+/// Trains an image classifier, serves it behind a durable queue, and scales it without losing a request.
+#[derive(Debug, Parser)]
+#[command(name = "kana", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to log: a level, or levels by module such as `info,kana::queue=debug`
+    #[arg(long, env = "KANA_LOG", default_value = "info", value_name = "FILTER", global = true)]
+    log: String,
+
+    /// How log lines look
+    #[arg(long, env = "KANA_LOG_FORMAT", value_enum, default_value_t, global = true)]
+    log_format: telemetry::Format,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on this machine: gateway, page, queue and workers
+    Up(serve::Up),
+    /// Run a gateway on a queue that workers elsewhere share
+    Gateway(serve::Gateway),
+    /// Run one worker: claim, classify, settle
+    Worker(serve::Worker),
+    /// Train a model from labelled images
+    Train(train::Train),
+    /// Judge a model by labelled images
+    Evaluate(train::Evaluate),
+    /// Classify image files in this process, without a service
+    Predict(train::Predict),
+    /// Send image files to a running service and print their outcomes, one JSON line each
+    Submit(client::Submit),
+    /// Fetch data sets, or write sample images
+    #[command(subcommand)]
+    Data(data::Data),
+    /// Look at jobs that every attempt failed, and replay or drop them
+    #[command(subcommand)]
+    Dead(client::Dead),
+    /// Load a running service and print its throughput and latencies
+    Bench(client::Bench),
+    /// Print the description of the HTTP interface
+    #[command(hide = true)]
+    Openapi,
+}
+
+/// The arguments were understood one by one and make no sense together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Runs the command that this process was started with.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that nobody reads any more is no failure.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG_USAGE));
+        }
+    };
+    match cli.run() {
+        Ok(code) => code,
+        Err(error) if reader_is_gone(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint_chain(&error);
+            let wrong = error.downcast_ref::<Usage>().is_some();
+            ExitCode::from(if wrong { WRONG_USAGE } else { FAILED })
+        }
+    }
+}
+
+impl Cli {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        telemetry::start(self.log_format, &self.log)
+            .map_err(|error| Usage(format!("invalid value {:?} for '--log <FILTER>': {error}", self.log)))?;
+        match self.command {
+            Command::Up(up) => up.run(&self.log, self.log_format),
+            Command::Gateway(gateway) => gateway.run(),
+            Command::Worker(worker) => worker.run(),
+            Command::Train(train) => train.run(),
+            Command::Evaluate(evaluate) => evaluate.run(),
+            Command::Predict(predict) => predict.run(),
+            Command::Submit(submit) => submit.run(),
+            Command::Data(data) => data.run(),
+            Command::Dead(dead) => dead.run(),
+            Command::Bench(bench) => bench.run(),
+            Command::Openapi => {
+                print::text(&crate::gateway::openapi_text()?)?;
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+/// How many threads a role's reactor gets.
+#[derive(Clone, Copy, Debug)]
+enum Threads {
+    /// Enough to wait for a queue or a server.
+    One,
+    /// One a core, for many connections.
+    Cores,
+}
+
+/// Blocking calls of a role that makes few of them, at a time.
+const BLOCKING_FEW: usize = 4;
+
+/// Stack of a reactor's thread; only touched pages are paid for.
+const STACK_BYTES: usize = 1024 * 1024;
+
+/// Runs `role` to its end.
+fn block_on<F: Future>(threads: Threads, role: F) -> anyhow::Result<F::Output> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().thread_stack_size(STACK_BYTES).thread_name("kana");
+    if let Threads::One = threads {
+        builder.worker_threads(1).max_blocking_threads(BLOCKING_FEW);
+    }
+    let runtime = builder.build()?;
+    let output = runtime.block_on(role);
+    // What still blocks is a thread that nobody waits for: a stuck engine, a slow disk.
+    runtime.shutdown_background();
+    Ok(output)
+}
+
+/// Whether the error is that whoever read our output has stopped, as `head` does.
+fn reader_is_gone(error: &anyhow::Error) -> bool {
+    let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<io::Error>().map(io::Error::kind);
+    error.chain().any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
+}
+
+fn eprint_chain(error: &anyhow::Error) {
+    let mut text = format!("error: {error}\n");
+    for cause in error.chain().skip(1) {
+        text.push_str(&format!("  because: {cause}\n"));
+    }
+    print::note(&text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_flag_can_come_from_the_environment_by_its_own_name() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments().filter(|argument| !argument.is_positional()) {
+                let Some(long) = argument.get_long().filter(|long| !["help", "version"].contains(long)) else {
+                    continue;
+                };
+                let expected = format!("KANA_{}", long.to_uppercase().replace('-', "_"));
+                let found = argument.get_env().map(|name| name.to_string_lossy().into_owned());
+                assert_eq!(found, Some(expected), "--{long} of {}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn the_command_line_is_free_of_contradictions() {
+        Cli::command().debug_assert();
+    }
+}

@@ -5,6 +5,20 @@
 
 pub mod decode;
 pub mod fit;
+pub mod picture;
+
+mod alpha;
+mod brush;
+mod cover;
+mod find;
+mod glyph;
+mod ground;
+mod ink;
+mod polarity;
+mod scale;
+mod sniff;
+mod surface;
+mod whole;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,3 +1,7 @@
 //! One binary, several roles: see `kana --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kana::cli::main()
+}

@@ -10,6 +10,7 @@ pub mod idx;
 pub mod published;
 pub mod random;
 pub mod split;
+pub mod strokes;
 pub mod study;
 
 use std::path::{Path, PathBuf};

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::Shape;
 
+pub use crate::image::fit::Fit;
+
 /// The version of this format; a card of another one is refused.
 pub const FORMAT: u32 = 1;
 
@@ -67,19 +69,6 @@ pub struct Input {
     pub deviation: Vec<f32>,
     /// How a picture of another size is brought into shape.
     pub fit: Fit,
-}
-
-/// How a picture is brought into a model's shape.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase", tag = "as")]
-pub enum Fit {
-    /// As one glyph, light on dark: found on its ground, cropped, and set with the margin of the training images.
-    Glyph {
-        /// Free space on the tighter sides, as a share of the image's side.
-        margin: f32,
-    },
-    /// As a scene: scaled to cover the shape, the overhang cut off evenly.
-    Cover,
 }
 
 /// One file of weights.

@@ -2,12 +2,32 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+
+use super::memory::Memory;
+use super::sqlite::Sqlite;
+use super::{Error, Limits, Queue};
 
 /// Where a queue lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Url {
+    /// `memory:`: in this process, and gone with it.
+    Memory,
     /// `sqlite:PATH`: one file, shared by processes of one machine.
     Sqlite(PathBuf),
+}
+
+/// Opens the queue that `url` names, and makes it where it does not exist yet.
+///
+/// # Errors
+/// [`Error::Unavailable`] where its file cannot be opened, is no queue, or is one of a newer kana.
+pub fn open(url: &Url, limits: Limits, clock: Arc<dyn Clock>) -> Result<Box<dyn Queue>, Error> {
+    Ok(match url {
+        Url::Memory => Box::new(Memory::new(limits, clock)),
+        Url::Sqlite(path) => Box::new(Sqlite::open(path, limits, clock)?),
+    })
 }
 
 impl FromStr for Url {
@@ -15,8 +35,9 @@ impl FromStr for Url {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
+            Some(("memory", "")) => Ok(Self::Memory),
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
-            _ => Err(format!("queue {text:?} is not of the form sqlite:PATH")),
+            _ => Err(format!("queue {text:?} is neither sqlite:PATH nor memory:")),
         }
     }
 }
@@ -24,6 +45,7 @@ impl FromStr for Url {
 impl std::fmt::Display for Url {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Memory => f.write_str("memory:"),
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
         }
     }

@@ -1,0 +1,46 @@
+# `make up` and `make test` are all that a stranger needs. Both build what they use.
+
+CARGO ?= cargo
+NPM ?= npm
+# The tests' own chromium, where it is not at Debian's place: KANA_CHROMIUM=/path make test
+export KANA_CHROMIUM
+
+UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
+
+.PHONY: up build test check fmt openapi clean
+
+up: build ## Build all and serve at http://127.0.0.1:8080
+	target/release/kana up
+
+build: ui/dist/index.html ## Leave target/release/kana, with page and model inside
+	$(CARGO) build --release --locked
+
+# What is tested is what ships, and its dependencies compile once for both.
+test: ui/dist/index.html ## Install what the tests need, and run them all
+	tools/install-test-needs
+	cd ui && $(NPM) test
+	$(CARGO) test --release --locked --lib --test it
+	tools/test-page
+
+check: ui/dist/index.html ## Format, lints, docs
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	cd ui && $(NPM) run check
+
+fmt: ## Format everything
+	$(CARGO) fmt
+	cd ui && $(NPM) run format
+
+openapi: ## Write ui/openapi.json anew from the routes
+	KANA_UPDATE=1 $(CARGO) test --release --locked --test it openapi
+
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	cd ui && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
+ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
+	cd ui && $(NPM) run build
+
+clean: ## Forget all that was built
+	rm -rf target ui/dist ui/node_modules

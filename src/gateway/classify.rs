@@ -1,0 +1,71 @@
+//! What is in this one image?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Query, Request, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::app::App;
+use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use super::submission::{self, Order};
+use super::{intake, view, wait};
+
+/// How long to wait for the answer unless told.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// How one image is sent.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Options {
+    /// How long to wait for the answer: `30s`, `1m 30s` or plain seconds, at most 5 minutes; 30 seconds unless told.
+    #[param(value_type = Option<String>, example = "30s")]
+    pub wait: Option<String>,
+    /// What to call the image.
+    #[param(value_type = Option<String>, example = "o.png")]
+    pub filename: Option<String>,
+}
+
+/// The body of a request.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct Picture(#[expect(dead_code, reason = "only the API's description reads it")] Vec<u8>);
+
+/// Classifies one image
+///
+/// The image is the body. It travels as a durable job like any other.
+#[utoipa::path(
+    post,
+    path = "/v1/classify",
+    tag = "jobs",
+    params(Options, ("Idempotency-Key" = Option<String>, Header, description = "Makes a second request of the same a \
+        repetition, which gets the first one's answer. At most 255 printable ASCII characters.")),
+    request_body(content = inline(Picture), content_type = "image/*", description = "PNG, JPEG, GIF, BMP, WebP or PNM"),
+    responses(
+        (status = 200, description = "The job, finished", body = view::Job),
+        (status = 202, description = "The job is safe, and not finished yet", body = view::Job),
+        (status = 413, body = Document, content_type = MEDIA_TYPE,
+            description = "The image is too large"),
+        (status = 422, body = Document, content_type = MEDIA_TYPE,
+            description = "It is no image, a parameter is wrong, or the key was used with another body"),
+        (status = 429, body = Document, content_type = MEDIA_TYPE,
+            description = "The queue is full; `Retry-After` says when to try again"),
+        Otherwise,
+    )
+)]
+pub async fn classify_image(
+    State(app): State<Arc<App>>,
+    Query(options): Query<Options>,
+    request: Request,
+) -> Result<(StatusCode, Json<view::Job>), Problem> {
+    let wait_max = app.config.limits.wait_max;
+    let wait = options.wait.map_or(Ok(WAIT.min(wait_max)), |wait| wait::parse(&wait, wait_max))?;
+    let key = intake::idempotency_key(request.headers())?;
+    let intake = intake::single(&app, request, options.filename.as_deref()).await?;
+    let mut receipt = submission::submit(&app, Order { intake, key, wait: Some(wait) }).await?;
+    let job = receipt.jobs.pop().ok_or_else(|| Problem::unprocessable("the body is no picture"))?;
+    Ok((if job.is_over() { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(job)))
+}

@@ -1,0 +1,75 @@
+//! Is this gateway alive, and should it be sent requests?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use tracing::{debug, warn};
+
+use super::app::App;
+use super::problem::{Document, MEDIA_TYPE, Problem};
+use crate::metrics;
+
+/// How long the queue may take for this gateway to count as ready: probes give up soon after.
+const READY_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Says whether this process makes progress
+///
+/// Not whether the queue answers: restarting the gateway would not mend that.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    tag = "service",
+    responses(
+        (status = 200, description = "It does", body = String, content_type = "text/plain"),
+        (status = 503, body = Document, content_type = MEDIA_TYPE,
+            description = "It is stuck and wants a restart"),
+    )
+)]
+pub async fn livez(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
+    if app.beat.is_alive() { Ok("alive\n") } else { Err(Problem::unavailable("the queue's follower is stuck")) }
+}
+
+/// Says whether requests should be sent here
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "service",
+    responses(
+        (status = 200, body = String, content_type = "text/plain",
+            description = "The queue answers and the model is loaded"),
+        (status = 503, body = Document, content_type = MEDIA_TYPE,
+            description = "Why not"),
+    )
+)]
+pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
+    if app.is_draining() {
+        return Err(Problem::unavailable("the gateway is ending"));
+    }
+    // The model's card was loaded before the port was taken.
+    match tokio::time::timeout(READY_PATIENCE, app.parts.queue.depth()).await {
+        Ok(Ok(_)) => Ok("ready\n"),
+        Ok(Err(error)) => {
+            debug!(error = &error as &dyn std::error::Error, "not ready");
+            Err(Problem::unavailable("the queue does not answer"))
+        }
+        Err(_) => Err(Problem::unavailable("the queue does not answer in time")),
+    }
+}
+
+/// Counts and measures, in Prometheus's text format
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "service",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text", description = "OpenMetrics"))
+)]
+pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let text = app.metrics.text().map_err(|error| {
+        warn!(error = %error, "could not write the metrics");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written")
+    })?;
+    Ok(([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], text).into_response())
+}

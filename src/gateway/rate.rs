@@ -1,0 +1,106 @@
+//! How fast does the queue drain, and when will there be room again?
+//!
+//! This file only decides: it is handed counts and times.
+
+use std::time::Duration;
+
+/// How long the past counts: an event weighs a third of a new one after this long.
+const MEMORY: Duration = Duration::from_secs(5);
+
+/// A rate below this is none: one job in a hundred seconds.
+const RATE_MIN: f64 = 0.01;
+
+/// The least that a sender is asked to wait, in seconds; `Retry-After` has no fractions.
+const RETRY_MIN_SECONDS: u32 = 1;
+
+/// The most that a sender is asked to wait, in seconds: a rate of now says little of later.
+const RETRY_MAX_SECONDS: u32 = 60;
+
+/// An exponentially weighted rate of events a second.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rate {
+    sum: f64,
+    weight: f64,
+}
+
+impl Rate {
+    /// Takes note of `events` in the last `span`.
+    pub fn record(&mut self, events: u64, span: Duration) {
+        let seconds = span.as_secs_f64();
+        if seconds <= 0.0 {
+            return;
+        }
+        let fade = (-seconds / MEMORY.as_secs_f64()).exp();
+        self.sum = self.sum * fade + (events as f64 / seconds) * (1.0 - fade);
+        // What the memory has seen of its full length, so that a young rate is not too low.
+        self.weight = self.weight * fade + (1.0 - fade);
+    }
+
+    /// Events a second, to two digits behind the point.
+    pub fn per_second(&self) -> f64 {
+        let rate = if self.weight > 0.0 { self.sum / self.weight } else { 0.0 };
+        if rate < RATE_MIN { 0.0 } else { (rate * 100.0).round() / 100.0 }
+    }
+}
+
+/// Seconds until a queue that drains at `per_second` has room for `missing` more jobs than it has now.
+pub fn retry_after_seconds(missing: usize, per_second: f64) -> u32 {
+    let (min, max) = (f64::from(RETRY_MIN_SECONDS), f64::from(RETRY_MAX_SECONDS));
+    if per_second < RATE_MIN {
+        return RETRY_MAX_SECONDS;
+    }
+    // The clamp keeps it inside u32.
+    (missing as f64 / per_second).ceil().clamp(min, max) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_steady_rate_is_known_at_once() {
+        let mut rate = Rate::default();
+
+        rate.record(40, SECOND);
+
+        assert_eq!(rate.per_second(), 40.0);
+    }
+
+    #[test]
+    fn a_rate_that_stops_fades_to_none() {
+        let mut rate = Rate::default();
+        rate.record(100, SECOND);
+
+        (0..5).for_each(|_| rate.record(0, SECOND));
+        let soon = rate.per_second();
+        (0..60).for_each(|_| rate.record(0, SECOND));
+
+        assert!(soon < 50.0 && soon > 0.0, "{soon}");
+        assert_eq!(rate.per_second(), 0.0);
+    }
+
+    #[test]
+    fn no_time_is_no_rate() {
+        let mut rate = Rate::default();
+
+        rate.record(7, Duration::ZERO);
+
+        assert_eq!(rate.per_second(), 0.0);
+    }
+
+    #[test]
+    fn a_sender_waits_until_there_is_room() {
+        assert_eq!(retry_after_seconds(100, 10.0), 10);
+        assert_eq!(retry_after_seconds(101, 10.0), 11);
+    }
+
+    #[test]
+    fn a_sender_waits_a_second_at_least_and_a_minute_at_most() {
+        assert_eq!(retry_after_seconds(0, 10.0), 1);
+        assert_eq!(retry_after_seconds(1, 5_000.0), 1);
+        assert_eq!(retry_after_seconds(10_000, 1.0), 60);
+        assert_eq!(retry_after_seconds(1, 0.0), 60);
+    }
+}

@@ -1,0 +1,107 @@
+//! Which address answers what, and to whom?
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeAbove};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tracing::error;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::app::App;
+use super::problem::{self, Problem};
+use super::{auth, batches, classify, dead, events, guard, health, jobs, observe, openapi, page, pods, scale, status};
+
+/// Answers shorter than this are sent as they are: compressing them costs more time than it saves.
+const COMPRESSED_BYTES_MIN: u64 = 1_024;
+
+/// Headers of every answer. A page may ask and be asked by itself alone, and no type is guessed.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+];
+
+/// What everybody may ask, tokens or not.
+fn open() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(health::livez)).routes(routes!(health::readyz)).routes(routes!(health::metrics))
+}
+
+/// What any token may ask.
+fn read() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::read_job))
+        .routes(routes!(batches::read_batch))
+        .routes(routes!(events::follow_events))
+        .routes(routes!(pods::list_pods))
+        .routes(routes!(scale::read_scale))
+        .routes(routes!(status::read_status))
+        .routes(routes!(dead::list_dead))
+}
+
+/// What a token with the scope `submit` may ask.
+fn submit() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::submit_jobs))
+        .routes(routes!(jobs::cancel_job))
+        .routes(routes!(classify::classify_image))
+}
+
+/// What a token with the scope `operate` may ask.
+fn operate() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(pods::stop_pod))
+        .routes(routes!(scale::set_scale))
+        .routes(routes!(dead::replay_dead))
+        .routes(routes!(dead::discard_dead))
+}
+
+/// Every documented route.
+pub(super) fn all() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::bare()).merge(read()).merge(submit()).merge(operate()).merge(open())
+}
+
+/// All that is served, with everything that happens to each request on its way.
+pub(super) fn service(app: &Arc<App>) -> Router {
+    let (read, submit) = (from_fn_with_state(app.clone(), auth::read), from_fn_with_state(app.clone(), auth::submit));
+    let operate_only = from_fn_with_state(app.clone(), auth::operate);
+    let documented = open()
+        .merge(self::read().route_layer(read))
+        .merge(self::submit().route_layer(submit))
+        .merge(operate().route_layer(operate_only));
+    let (routes, _) = documented.split_for_parts();
+    let compressed = DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_BYTES_MIN));
+    let mut routes = routes
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::openapi()))
+        .route("/", get(page::file))
+        .fallback(page::file)
+        .layer(DefaultBodyLimit::disable())
+        .layer(CompressionLayer::new().compress_when(compressed))
+        .layer(from_fn_with_state(app.clone(), guard::own_pages))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(map_response(problem::everywhere));
+    for (name, value) in HEADERS {
+        routes = routes.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)));
+    }
+    routes.layer(from_fn_with_state(app.clone(), observe::request)).with_state(app.clone())
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    error!(panic = text, "a request handler panicked");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the gateway made a mistake; it is in its log").into_response()
+}

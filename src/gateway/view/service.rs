@@ -1,0 +1,192 @@
+//! What does a reader see of the pods, the queue and the model?
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::clock::Timestamp;
+use crate::job::{BatchId, JobId};
+use crate::model::Card;
+use crate::model::card;
+use crate::pod::{self, Phase};
+use crate::queue;
+
+/// One worker process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Pod {
+    /// Its name, also the `worker` of the jobs it settles.
+    pub name: String,
+    /// How far it has come.
+    pub phase: Phase,
+    /// Whether it takes work.
+    pub ready: bool,
+    /// When it was made.
+    pub created: Timestamp,
+    /// How many times it was restarted in place.
+    pub restarts: u32,
+    /// Jobs it has settled since this gateway started.
+    pub completed: u64,
+    /// Jobs it has now.
+    pub in_flight: usize,
+    /// The machine it runs on, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub node: Option<String>,
+}
+
+impl Pod {
+    /// A pod, with what the gateway counted of it.
+    pub fn new(pod: pod::Pod, completed: u64, in_flight: usize) -> Self {
+        Self {
+            ready: pod.phase == Phase::Ready,
+            name: pod.name,
+            phase: pod.phase,
+            created: pod.created,
+            restarts: pod.restarts,
+            completed,
+            in_flight,
+            node: pod.node,
+        }
+    }
+}
+
+/// How many pods there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Range {
+    /// Never fewer than this.
+    pub min: u32,
+    /// Never more than this; at least `min`.
+    pub max: u32,
+}
+
+/// How much there is to do, and how fast it gets done.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Queue {
+    /// Jobs that wait for a worker.
+    pub waiting: usize,
+    /// Jobs that a worker has.
+    pub running: usize,
+    /// Dead letters kept.
+    pub dead: usize,
+    /// How long the oldest waiting job has waited, in milliseconds; absent where none waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub oldest_ms: Option<u64>,
+    /// Jobs that this gateway took in since it started.
+    pub accepted: u64,
+    /// Jobs answered since this gateway started, whoever took them in.
+    pub done: u64,
+    /// Jobs given up or taken back since this gateway started, whoever took them in.
+    pub failed: u64,
+    /// Jobs settled a second, lately.
+    pub per_second: f64,
+}
+
+impl Queue {
+    /// The queue's part of this; the counts are the gateway's.
+    pub fn of_depth(depth: &queue::Depth, now: Timestamp) -> Self {
+        let oldest = depth.oldest.map(|oldest| now.since(oldest).as_millis());
+        Self {
+            waiting: depth.waiting,
+            running: depth.in_flight(),
+            dead: depth.dead,
+            oldest_ms: oldest.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a model says of itself; `card.json` without the self-test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Model {
+    /// What it is called in addresses and logs.
+    pub name: String,
+    /// One sentence for people.
+    pub description: String,
+    /// The network's shape.
+    pub architecture: card::Architecture,
+    /// What it takes.
+    pub input: card::Input,
+    /// What it tells apart, in the order of its outputs.
+    pub labels: Vec<String>,
+    /// The labels in Latin letters, in the same order; empty where they already are.
+    pub romanised: Vec<String>,
+    /// The weight files.
+    pub members: Vec<card::Member>,
+    /// How it was trained.
+    pub training: card::Training,
+    /// How well it did, and on what.
+    pub evaluation: Vec<card::Evaluation>,
+    /// The licence of the data that the weights were learned from.
+    pub licence: String,
+    /// Whom that licence asks to name.
+    pub attribution: String,
+}
+
+impl From<&Card> for Model {
+    fn from(card: &Card) -> Self {
+        Self {
+            name: card.name.clone(),
+            description: card.description.clone(),
+            architecture: card.architecture.clone(),
+            input: card.input.clone(),
+            labels: card.labels.clone(),
+            romanised: card.romanised.clone(),
+            members: card.members.clone(),
+            training: card.training.clone(),
+            evaluation: card.evaluation.clone(),
+            licence: card.licence.clone(),
+            attribution: card.attribution.clone(),
+        }
+    }
+}
+
+/// The service at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// kana's version.
+    pub version: String,
+    /// How long this gateway has run, in seconds.
+    pub uptime_seconds: u64,
+    /// How much there is to do, and how fast it gets done.
+    pub queue: Queue,
+    /// What answers.
+    pub model: Model,
+}
+
+/// A job that every attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeadLetter {
+    /// The job.
+    pub id: JobId,
+    /// What it was submitted with.
+    pub batch: BatchId,
+    /// What its sender calls it.
+    pub filename: String,
+    /// When it was taken in.
+    pub submitted: Timestamp,
+    /// When it was given up.
+    pub died: Timestamp,
+    /// How often it was claimed.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub reason: String,
+    /// The pod of the last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub worker: Option<String>,
+}
+
+impl From<queue::DeadLetter> for DeadLetter {
+    fn from(letter: queue::DeadLetter) -> Self {
+        Self {
+            id: letter.job.id,
+            batch: letter.job.batch,
+            filename: letter.job.filename,
+            submitted: letter.job.submitted,
+            died: letter.died,
+            attempts: letter.attempts,
+            reason: letter.reason,
+            worker: letter.worker,
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! How is the reference network computed here?

@@ -1,0 +1,181 @@
+//! Are these bytes the reference network's weights, and how do they lie best for the kernels?
+//!
+//! Input normalisation and batch normalisation are affine in each channel, and every convolution is valid (no padding
+//! that would mix in zeros), so each folds exactly into the weights and bias of the convolution behind it.
+
+use std::collections::BTreeSet;
+
+use safetensors::{Dtype, SafeTensors};
+
+use super::kernel::{Convolution, Dense, LANES, padded};
+use crate::image::Shape;
+use crate::model::Card;
+
+/// Keeps the deviation of batch normalisation away from zero; the trainer uses the same.
+const NORM_EPSILON: f64 = 1e-5;
+
+/// Rows and columns that leave one pixel behind the last convolution: ((20 − 2 − 2) / 2 − 2) / 2 − 2.
+const SIDE_MIN: usize = 20;
+
+/// Outputs of the first dense layer.
+pub const HIDDEN: usize = 128;
+
+/// The network, folded.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    /// The four convolutions, in order.
+    pub convolutions: [Convolution; 4],
+    /// The two dense layers, in order.
+    pub dense: [Dense; 2],
+}
+
+/// Each channel's affine map, `scale · x + shift`; doubles, so that folding costs no accuracy.
+struct Affine {
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+}
+
+/// The extents of the network's inner images: (height, width) before the first convolution, then behind each layer
+/// that changes them. `None` where the input is too small for the family.
+pub fn extents(shape: Shape) -> Option<[(usize, usize); 7]> {
+    let valid = |(h, w): (usize, usize)| Some((h.checked_sub(2)?, w.checked_sub(2)?)).filter(|(h, w)| h * w > 0);
+    let halved = |(h, w): (usize, usize)| Some((h / 2, w / 2)).filter(|(h, w)| h * w > 0);
+    let input = (shape.height, shape.width);
+    let first = valid(input)?;
+    let second = valid(first)?;
+    let second_pooled = halved(second)?;
+    let third = valid(second_pooled)?;
+    let third_pooled = halved(third)?;
+    let fourth = valid(third_pooled)?;
+    Some([input, first, second, second_pooled, third, third_pooled, fourth])
+}
+
+impl Weights {
+    /// Reads what `card` describes from the bytes of a safetensors file.
+    ///
+    /// # Errors
+    /// What is wrong, naming the tensor, what was expected and what was found.
+    pub fn read(bytes: &[u8], card: &Card) -> Result<Self, String> {
+        let file = SafeTensors::deserialize(bytes).map_err(|e| format!("not a safetensors file: {e}"))?;
+        let shape = card.input.shape;
+        let extents = extents(shape)
+            .ok_or_else(|| format!("expected an input of {SIDE_MIN}×{SIDE_MIN} or more, found {shape}"))?;
+        let (channels, width, classes) = (shape.channels, card.architecture.width, card.labels.len());
+        let mut tensors = Tensors { file: &file, read: BTreeSet::new() };
+        let input = Affine::of_input(card);
+        let first = tensors.convolution("conv1", &input, (channels, channels), width)?;
+        let norm = tensors.norm("norm1", width)?;
+        let second = tensors.convolution("conv2", &norm, (width, padded(width)), width)?;
+        let norm = tensors.norm("norm2", width)?;
+        let third = tensors.convolution("conv3", &norm, (width, padded(width)), 2 * width)?;
+        let norm = tensors.norm("norm3", 2 * width)?;
+        let fourth = tensors.convolution("conv4", &norm, (2 * width, padded(2 * width)), 2 * width)?;
+        let (rows, columns) = extents[6];
+        let flat = Layout { channels: 2 * width, pixels: rows * columns };
+        let hidden = tensors.dense("dense1", &flat, HIDDEN)?;
+        let last = tensors.dense("dense2", &Layout { channels: HIDDEN, pixels: 1 }, classes)?;
+        if let Some(extra) = file.names().into_iter().find(|name| !tensors.read.contains(*name)) {
+            return Err(format!("tensor {extra}: expected none of this name"));
+        }
+        Ok(Self { convolutions: [first, second, third, fourth], dense: [hidden, last] })
+    }
+}
+
+impl Affine {
+    /// From a byte to the network's scale: `(byte / 255 − mean) / deviation`.
+    fn of_input(card: &Card) -> Self {
+        let input = &card.input;
+        let each = || input.mean.iter().zip(&input.deviation).map(|(m, d)| (f64::from(*m), f64::from(*d)));
+        Self { scale: each().map(|(_, d)| 1.0 / (255.0 * d)).collect(), shift: each().map(|(m, d)| -m / d).collect() }
+    }
+}
+
+/// How a dense layer's inputs lie in the file: channel by channel. The engine has them pixel by pixel.
+struct Layout {
+    channels: usize,
+    pixels: usize,
+}
+
+/// A file's tensors, and which were asked for.
+struct Tensors<'a> {
+    file: &'a SafeTensors<'a>,
+    read: BTreeSet<String>,
+}
+
+impl Tensors<'_> {
+    fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
+        let tensor = self.file.tensor(name).map_err(|_| format!("tensor {name}: missing"))?;
+        if tensor.dtype() != Dtype::F32 {
+            return Err(format!("tensor {name}: expected F32, found {:?}", tensor.dtype()));
+        }
+        if tensor.shape() != shape {
+            return Err(format!("tensor {name}: expected {shape:?}, found {:?}", tensor.shape()));
+        }
+        let (floats, _) = tensor.data().as_chunks::<4>();
+        let values: Vec<f32> = floats.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+            return Err(format!("tensor {name}: expected finite numbers, found {} at {at}", values[at]));
+        }
+        self.read.insert(name.to_owned());
+        Ok(values)
+    }
+
+    fn norm(&mut self, name: &str, channels: usize) -> Result<Affine, String> {
+        let mut part = |part: &str| self.tensor(&format!("{name}.{part}"), &[channels]);
+        let (gamma, beta, mean, variance) = (part("gamma")?, part("beta")?, part("mean")?, part("variance")?);
+        if let Some(at) = variance.iter().position(|v| *v < 0.0) {
+            return Err(format!("tensor {name}.variance: expected none below 0, found {} at {at}", variance[at]));
+        }
+        let doubles = |floats: Vec<f32>| floats.into_iter().map(f64::from);
+        let scale: Vec<f64> =
+            doubles(gamma).zip(doubles(variance)).map(|(g, v)| g / (v + NORM_EPSILON).sqrt()).collect();
+        let shift = doubles(beta).zip(doubles(mean).zip(&scale)).map(|(b, (m, s))| b - m * s).collect();
+        Ok(Affine { scale, shift })
+    }
+
+    /// `from` is how many channels come in, and how many the engine stores for them.
+    fn convolution(
+        &mut self,
+        name: &str,
+        before: &Affine,
+        (from, inputs): (usize, usize),
+        to: usize,
+    ) -> Result<Convolution, String> {
+        let weights = self.tensor(&format!("{name}.weight"), &[to, from, 3, 3])?;
+        let mut bias = self.tensor(&format!("{name}.bias"), &[to])?;
+        let outputs = padded(to);
+        let mut laid = vec![0.0; 9 * inputs * outputs];
+        for (out, kernel) in weights.chunks_exact(9 * from).enumerate() {
+            let (block, lane) = (out / LANES, out % LANES);
+            let mut shifted = f64::from(bias[out]);
+            for (channel, taps) in kernel.chunks_exact(9).enumerate() {
+                for (tap, weight) in taps.iter().map(|weight| f64::from(*weight)).enumerate() {
+                    shifted += weight * before.shift[channel];
+                    laid[((block * 9 + tap) * inputs + channel) * LANES + lane] =
+                        (weight * before.scale[channel]) as f32;
+                }
+            }
+            bias[out] = shifted as f32;
+        }
+        if !laid.iter().chain(&bias).all(|folded| folded.is_finite()) {
+            return Err(format!("tensor {name}.weight: too large to fold the normalisation before it into it"));
+        }
+        bias.resize(outputs, 0.0);
+        Ok(Convolution { inputs, outputs, weights: laid, bias })
+    }
+
+    fn dense(&mut self, name: &str, from: &Layout, to: usize) -> Result<Dense, String> {
+        let weights = self.tensor(&format!("{name}.weight"), &[to, from.channels * from.pixels])?;
+        let mut bias = self.tensor(&format!("{name}.bias"), &[to])?;
+        let (inputs, outputs) = (padded(from.channels), padded(to));
+        let mut laid = vec![0.0; from.pixels * inputs * outputs];
+        for (out, row) in weights.chunks_exact(from.channels * from.pixels).enumerate() {
+            for (at, weight) in row.iter().enumerate() {
+                let (channel, pixel) = (at / from.pixels, at % from.pixels);
+                laid[(pixel * inputs + channel) * outputs + out] = *weight;
+            }
+        }
+        bias.resize(outputs, 0.0);
+        Ok(Dense { outputs, weights: laid, bias })
+    }
+}

@@ -1,1 +1,0 @@
-//! How do gateway, queue and workers become one command?

@@ -1,0 +1,59 @@
+//! What does a worker count?
+
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// The counts of one worker process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Images classified and settled as done.
+    pub images: Counter,
+    /// Attempts settled as failed.
+    pub attempts_failed: Counter,
+    /// Leases found lost, by a heartbeat or on settling.
+    pub leases_lost: Counter,
+    batch_images: Histogram,
+    inference: Histogram,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        // 1 to 512 images, and 0.1 ms to 1.6 s: from one image on a fast core to a batch on a throttled one.
+        let (images, attempts_failed, leases_lost) = (Counter::default(), Counter::default(), Counter::default());
+        let batch_images = Histogram::new(exponential_buckets(1.0, 2.0, 10));
+        let inference = Histogram::new(exponential_buckets(0.0001, 2.0, 15));
+
+        let mut registry = Registry::with_prefix("kana_worker");
+        registry.register("images", "Images classified", images.clone());
+        registry.register("attempts_failed", "Attempts that failed", attempts_failed.clone());
+        registry.register("leases_lost", "Leases lost to time or to another outcome", leases_lost.clone());
+        registry.register("batch_images", "Images classified at once", batch_images.clone());
+        registry.register_with_unit("inference", "Time of a batch in the engine", Unit::Seconds, inference.clone());
+        Self { registry, images, attempts_failed, leases_lost, batch_images, inference }
+    }
+
+    /// A batch of `images` images took `elapsed` in the engine.
+    pub fn batch(&self, images: usize, elapsed: Duration) {
+        self.batch_images.observe(images as f64);
+        self.inference.observe(elapsed.as_secs_f64());
+    }
+
+    /// All of them, in the OpenMetrics text format.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("BUG: writing to a String cannot fail");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

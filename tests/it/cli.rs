@@ -1,0 +1,162 @@
+//! Does the command line say what it can do, and what was wrong?
+
+use std::process::{Output, Stdio};
+
+use tempfile::tempdir;
+
+use crate::support::process::{Up, kana};
+use crate::support::samples::pngs;
+
+fn run(arguments: &[&str]) -> Output {
+    kana().args(arguments).output().expect("kana runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn help_names_every_command() {
+    let output = run(&["--help"]);
+
+    assert_eq!(output.status.code(), Some(0));
+    for command in ["up", "gateway", "worker", "train", "evaluate", "predict", "submit", "data", "dead", "bench"] {
+        assert!(stdout(&output).contains(&format!("\n  {command} ")), "{command} is missing");
+    }
+}
+
+#[test]
+fn a_bad_value_is_named_and_exits_with_2() {
+    for (arguments, value) in [
+        (&["up", "--inference-delay", "half a second"][..], "half a second"),
+        (&["up", "--listen", "localhost:http"], "localhost:http"),
+        (&["up", "--min", "-1"], "-1"),
+        (&["up", "--min", "5", "--max", "2"], "--min 5 --max 2"),
+        (&["up", "--max", "65"], "65"),
+        (&["up", "--batch-max", "0"], "'0'"),
+        (&["up", "--lease", "0s"], "'0s'"),
+        (&["up", "--listen", "0.0.0.0:0"], "0.0.0.0:0"),
+        (&["up", "--log", "kana=loud"], "kana=loud"),
+        (&["worker", "--queue", "postgres:x"], "postgres:x"),
+        (&["train", "--data", "x", "--out", "y", "--device", "abacus"], "abacus"),
+        (&["dance"], "dance"),
+    ] {
+        let output = run(arguments);
+
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(value), "{arguments:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_flag_can_come_from_the_environment() {
+    let output = kana().args(["up"]).env("KANA_BATCH_MAX", "many").output().expect("kana runs");
+
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("many"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_failure_tells_its_causes_and_exits_with_1() {
+    let output = run(&["predict", "--model", "/nowhere/at/all", "picture.png"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/nowhere/at/all"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("because:"), "{}", stderr(&output));
+}
+
+#[test]
+fn files_that_are_no_images_are_named_and_the_others_are_still_read() {
+    let folder = tempdir().unwrap();
+    let (good, bad) = (folder.path().join("good.png"), folder.path().join("bad.png"));
+    std::fs::write(&good, &pngs(1)[0].1).unwrap();
+    std::fs::write(&bad, "not a picture").unwrap();
+
+    let output = kana().args(["predict", "--json"]).args([&bad, &good]).output().expect("kana runs");
+
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<serde_json::Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["file"], bad.to_str().unwrap());
+    assert!(lines[0]["error"].as_str().is_some_and(|error| error.contains("text")), "{}", lines[0]);
+    assert_eq!(lines[1]["probabilities"].as_array().map(Vec::len), Some(10));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let mut child = kana().arg("openapi").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kana runs");
+
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+
+    assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn the_description_of_the_http_interface_can_be_printed() {
+    let output = run(&["openapi"]);
+
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(document["paths"]["/v1/jobs"].is_object());
+}
+
+#[test]
+fn samples_are_numbered_and_the_shipped_model_reads_them() {
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("samples");
+
+    let written = kana().args(["data", "samples", "--count", "21", "--out"]).arg(&out).output().expect("kana runs");
+    let files: Vec<_> = (0..21).map(|n| out.join(format!("sample_{n}.png"))).collect();
+    let read = kana().args(["predict"]).args(&files).output().expect("kana runs");
+
+    assert_eq!((written.status.code(), read.status.code()), (Some(0), Some(0)), "{}", stderr(&written));
+    let labels = stdout(&written).lines().map(|line| line.rsplit('\t').next().unwrap().to_owned()).collect::<Vec<_>>();
+    let found = stdout(&read).lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(labels, found);
+}
+
+#[tokio::test]
+async fn files_are_submitted_and_their_outcomes_printed_one_a_line() {
+    let (data, folder) = (tempdir().unwrap(), tempdir().unwrap());
+    let up = Up::start(data.path(), &[]).await;
+    let files: Vec<_> = pngs(21).into_iter().map(|(name, bytes)| (folder.path().join(name), bytes)).collect();
+    files.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+
+    let output =
+        kana().args(["submit", "--server", &up.url]).args(files.iter().map(|(path, _)| path)).output().unwrap();
+
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines: Vec<serde_json::Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 21);
+    assert!(lines.iter().all(|line| line["state"] == "done"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_service_without_dead_letters_lists_none() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &["--min", "0"]).await;
+
+    let output = run(&["dead", "list", "--json", "--server", &up.url]);
+
+    assert_eq!((output.status.code(), stdout(&output).trim()), (Some(0), "[]"), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn a_bench_tells_its_latencies() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &[]).await;
+
+    let output = run(&["bench", "--json", "--requests", "10", "--server", &up.url]);
+
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["done"], 10);
+    assert!(report["latency_ms"]["p50"].as_f64().is_some_and(|p50| p50 > 0.0), "{report}");
+}

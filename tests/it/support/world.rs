@@ -1,0 +1,153 @@
+//! What is a queue's world: its clock, its limits, and people who submit, claim and settle?
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kana::clock::{Clock, ManualClock, Timestamp};
+use kana::image::{Image, Shape};
+use kana::job::{BatchId, Job, JobId, Outcome, Progress, Status};
+use kana::prediction::Prediction;
+use kana::queue::{self, Claim, Error, Inference, Limits, Queue, Receipt, Settled, Settlement, Submission, Url};
+
+/// Small enough to be reached, and otherwise as in life.
+pub const LIMITS: Limits = Limits {
+    jobs_max: 40,
+    lease: Duration::from_secs(6),
+    attempts_max: 3,
+    claims_max: 5,
+    outcome_ttl: Duration::from_secs(60 * 60),
+    dead_ttl: Duration::from_secs(7 * 24 * 60 * 60),
+};
+
+/// The clock's smallest step.
+pub const TICK: Duration = Duration::from_millis(1);
+
+/// Far longer than anything takes that happens at all.
+pub const LONG: Duration = Duration::from_secs(60);
+
+/// Not waiting.
+pub const NOW: Duration = Duration::ZERO;
+
+/// When every world begins.
+const DAWN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// A queue, and the clock that it goes by.
+pub struct World {
+    pub queue: Box<dyn Queue>,
+    pub clock: Arc<ManualClock>,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    pub fn memory() -> Self {
+        Self::of(|_| Url::Memory)
+    }
+
+    pub fn sqlite() -> Self {
+        Self::of(|folder| Url::Sqlite(folder.join("queue.db")))
+    }
+
+    fn of(url: impl FnOnce(&Path) -> Url) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let clock = Arc::new(ManualClock::at(DAWN));
+        let queue =
+            queue::open(&url(folder.path()), LIMITS, Arc::clone(&clock) as Arc<dyn Clock>).expect("a new queue");
+        Self { queue, clock, _folder: folder }
+    }
+
+    pub fn advance(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+
+    pub fn set_back(&self, span: Duration) {
+        self.clock.set(self.clock.now().before(span));
+    }
+
+    /// `count` jobs, submitted together.
+    pub async fn submit(&self, count: usize) -> Vec<JobId> {
+        let submission = self.submission(count);
+        let ids = submission.jobs.iter().map(|job| job.id).collect();
+        assert_eq!(self.queue.submit(submission).await.expect("room for jobs"), Receipt::Accepted);
+        ids
+    }
+
+    pub async fn submit_one(&self) -> JobId {
+        self.submit(1).await[0]
+    }
+
+    pub fn submission(&self, count: usize) -> Submission {
+        let batch = BatchId::new();
+        let jobs = (0..count).map(|n| a_job(batch, n, self.clock.now())).collect();
+        Submission { batch, jobs, idempotency: None }
+    }
+
+    pub async fn claim_as(&self, worker: &str, room: usize) -> Vec<Claim> {
+        self.queue.claim(worker, room, NOW).await.expect("a claim")
+    }
+
+    /// Claims exactly one.
+    pub async fn claim_one_as(&self, worker: &str) -> Claim {
+        let mut claims = self.claim_as(worker, 1).await;
+        assert_eq!(claims.len(), 1, "something to claim");
+        claims.remove(0)
+    }
+
+    pub async fn settle(&self, settlement: Settlement) -> Settled {
+        self.queue.settle(vec![settlement]).await.expect("a settlement")[0]
+    }
+
+    pub async fn status(&self, id: JobId) -> Option<Status> {
+        self.queue.statuses(&[id]).await.expect("a status").remove(0)
+    }
+
+    pub async fn outcome(&self, id: JobId) -> Option<Outcome> {
+        match self.status(id).await?.progress {
+            Progress::Settled(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Claims a job and fails it, until it is dead.
+    pub async fn kill(&self, worker: &str, why: &str) {
+        for _ in 0..LIMITS.attempts_max {
+            let claim = self.claim_one_as(worker).await;
+            self.settle(failed(&claim, why)).await;
+        }
+    }
+}
+
+/// The `n`th job of a batch, unlike the others in everything that travels.
+pub fn a_job(batch: BatchId, n: usize, submitted: Timestamp) -> Job {
+    let shape = Shape { channels: 1, height: 4, width: 3 };
+    let pixels: Vec<u8> = (0..shape.bytes()).map(|p| (p * 7 + n) as u8).collect();
+    let image = Image::new(shape, pixels).expect("as many samples as the shape has");
+    Job { id: JobId::new(), batch, filename: format!("{n}.png"), image, submitted }
+}
+
+/// An answer; `class` tells it from others.
+pub fn an_answer(class: usize) -> Inference {
+    let probabilities = (0..10).map(|c| if c == class { 0.91 } else { 0.01 }).collect();
+    let prediction = Prediction { label: format!("label {class}"), class, confidence: 0.91, probabilities };
+    Inference { prediction, elapsed: Duration::from_micros(250) }
+}
+
+pub fn done(claim: &Claim) -> Settlement {
+    done_as(claim, 0)
+}
+
+pub fn done_as(claim: &Claim, class: usize) -> Settlement {
+    Settlement { lease: claim.lease.clone(), result: Ok(an_answer(class)) }
+}
+
+pub fn failed(claim: &Claim, why: &str) -> Settlement {
+    Settlement { lease: claim.lease.clone(), result: Err(why.to_owned()) }
+}
+
+pub fn ids(claims: &[Claim]) -> Vec<JobId> {
+    claims.iter().map(|claim| claim.job.id).collect()
+}
+
+pub fn is_full(answer: &Result<impl Sized, Error>) -> bool {
+    matches!(answer, Err(Error::Full { limit }) if *limit == LIMITS.jobs_max)
+}
