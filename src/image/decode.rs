@@ -96,16 +96,16 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, Error> {
         Kind::Foreign(found) => return Err(Error::Foreign { found }),
     };
     // Before the decoder sees anything: a bomb may be all header, and then "too large" says more than "cut off".
-    if let Some((width, height)) = whole::png_extents(bytes) {
+    if let Some((width, height)) = whole::extents(bytes, format) {
         check(width, height)?;
     }
     let name = sniff::name(format);
-    let mut decoder = open(bytes, format).map_err(|error| refusal(name, error))?;
-    let (width, height) = decoder.dimensions();
-    check(width, height)?;
     if !whole::ends(bytes, format) {
         return Err(Error::Truncated { format: name });
     }
+    let mut decoder = open(bytes, format).map_err(|error| refusal(name, error))?;
+    let (width, height) = decoder.dimensions();
+    check(width, height)?;
     // A picture without a readable note of its orientation stands as it is.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let colour = decoder.color_type();

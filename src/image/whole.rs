@@ -10,15 +10,32 @@ pub(super) fn ends(bytes: &[u8], format: ImageFormat) -> bool {
     match format {
         ImageFormat::Jpeg => jpeg_ends(bytes).unwrap_or(false),
         ImageFormat::Png => png_ends(bytes).unwrap_or(false),
+        ImageFormat::Gif => gif_ends(bytes).unwrap_or(false),
+        ImageFormat::WebP => webp_ends(bytes).unwrap_or(false),
         _ => true,
     }
 }
 
-/// Columns and rows that a PNG's header names; `None` where it is no PNG or has no header.
-pub(super) fn png_extents(bytes: &[u8]) -> Option<(u32, u32)> {
-    let header = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n")?;
-    (header.get(4..8)? == b"IHDR").then_some(())?;
-    Some((big_endian(header.get(8..12)?), big_endian(header.get(12..16)?)))
+/// Columns and rows that a file's first bytes name, for the formats whose decoder reads more than these before it
+/// tells; `None` where they name none.
+pub(super) fn extents(bytes: &[u8], format: ImageFormat) -> Option<(u32, u32)> {
+    match format {
+        ImageFormat::Png if bytes.get(12..16)? == b"IHDR" => {
+            Some((big_endian(bytes.get(16..20)?), big_endian(bytes.get(20..24)?)))
+        }
+        // Rows that are stored from the top are counted downwards from zero.
+        ImageFormat::Bmp if little_endian(bytes.get(14..18)?) > OLD_BMP_HEADER => {
+            Some((little_endian(bytes.get(18..22)?), little_endian(bytes.get(22..26)?).cast_signed().unsigned_abs()))
+        }
+        _ => None,
+    }
+}
+
+/// Bytes of the oldest BMP header, whose extents have 16 bits and cannot be far beyond the limit.
+const OLD_BMP_HEADER: u32 = 12;
+
+fn little_endian(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |sum, &byte| sum << 8 | u32::from(byte))
 }
 
 fn big_endian(bytes: &[u8]) -> u32 {
@@ -36,6 +53,40 @@ fn png_ends(bytes: &[u8]) -> Option<bool> {
             return Some(true);
         }
         rest = rest.get(next..)?;
+    }
+}
+
+/// A WebP's beginning says how many bytes follow it.
+fn webp_ends(bytes: &[u8]) -> Option<bool> {
+    let length = usize::try_from(little_endian(bytes.get(4..8)?)).ok()?;
+    Some(bytes.len() - 8 >= length)
+}
+
+/// Walks a GIF's blocks up to its trailer. Tables of colours say how long they are in the flags before them; all else
+/// is in pieces of at most 255 bytes, each behind its length, the last one of length zero.
+fn gif_ends(bytes: &[u8]) -> Option<bool> {
+    const SCREEN: usize = 13;
+    const IMAGE: usize = 9;
+    let table = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
+    let mut at = SCREEN + table(*bytes.get(10)?);
+    loop {
+        let block = *bytes.get(at)?;
+        at += 1;
+        match block {
+            b';' => return Some(true),
+            b'!' => at += 1,
+            // Behind the colours of an image stands one byte that tells how it is packed.
+            b',' => at += IMAGE + table(*bytes.get(at + IMAGE - 1)?) + 1,
+            // Between blocks decoders skip what is none, and so do they here.
+            _ => continue,
+        }
+        loop {
+            let length = usize::from(*bytes.get(at)?);
+            at += 1 + length;
+            if length == 0 {
+                break;
+            }
+        }
     }
 }
 

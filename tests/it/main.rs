@@ -1,13 +1,17 @@
 //! Does kana keep its promises? One binary, so that everything links once.
 
 mod cli;
+mod client;
 mod cluster;
 mod conformance;
 mod data;
 mod gateway;
+mod picture;
 mod queue_sqlite;
 mod scenarios;
 mod simulation;
+mod strokes;
+mod model;
 mod support;
 mod tidy;
 mod train;

@@ -60,7 +60,9 @@ fn sources() -> Vec<Source> {
 
 /// The rooms that a line of code names by `crate::ROOM`.
 fn rooms_named(line: &str) -> impl Iterator<Item = &str> {
-    line.split("crate::").skip(1).map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(""))
+    line.split("crate::")
+        .skip(1)
+        .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(""))
 }
 
 fn may_name(room: &str, other: &str) -> bool {
@@ -98,9 +100,9 @@ fn each_library_with_a_home_is_named_only_there() {
     for source in &sources {
         for (n, line) in source.code() {
             for (library, homes) in HOMES {
-                let named = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').any(|word| {
-                    word.strip_prefix(library).is_some_and(|rest| rest.starts_with("::"))
-                });
+                let named = line
+                    .split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':')
+                    .any(|word| word.strip_prefix(library).is_some_and(|rest| rest.starts_with("::")));
                 if named && !homes.contains(&source.room.as_str()) {
                     broken.push(format!("{}:{n} names {library}", source.path.display()));
                 }
@@ -115,11 +117,8 @@ fn each_library_with_a_home_is_named_only_there() {
 fn every_file_opens_with_the_question_that_it_answers() {
     let sources = sources();
 
-    let silent: Vec<_> = sources
-        .iter()
-        .filter(|s| !s.text.starts_with("//! "))
-        .map(|s| s.path.display().to_string())
-        .collect();
+    let silent: Vec<_> =
+        sources.iter().filter(|s| !s.text.starts_with("//! ")).map(|s| s.path.display().to_string()).collect();
 
     assert!(silent.is_empty(), "no module docs: {}", silent.join(", "));
 }

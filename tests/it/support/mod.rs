@@ -2,12 +2,14 @@
 
 pub mod app;
 pub mod child;
+pub mod drawings;
 mod eventually;
 pub mod faulty;
 pub mod http;
 pub mod idx;
 pub mod pictures;
 pub mod process;
+pub mod samples;
 pub mod scripted;
 pub mod stage;
 pub mod world;
