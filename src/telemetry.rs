@@ -22,6 +22,8 @@ pub enum Format {
 pub fn start(format: Format, filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
     let filter = EnvFilter::builder().parse(filter)?;
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // Whoever reads stderr may die first, as `kana up` does when it is killed; complaining there about that panics.
+    let builder = builder.log_internal_errors(false);
     match format {
         Format::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
         Format::Json => builder.json().init(),

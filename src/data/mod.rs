@@ -5,9 +5,12 @@
 
 pub mod classes;
 pub mod evaluate;
+pub mod fetch;
 pub mod idx;
+pub mod published;
 pub mod random;
 pub mod split;
+pub mod strokes;
 pub mod study;
 
 use std::path::{Path, PathBuf};

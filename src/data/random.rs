@@ -20,6 +20,8 @@ pub enum Purpose {
     Augment,
     /// Which activations are dropped.
     Dropout,
+    /// How a drawn kana differs from the next one.
+    Strokes,
 }
 
 impl Purpose {
@@ -30,6 +32,7 @@ impl Purpose {
             Self::Order => "order",
             Self::Augment => "augment",
             Self::Dropout => "dropout",
+            Self::Strokes => "strokes",
         }
     }
 }

@@ -18,11 +18,14 @@ use super::tally::Tally;
 use super::waiters::Waiters;
 use super::{Config, Parts};
 use crate::metrics::Metrics;
-use crate::pod::Pod;
+use crate::pod::{self, Cluster, Pod};
 use crate::queue::{self, Depth, Queue};
 
 /// How long the queue may take to answer a request: longer than it needs to get over a writer that holds its file.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the cluster may take to answer a request: what a busy Kubernetes API server needs at worst.
+const CLUSTER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// All that handlers and background tasks share.
 pub struct App {
@@ -95,6 +98,21 @@ impl App {
         let asked = tokio::time::timeout(QUEUE_PATIENCE, question(&*self.parts.queue));
         asked.await.unwrap_or_else(|late| {
             Err(queue::Error::Unavailable { action: "get an answer from the queue in time", source: Box::new(late) })
+        })
+    }
+
+    /// Asks the cluster, and gives up when it takes too long to answer.
+    ///
+    /// # Errors
+    /// The cluster's own, or [`pod::Error::Unavailable`] where it did not answer in time.
+    pub async fn steer<'a, T, F>(&'a self, question: impl FnOnce(&'a dyn Cluster) -> F) -> Result<T, pod::Error>
+    where
+        F: Future<Output = Result<T, pod::Error>> + 'a,
+    {
+        let asked = tokio::time::timeout(CLUSTER_PATIENCE, question(&*self.parts.cluster));
+        asked.await.unwrap_or_else(|late| {
+            let action = "get an answer from the cluster in time".into();
+            Err(pod::Error::Unavailable { action, source: Box::new(late) })
         })
     }
 

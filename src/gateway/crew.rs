@@ -87,7 +87,7 @@ async fn catch_up(app: &App) {
 }
 
 async fn present(app: &App) -> Result<(Vec<Pod>, crate::pod::Scale), Error> {
-    Ok((app.parts.cluster.pods().await?, app.parts.cluster.scale().await?))
+    Ok((app.steer(|cluster| cluster.pods()).await?, app.steer(|cluster| cluster.scale()).await?))
 }
 
 /// Nothing panics while it holds this lock, so what it guards is whole.

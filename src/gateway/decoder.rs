@@ -1,6 +1,6 @@
 //! How is a picture read without holding anybody up?
 //!
-//! On threads of their own, as many at once as there are cores: decoding takes processor time, and a hostile file may
+//! On threads of their own, a few at once: decoding takes processor time, and a hostile file may
 //! take a lot of it. A decoder that panics costs its file, nothing else.
 
 use std::sync::Arc;
@@ -14,6 +14,9 @@ use crate::image::decode::decode;
 use crate::image::fit::fit;
 use crate::model::Card;
 
+/// Files decoded at once, at most: a hostile one may take 300 MB.
+const AT_ONCE_MAX: usize = 4;
+
 /// Reads pictures for one model.
 pub struct Decoder {
     card: Arc<Card>,
@@ -23,8 +26,7 @@ pub struct Decoder {
 impl Decoder {
     /// One for the model of this card.
     pub fn new(card: Arc<Card>) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { card, room: Arc::new(Semaphore::new(cores)) }
+        Self { card, room: Arc::new(Semaphore::new(at_once())) }
     }
 
     /// The picture in a file, as the model takes it, or why there is none, in words for its sender.
@@ -43,6 +45,11 @@ impl Decoder {
             Err("the file could not be decoded".into())
         })
     }
+}
+
+/// How many files are decoded at once here: one a core.
+pub fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(AT_ONCE_MAX)
 }
 
 fn picture(file: &[u8], card: &Card) -> Result<Image, String> {

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::app::App;
 use super::body::Meter;
+use super::decoder;
 use super::problem::Problem;
 use super::view::Rejection;
 use crate::image::Image;
@@ -131,13 +132,11 @@ async fn content(mut part: Field<'_>, max: usize, hash: &mut Fingerprint) -> Res
 
 async fn decode(app: &App, files: Vec<File>, fingerprint: [u8; 32]) -> Result<Intake, Problem> {
     let all_too_large = files.iter().all(|file| file.content.is_err());
-    // The decoder has its own bound; this one keeps what is in flight small.
-    let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let reading = files.into_iter().map(async |File { filename, content }| match content {
         Ok(bytes) => (filename, app.decoder.read(bytes).await),
         Err(reason) => (filename, Err(reason)),
     });
-    let mut reading = futures::stream::iter(reading).buffered(at_once);
+    let mut reading = futures::stream::iter(reading).buffered(decoder::at_once());
     let (mut pictures, mut rejected) = (Vec::new(), Vec::new());
     while let Some((filename, read)) = reading.next().await {
         match read {

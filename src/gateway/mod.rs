@@ -114,6 +114,8 @@ impl Gateway {
     /// None at present: what fails while serving is answered, logged or tried again.
     pub async fn serve(self, shutdown: &Shutdown) -> anyhow::Result<()> {
         let Self { listener, address, app } = self;
+        // However this future ends, nothing that it began outlives it for long.
+        let _ending = app.ending.clone().drop_guard();
         let background = [
             shutdown.spawn(follower::run(app.clone())),
             shutdown.spawn(pulse::run(app.clone())),

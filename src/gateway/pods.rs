@@ -34,7 +34,7 @@ pub struct Options {
     )
 )]
 pub async fn list_pods(State(app): State<Arc<App>>) -> Result<Json<Vec<view::Pod>>, Problem> {
-    let pods = app.parts.cluster.pods().await?;
+    let pods = app.steer(|cluster| cluster.pods()).await?;
     let depth = app.ask(|queue| queue.depth()).await?;
     let in_flight = |name: &str| depth.running.get(name).copied().unwrap_or(0);
     let viewed = pods.into_iter().map(|pod| {
@@ -70,6 +70,6 @@ pub async fn stop_pod(
         Some("kill") => Stop::Kill,
         Some(mode) => return Err(Problem::unprocessable(format!("mode is {mode:?}, not delete, evict or kill"))),
     };
-    app.parts.cluster.stop(&name, how).await?;
+    app.steer(|cluster| async { cluster.stop(&name, how).await }).await?;
     Ok(StatusCode::ACCEPTED)
 }

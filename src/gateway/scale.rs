@@ -28,7 +28,7 @@ const BODY_BYTES_MAX: usize = 4_096;
     )
 )]
 pub async fn read_scale(State(app): State<Arc<App>>) -> Result<Json<Scale>, Problem> {
-    Ok(Json(app.parts.cluster.scale().await?))
+    Ok(Json(app.steer(|cluster| cluster.scale()).await?))
 }
 
 /// Sets the range; the number follows by itself
@@ -47,7 +47,7 @@ pub async fn read_scale(State(app): State<Arc<App>>) -> Result<Json<Scale>, Prob
 pub async fn set_scale(State(app): State<Arc<App>>, request: Request) -> Result<Json<Scale>, Problem> {
     let (bytes, _meter) = body::whole(&app, request, BODY_BYTES_MAX).await?;
     let Range { min, max } = range(&bytes)?;
-    Ok(Json(app.parts.cluster.set_range(min..=max).await?))
+    Ok(Json(app.steer(|cluster| cluster.set_range(min..=max)).await?))
 }
 
 /// Reads a range.

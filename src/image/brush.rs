@@ -4,7 +4,7 @@
 //! strokes are made thicker before the glyph is shrunk. Thick ones stay as they are: among training images are bold ones.
 
 /// Strokes thinner than this share of the frame's side are thickened.
-const THIN: f32 = 0.045;
+const THIN: f32 = 0.042;
 
 /// How thick thin strokes become, as a share of the frame's side.
 const BRUSH: f32 = 0.075;

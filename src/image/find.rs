@@ -22,12 +22,9 @@ const STROKE_SHARE: f32 = 0.02;
 /// A stroke's darkest cell must have this share of the darkest cell's ink, at least: shadows are even and faint.
 const PEAK_SHARE: f32 = 0.35;
 
-/// How near to the picture's edge a line along it lies, as a share of the longer side: less than a final pixel.
+/// How near to the picture's edge a line along it lies, as a share of the longer side: less than a final pixel. It is
+/// half as long as that side, at least; what is shorter is a stroke that happens to be there.
 const EDGE_SHARE: f32 = 0.03;
-
-/// How often the search begins again within what was found: each time the glyph was less than half as large as
-/// supposed, and a picture has 25 megapixels at most.
-const ROUNDS_MAX: usize = 5;
 
 /// A part of a picture, in whole pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,27 +82,36 @@ impl Rectangle {
 pub(super) struct Found {
     /// What the glyph's strokes cover.
     pub glyph: Rectangle,
-    /// What does not belong to it, piece by piece.
+    /// Where it was found; nothing outside belongs to it.
+    pub area: Rectangle,
+    /// What does not belong to it within that area, piece by piece.
     pub litter: Vec<Rectangle>,
 }
 
-/// The glyph in `ink`; `None` where nothing is heavy enough to be one.
-pub(super) fn glyph(ink: &Ink) -> Option<Found> {
+/// The glyph in `ink`; `None` where nothing is heavy enough to be one. Lines along the picture's edge are wiped out.
+pub(super) fn glyph(ink: &mut Ink) -> Option<Found> {
     let all = Rectangle::all(ink);
     let mut area = all;
-    let mut litter = Vec::new();
-    let mut glyph = all;
-    for _ in 0..ROUNDS_MAX {
+    loop {
         let grid = Grid::of(ink, area);
-        let (kept, dropped) = sort_out(grid.strokes(&all));
-        glyph = kept.iter().map(|stroke| stroke.bounds).reduce(Rectangle::union)?;
-        litter.extend(dropped.into_iter().flat_map(|stroke| stroke.cells));
+        let (edge, strokes): (Vec<_>, Vec<_>) = grid.strokes(&all).into_iter().partition(|stroke| stroke.on_edge);
+        edge.iter().flat_map(|stroke| &stroke.cells).for_each(|cell| ink.wipe(cell));
+        let (kept, dropped) = sort_out(strokes);
+        let glyph = kept.iter().map(|stroke| stroke.bounds).reduce(Rectangle::union)?;
+        // Finer cells would not find more.
         if grid.cell == 1 || 2 * glyph.longer_side() > area.longer_side() {
-            break;
+            let litter = dropped.into_iter().flat_map(|stroke| stroke.cells).collect();
+            return Some(Found { glyph, area, litter });
         }
-        area = glyph.grown(grid.cell, &area);
+        // Coarse cells may have missed a light stroke beside the others. Half of the smaller area lies around what
+        // was found, so that the next round is at least a quarter finer and the rounds end.
+        let room = glyph.longer_side().max(grid.cell) / 4 + grid.cell;
+        let next = glyph.grown(room, &area);
+        if next == area {
+            return Some(Found { glyph, area, litter: Vec::new() });
+        }
+        area = next;
     }
-    Some(Found { glyph, litter })
 }
 
 /// Cells with ink that touch.
@@ -119,12 +125,9 @@ struct Stroke {
 
 /// Strokes that belong to the glyph, and those that do not.
 fn sort_out(strokes: Vec<Stroke>) -> (Vec<Stroke>, Vec<Stroke>) {
-    let inner = || strokes.iter().filter(|stroke| !stroke.on_edge);
-    let mass_min = STROKE_SHARE * inner().map(|stroke| stroke.mass).max().unwrap_or(0) as f32;
-    let peak_min = PEAK_SHARE * inner().map(|stroke| stroke.peak).max().unwrap_or(0) as f32;
-    strokes
-        .into_iter()
-        .partition(|stroke| !stroke.on_edge && stroke.mass as f32 >= mass_min && stroke.peak as f32 >= peak_min)
+    let mass_min = STROKE_SHARE * strokes.iter().map(|stroke| stroke.mass).max().unwrap_or(0) as f32;
+    let peak_min = PEAK_SHARE * strokes.iter().map(|stroke| stroke.peak).max().unwrap_or(0) as f32;
+    strokes.into_iter().partition(|stroke| stroke.mass as f32 >= mass_min && stroke.peak as f32 >= peak_min)
 }
 
 /// Mean amounts of ink, cell by cell.
@@ -189,6 +192,7 @@ impl Grid {
                     || cell.top + edge >= picture.bottom;
                 waiting.extend(self.neighbours(index).filter(|&next| std::mem::take(&mut open[next])));
             }
+            stroke.on_edge &= 2 * stroke.bounds.longer_side() >= picture.longer_side();
             strokes.push(stroke);
         }
         strokes

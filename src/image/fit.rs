@@ -37,6 +37,12 @@ pub fn fit(picture: &Picture, shape: Shape, fit: Fit) -> Image {
     Image::new(shape, pixels).expect("BUG: both ways of fitting make height × width × channels samples")
 }
 
+/// The ground of a training image is no lighter than this, of 255; that of all KMNIST and MNIST images is 0.
+const DARK: u8 = 32;
+
+/// The ink of a training image is no darker than this, of 255: the faintest KMNIST image reaches 197.
+const LIGHT: u8 = 96;
+
 /// The samples of a picture that already looks as training images do, light on dark; `None` of any other.
 fn as_trained(picture: &Picture, shape: Shape) -> Option<Vec<u8>> {
     if (picture.width(), picture.height()) != (shape.width, shape.height) {
@@ -51,7 +57,7 @@ fn as_trained(picture: &Picture, shape: Shape) -> Option<Vec<u8>> {
     let light_on_dark =
         polarity::low_is_ground(shape.width, shape.height, |x, y| f32::from(grey[y * shape.width + x] - low) * scale);
     if light_on_dark {
-        return Some(grey);
+        return (low <= DARK && high >= LIGHT).then_some(grey);
     }
     // Dark on light, and the ground is truly white: turned over it is a training image. On a ground of another
     // shade there is more to do than turning it over.

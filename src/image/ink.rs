@@ -4,6 +4,7 @@
 //! of it where it is as far as the darkest strokes. A picture without noise and with full contrast keeps its
 //! shades exactly.
 
+use super::find::Rectangle;
 use super::ground::{self, Ground};
 use super::picture::{Layout, Picture, colour};
 
@@ -41,6 +42,13 @@ impl Ink {
         let amount: [u8; 256] = std::array::from_fn(|distance| scale.amount(distance as f32));
         amounts.iter_mut().for_each(|value| *value = amount[usize::from(*value)]);
         Some(Self { width: picture.width(), height: picture.height(), amounts })
+    }
+
+    /// Takes all ink from a part of the picture.
+    pub fn wipe(&mut self, part: &Rectangle) {
+        for row in self.amounts.chunks_exact_mut(self.width).take(part.bottom).skip(part.top) {
+            row[part.left..part.right].fill(0);
+        }
     }
 }
 
@@ -102,17 +110,24 @@ fn apart(pixel: &[u8], ground: [u8; 3]) -> u8 {
 fn uneven(picture: &Picture, ground: &Ground) -> Vec<u8> {
     /// Light may fall off to this share of what it is in the middle; what is darker still is not made up for.
     const LIGHT_MIN: f32 = 0.4;
+    /// Places in a row at which the surface is asked, at most.
+    const RUNS: usize = 256;
     let Some(surface) = &ground.surface else { return Vec::new() };
     let contrast = ground::distance(ground.colour, ground.ink);
     let channels = picture.layout().channels();
     let mut distances = Vec::with_capacity(picture.width() * picture.height());
+    // A surface of second degree hardly changes within a 256th of the width, and need not be asked more often.
+    let run = picture.width().div_ceil(RUNS);
     for y in 0..picture.height() {
         let place_y = (y as f32 + 0.5) / picture.height() as f32;
-        for (x, pixel) in picture.row(y).chunks_exact(channels).enumerate() {
-            let below = surface.at((x as f32 + 0.5) / picture.width() as f32, place_y);
+        for (index, pixels) in picture.row(y).chunks(channels * run).enumerate() {
+            let middle = index as f32 * run as f32 + run as f32 / 2.0;
+            let below = surface.at(middle / picture.width() as f32, place_y);
             let light = (ground::distance(below, ground.ink) / contrast.max(1.0)).max(LIGHT_MIN);
-            let distance = ground::distance(colour(pixel).map(f32::from), below) / light;
-            distances.push(distance.round().min(255.0) as u8);
+            distances.extend(pixels.chunks_exact(channels).map(|pixel| {
+                let distance = ground::distance(colour(pixel).map(f32::from), below) / light;
+                distance.round().min(255.0) as u8
+            }));
         }
     }
     distances

@@ -28,7 +28,7 @@ impl<'a> Watch<'a> {
     /// Waits until it is time to look again; `false`, at once, where the wait is over.
     pub async fn again(&mut self) -> bool {
         let Some(deadline) = self.deadline.filter(|deadline| Instant::now() < *deadline) else { return false };
-        let look = deadline.min(Instant::now() + self.every);
+        let look = Instant::now().checked_add(self.every).map_or(deadline, |look| look.min(deadline));
         tokio::select! {
             () = &mut self.rung => {}
             () = tokio::time::sleep_until(look) => {}

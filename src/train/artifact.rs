@@ -9,9 +9,10 @@ use anyhow::{Context, ensure};
 use burn::tensor::{Device, Tensor, activation};
 use sha2::{Digest, Sha256};
 
-use super::batch::{Place, undistorted};
-use super::checkpoint::{self, unweigh, weights, write};
-use super::network::{Network, Numbers, Plan, to_vec};
+use super::batch::undistorted;
+use super::checkpoint::{unweigh, weights, write};
+use super::network::{Network, to_vec};
+use super::plan::{Numbers, Plan};
 use crate::data::{Dataset, Study};
 use crate::image::Image;
 use crate::model::Card;

@@ -9,7 +9,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::augment::{self, Distortion};
-use super::network::Plan;
+use super::plan::Plan;
 use crate::data::Dataset;
 use crate::data::random::{Purpose, stream};
 use crate::model::card::Input;

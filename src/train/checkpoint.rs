@@ -14,8 +14,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::batch::Place;
-use super::network::{Numbers, Plan, Slot};
 use super::optimiser::Moments;
+use super::plan::{Numbers, Plan, Slot};
 
 /// The file's name in the output folder.
 pub const FILE: &str = "checkpoint.safetensors";

@@ -8,9 +8,13 @@ pub mod artifact;
 pub mod augment;
 pub mod batch;
 pub mod checkpoint;
+pub mod convolution;
 pub mod input;
+pub mod kernel;
+pub mod matrix;
 pub mod network;
 pub mod optimiser;
+pub mod plan;
 pub mod progress;
 pub mod session;
 
@@ -19,9 +23,11 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, ensure};
 
-use crate::data::{Folder, Study};
+use crate::data::{Classes, Folder, Study};
 use crate::model::Card;
 use crate::model::card::{self, Architecture, Evaluation, Training};
+
+use artifact::Judge;
 
 pub use artifact::probabilities;
 pub use optimiser::Schedule;
@@ -105,8 +111,8 @@ impl Default for Config {
             width: 32,
             dropout: 0.2,
             seed: 1,
-            batch_size: 128,
-            learning_rate: 4e-3,
+            batch_size: 64,
+            learning_rate: 3e-3,
             schedule: Schedule::default(),
             weight_decay: 1e-2,
             label_smoothing: 0.05,
@@ -202,33 +208,39 @@ pub fn run(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<Report> 
         study.test.shape(),
         study.learning.shape()
     );
-    std::fs::create_dir_all(&config.out).with_context(|| format!("could not make {}", config.out.display()))?;
     let input = input::measured(&study.learning);
     let session = session::Session::new(config, (&study, &input), (folder.classes.labels.len(), device))?;
+    std::fs::create_dir_all(&config.out).with_context(|| format!("could not make {}", config.out.display()))?;
     let Some(best) = session.run(interrupted)? else {
         return Ok(session.interrupted());
     };
     let judge = session.judge(&best.numbers)?;
+    let card = card(config, (&study, folder.classes), (&best, &judge));
+    let card = artifact::save(&config.out, card, (session.plan(), &best.numbers))?;
+    session.forget()?;
+    Ok(Report::Finished { card: Box::new(card) })
+}
+
+/// The card of the best epoch's network, which is judged here, once.
+fn card(config: &Config, (study, classes): (&Study, Classes), (best, judge): (&checkpoint::Best, &Judge<'_>)) -> Card {
     let verdict = judge.verdict(&study.test);
     let evaluation = |protocol: &str, right: usize, images: usize| Evaluation {
         protocol: protocol.to_owned(),
         images,
         accuracy: right as f64 / images as f64,
     };
-    let mut sources: Vec<card::Source> = study.learning.sources().to_vec();
-    sources.dedup();
-    let card = Card {
+    Card {
         format: card::FORMAT,
         name: config.name(),
-        description: format!("Tells apart {} classes of {} images.", folder.classes.labels.len(), input.shape),
+        description: format!("Tells apart {} classes of {} images.", classes.labels.len(), judge.input.shape),
         architecture: Architecture { family: artifact::FAMILY.into(), width: config.width, dropout: config.dropout },
-        input: input.clone(),
-        labels: folder.classes.labels.clone(),
-        romanised: folder.classes.romanised.clone(),
+        input: judge.input.clone(),
+        labels: classes.labels,
+        romanised: classes.romanised,
         members: Vec::new(),
         training: Training {
             version: env!("CARGO_PKG_VERSION").into(),
-            data: sources,
+            data: study.learning.sources().to_vec(),
             images: study.learning.len(),
             validation_images: study.validation.len(),
             seed: config.seed,
@@ -240,11 +252,8 @@ pub fn run(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<Report> 
             evaluation(&study.protocol.test, verdict.right, study.test.len()),
             evaluation(&study.protocol.validation, best.score.right, study.validation.len()),
         ],
-        licence: folder.classes.licence.clone(),
-        attribution: folder.classes.attribution.clone(),
-        self_test: artifact::specimens(&study, &judge),
-    };
-    let card = artifact::save(&config.out, card, (session.plan(), &best.numbers))?;
-    session.forget()?;
-    Ok(Report::Finished { card: Box::new(card) })
+        licence: classes.licence,
+        attribution: classes.attribution,
+        self_test: artifact::specimens(study, judge),
+    }
 }

@@ -3,163 +3,20 @@
 //! conv1 → ReLU → norm1 → conv2 → ReLU → pool → norm2 → drop → conv3 → ReLU → pool → norm3 → drop → conv4 → ReLU →
 //! flatten → drop twice as much → dense1 → ReLU → drop twice as much → dense2. All convolutions are 3×3 without border,
 //! both pools 2×2. The numbers live in flat tensors, in the order in which the network uses them, so that optimiser and
-//! checkpoint need not know what each is for; [`Plan`] names them as the weight files do.
+//! checkpoint need not know what each is for; [`Plan`] names them.
 
 use anyhow::ensure;
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{Device, Tensor, TensorData, activation, module};
-use rand::RngExt;
+use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::batch::Masks;
-use crate::data::random::{Purpose, stream};
-use crate::image::Shape;
+use super::convolution::convolve;
+use super::kernel::Behind;
+use super::plan::{KERNEL, Numbers, Plan, Slot};
 
 /// Added to a variance before its root is taken. Part of the architecture: the engine adds the same.
 pub const NORM_EPSILON: f64 = 1e-5;
-/// Outputs of the first dense layer.
-pub const DENSE_WIDTH: usize = 128;
 /// Share of the batch in the running mean and variance that the finished network normalises by.
 const NORM_MOMENTUM: f64 = 0.1;
-/// Rows and columns of the smallest image that leaves a pixel after four convolutions and two pools.
-const SIDE_MIN: usize = 20;
-/// Channels of the first convolution, at most: 64 times the parameters of the shipped model.
-const WIDTH_MAX: usize = 256;
-/// Rows and columns of every convolution's kernel.
-const KERNEL: usize = 3;
-
-/// The network's measures, from which all others follow.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Plan {
-    /// What it looks at.
-    pub shape: Shape,
-    /// Channels of the first two convolutions; the last two have twice as many.
-    pub width: usize,
-    /// How many classes it tells apart.
-    pub class_count: usize,
-}
-
-/// Extents of the activations that some are dropped from, an image.
-pub struct Activations {
-    /// Behind norm2: channels, rows, columns.
-    pub second: [usize; 3],
-    /// Behind norm3: channels, rows, columns.
-    pub third: [usize; 3],
-    /// Before dense1.
-    pub flat: usize,
-    /// Behind dense1.
-    pub dense: usize,
-}
-
-/// A named array of the network.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Slot {
-    /// As in the weight files.
-    pub name: String,
-    /// Its extents.
-    pub extents: Vec<usize>,
-}
-
-impl Slot {
-    fn new(name: impl Into<String>, extents: &[usize]) -> Self {
-        Self { name: name.into(), extents: extents.to_vec() }
-    }
-
-    /// How many numbers it has.
-    pub fn count(&self) -> usize {
-        self.extents.iter().product()
-    }
-}
-
-impl Plan {
-    /// The plan, where images are large enough for four convolutions and two pools.
-    ///
-    /// # Errors
-    /// Where they are not, or where nothing is to be told apart.
-    pub fn checked(self) -> anyhow::Result<Self> {
-        let Shape { height, width, .. } = self.shape;
-        ensure!(
-            height.min(width) >= SIDE_MIN,
-            "images are {} and the network needs at least {SIDE_MIN} rows and columns",
-            self.shape
-        );
-        ensure!((1..=WIDTH_MAX).contains(&self.width), "width is {}, expected 1 to {WIDTH_MAX}", self.width);
-        ensure!(self.class_count >= 2, "{} classes, expected two or more", self.class_count);
-        Ok(self)
-    }
-
-    /// The extents of what is dropped from.
-    pub fn activations(&self) -> Activations {
-        let shrink = |side: usize, by: usize| side.saturating_sub(by);
-        let second = [self.shape.height, self.shape.width].map(|side| shrink(side, 2 * (KERNEL - 1)) / 2);
-        let third = second.map(|side| shrink(side, KERNEL - 1) / 2);
-        let last = third.map(|side| shrink(side, KERNEL - 1));
-        Activations {
-            second: [self.width, second[0], second[1]],
-            third: [2 * self.width, third[0], third[1]],
-            flat: 2 * self.width * last[0] * last[1],
-            dense: DENSE_WIDTH,
-        }
-    }
-
-    /// What training changes, in the order of use.
-    pub fn parameters(&self) -> Vec<Slot> {
-        let (narrow, wide) = (self.width, 2 * self.width);
-        let channels = [self.shape.channels, narrow, narrow, wide, wide];
-        let mut slots = Vec::new();
-        for layer in 1..=4 {
-            let (from, to) = (channels[layer - 1], channels[layer]);
-            slots.push(Slot::new(format!("conv{layer}.weight"), &[to, from, KERNEL, KERNEL]));
-            slots.push(Slot::new(format!("conv{layer}.bias"), &[to]));
-            if layer < 4 {
-                slots.push(Slot::new(format!("norm{layer}.gamma"), &[to]));
-                slots.push(Slot::new(format!("norm{layer}.beta"), &[to]));
-            }
-        }
-        slots.push(Slot::new("dense1.weight", &[DENSE_WIDTH, self.activations().flat]));
-        slots.push(Slot::new("dense1.bias", &[DENSE_WIDTH]));
-        slots.push(Slot::new("dense2.weight", &[self.class_count, DENSE_WIDTH]));
-        slots.push(Slot::new("dense2.bias", &[self.class_count]));
-        slots
-    }
-
-    /// What training measures and the finished network normalises by.
-    pub fn statistics(&self) -> Vec<Slot> {
-        let of = |layer: usize, channels: usize| {
-            ["mean", "variance"].map(|what| Slot::new(format!("norm{layer}.{what}"), &[channels]))
-        };
-        [of(1, self.width), of(2, self.width), of(3, 2 * self.width)].into_iter().flatten().collect()
-    }
-}
-
-/// The numbers of a network, off the device: what weight files and checkpoints hold.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Numbers {
-    /// One array a slot of [`Plan::parameters`].
-    pub parameters: Vec<Vec<f32>>,
-    /// One array a slot of [`Plan::statistics`].
-    pub statistics: Vec<Vec<f32>>,
-}
-
-impl Numbers {
-    /// The numbers before training: He-uniform weights, which keep the activations' scale through ReLU; zero biases.
-    pub fn initial(plan: &Plan, seed: u64) -> Self {
-        let initial = |(position, slot): (usize, Slot)| {
-            let fan_in: usize = slot.extents.iter().skip(1).product();
-            let bound = (6.0 / fan_in as f32).sqrt();
-            let mut random = stream(seed, Purpose::Weights, [position as u64, 0]);
-            let mut number = || match slot.name.rsplit('.').next() {
-                Some("weight") => random.random_range(-bound..bound),
-                Some("gamma") => 1.0,
-                _ => 0.0,
-            };
-            (0..slot.count()).map(|_| number()).collect()
-        };
-        let parameters = plan.parameters().into_iter().enumerate().map(initial).collect();
-        let of = |slot: Slot| vec![if slot.name.ends_with("variance") { 1.0 } else { 0.0 }; slot.count()];
-        Self { parameters, statistics: plan.statistics().into_iter().map(of).collect() }
-    }
-}
-
 /// A network on a device.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -207,15 +64,15 @@ impl Network {
     /// batch, which moves the running statistics, and with activations dropped.
     pub fn forward_training(&mut self, images: Tensor<4>, masks: &Masks) -> Tensor<2> {
         let mut layers = Layers { next: self.parameters.iter().zip(&self.slots) };
-        let x = activation::relu(layers.convolve(images));
+        let x = layers.convolve(images, Behind::Relu);
         let first = Moments::measured(&x);
-        let x = pool(activation::relu(layers.normalise_then_convolve(x, &first)));
+        let x = layers.normalise_then_convolve(x, &first, Behind::ReluPool);
         let second = Moments::measured(&x);
         let x = layers.normalise(x, &second) * masks.second.tensor(&self.device);
-        let x = pool(activation::relu(layers.convolve(x)));
+        let x = layers.convolve(x, Behind::ReluPool);
         let third = Moments::measured(&x);
         let x = layers.normalise(x, &third) * masks.third.tensor(&self.device);
-        let x = activation::relu(layers.convolve(x));
+        let x = layers.convolve(x, Behind::Relu);
         let x: Tensor<2> = x.flatten(1, 3) * masks.flat.tensor(&self.device);
         let x = activation::relu(layers.connect(x)) * masks.dense.tensor(&self.device);
         let logits = layers.connect(x);
@@ -234,12 +91,12 @@ impl Network {
         let mut tracked = self.statistics.chunks_exact(2).map(|pair| Moments::known(&pair[0], &pair[1]));
         let mut next =
             || tracked.next().expect("BUG: Plan::statistics has a mean and a variance for each of three norms");
-        let x = activation::relu(layers.convolve(images));
-        let x = pool(activation::relu(layers.normalise_then_convolve(x, &next())));
+        let x = layers.convolve(images, Behind::Relu);
+        let x = layers.normalise_then_convolve(x, &next(), Behind::ReluPool);
         let x = layers.normalise(x, &next());
-        let x = pool(activation::relu(layers.convolve(x)));
+        let x = layers.convolve(x, Behind::ReluPool);
         let x = layers.normalise(x, &next());
-        let x = activation::relu(layers.convolve(x));
+        let x = layers.convolve(x, Behind::Relu);
         let x = activation::relu(layers.connect(x.flatten(1, 3)));
         layers.connect(x)
     }
@@ -269,9 +126,9 @@ impl Layers<'_> {
         tensor.clone().reshape(extents)
     }
 
-    fn convolve(&mut self, x: Tensor<4>) -> Tensor<4> {
+    fn convolve(&mut self, x: Tensor<4>, behind: Behind) -> Tensor<4> {
         let (weight, bias) = (self.take::<4>(), self.take::<1>());
-        convolve(x, weight, bias)
+        convolve(x, (weight, bias), behind)
     }
 
     fn connect(&mut self, x: Tensor<2>) -> Tensor<2> {
@@ -287,14 +144,14 @@ impl Layers<'_> {
 
     /// The same as normalising and then convolving: without a border, a scale and an offset a channel are but another
     /// weight and bias. It saves four passes over the largest activations of the network.
-    fn normalise_then_convolve(&mut self, x: Tensor<4>, moments: &Moments) -> Tensor<4> {
+    fn normalise_then_convolve(&mut self, x: Tensor<4>, moments: &Moments, behind: Behind) -> Tensor<4> {
         let (scale, offset) = self.scale_and_offset(moments);
         let (weight, bias) = (self.take::<4>(), self.take::<1>());
         let channels = scale.dims()[0];
         let out = bias.dims()[0];
         let through = (weight.clone() * offset.reshape([1, channels, 1, 1])).reshape([out, channels * KERNEL * KERNEL]);
         let bias = bias + through.sum_dim(1).reshape([out]);
-        convolve(x, weight * scale.reshape([1, channels, 1, 1]), bias)
+        convolve(x, (weight * scale.reshape([1, channels, 1, 1]), bias), behind)
     }
 
     fn scale_and_offset(&mut self, moments: &Moments) -> (Tensor<1>, Tensor<1>) {
@@ -335,14 +192,6 @@ impl Moments {
         let correction = self.count as f32 / self.count.saturating_sub(1).max(1) as f32;
         [self.mean.inner(), self.variance.inner() * correction]
     }
-}
-
-fn convolve(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
-    module::conv2d(x, weight, Some(bias), ConvOptions::new([1, 1], [0, 0], [1, 1], 1))
-}
-
-fn pool(x: Tensor<4>) -> Tensor<4> {
-    module::max_pool2d(x, MaxPoolOptions::new([2, 2]))
 }
 
 /// A tensor of `numbers` that gradients are wanted for, where `device` differentiates.

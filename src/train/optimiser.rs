@@ -5,7 +5,8 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::network::{Plan, flat, to_vec};
+use super::network::{flat, to_vec};
+use super::plan::Plan;
 
 /// Share of the old mean in the new, a step.
 const MEAN_DECAY: f64 = 0.9;

@@ -127,6 +127,7 @@ impl Supervisor {
             }
         };
         let pid = life.pid().unwrap_or_default();
+        info!("started {name} as process {pid}");
         let command = format!("{} {}", self.config.program.display(), arguments.join(" "));
         self.parts.shared.console(command, format!("pid {pid}"), begin.elapsed());
         let (orders, inbox) = mpsc::channel(4);

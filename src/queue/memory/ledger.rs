@@ -14,7 +14,6 @@ use crate::queue::{
 };
 
 use super::deadlines::Deadlines;
-use super::shelf::no_image;
 
 /// Every job, and every order in which jobs are asked for.
 #[derive(Debug)]
@@ -265,40 +264,5 @@ impl Ledger {
         while let Some(death) = self.dead_ends.pop(now) {
             self.dead.remove(&death);
         }
-    }
-
-    /// Ends the attempt under way without an outcome: the job waits for another, or is buried.
-    fn end(&mut self, id: JobId, end: End<'_>, now: Timestamp) -> Settled {
-        let limits = self.limits;
-        self.leave(id);
-        let entry = self.entry(id);
-        entry.tally = entry.tally.after(end);
-        entry.again = true;
-        let State::Running { worker, .. } = std::mem::replace(&mut entry.state, State::Waiting) else {
-            return Settled::Late;
-        };
-        if !entry.tally.is_spent(&limits) {
-            self.wait(id);
-            return Settled::Retried;
-        }
-        let (place, job) = (entry.place, entry.job.clone());
-        let (attempts, reason) = (entry.tally.claims, entry.tally.reason(&limits, &worker, end));
-        let settler = matches!(end, End::Failed(_)).then(|| worker.clone());
-        self.conclude(id, (settler, Verdict::Failed { reason: reason.clone() }), now);
-        let letter = DeadLetter { job, attempts, reason, worker: Some(worker), died: now };
-        self.dead.insert(self.changed, Grave { place, letter });
-        self.dead_ends.set(self.changed, now.after(limits.dead_ttl));
-        Settled::Dead
-    }
-
-    /// Gives a job its outcome, and lets go of its pixels.
-    fn conclude(&mut self, id: JobId, (worker, verdict): (Option<String>, Verdict), now: Timestamp) {
-        self.leave(id);
-        self.change(id);
-        self.outcomes.set(id, now.after(self.limits.outcome_ttl));
-        let entry = self.entry(id);
-        let queued = entry.claimed.unwrap_or(now).since(entry.job.submitted);
-        entry.job.image = no_image();
-        entry.state = State::Settled(Outcome { settled: now, worker, queued, verdict });
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! The moves that [`Ledger`]'s verbs are made of: each keeps the lines, the leases and the changes in step.
 
+use crate::clock::Timestamp;
 use crate::image::{Image, Shape};
-use crate::job::{Job, JobId, Progress, Status};
-use crate::queue::rules::Tally;
+use crate::job::{Job, JobId, Outcome, Progress, Status, Verdict};
+use crate::queue::rules::{End, Tally};
+use crate::queue::{DeadLetter, Settled};
 
-use super::ledger::{Entry, Ledger, State};
+use super::ledger::{Entry, Grave, Ledger, State};
 
 impl Ledger {
     /// Takes a job in, unless it is known: then its sender, unsure of our answer, sent it once more.
@@ -52,6 +54,41 @@ impl Ledger {
         changed
     }
 
+    /// Ends the attempt under way without an outcome: the job waits for another, or is buried.
+    pub(super) fn end(&mut self, id: JobId, end: End<'_>, now: Timestamp) -> Settled {
+        let limits = self.limits;
+        self.leave(id);
+        let entry = self.entry(id);
+        entry.tally = entry.tally.after(end);
+        entry.again = true;
+        let State::Running { worker, .. } = std::mem::replace(&mut entry.state, State::Waiting) else {
+            return Settled::Late;
+        };
+        if !entry.tally.is_spent(&limits) {
+            self.wait(id);
+            return Settled::Retried;
+        }
+        let (place, job) = (entry.place, entry.job.clone());
+        let (attempts, reason) = (entry.tally.claims, entry.tally.reason(&limits, &worker, end));
+        let settler = matches!(end, End::Failed(_)).then(|| worker.clone());
+        self.conclude(id, (settler, Verdict::Failed { reason: reason.clone() }), now);
+        let letter = DeadLetter { job, attempts, reason, worker: Some(worker), died: now };
+        self.dead.insert(self.changed, Grave { place, letter });
+        self.dead_ends.set(self.changed, now.after(limits.dead_ttl));
+        Settled::Dead
+    }
+
+    /// Gives a job its outcome, and lets go of its pixels.
+    pub(super) fn conclude(&mut self, id: JobId, (worker, verdict): (Option<String>, Verdict), now: Timestamp) {
+        self.leave(id);
+        self.change(id);
+        self.outcomes.set(id, now.after(self.limits.outcome_ttl));
+        let entry = self.entry(id);
+        let queued = entry.claimed.unwrap_or(now).since(entry.job.submitted);
+        entry.job.image = no_image();
+        entry.state = State::Settled(Outcome { settled: now, worker, queued, verdict });
+    }
+
     /// Lets go of a job whose outcome has expired.
     pub(super) fn forget(&mut self, id: JobId) {
         let Some(entry) = self.entries.remove(&id) else { return };
@@ -81,7 +118,7 @@ impl Ledger {
 }
 
 /// What stands in for pixels that nobody needs any more.
-pub(super) fn no_image() -> Image {
+fn no_image() -> Image {
     let nothing = Shape { channels: 0, height: 0, width: 0 };
     Image::new(nothing, Vec::new()).expect("BUG: no bytes are exactly as many as no pixels have")
 }

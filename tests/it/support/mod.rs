@@ -1,3 +1,15 @@
 //! What do the tests share?
 
+pub mod app;
+pub mod child;
+mod eventually;
+pub mod faulty;
+pub mod http;
+pub mod idx;
+pub mod pictures;
+pub mod process;
+pub mod scripted;
+pub mod stage;
 pub mod world;
+
+pub use eventually::eventually;

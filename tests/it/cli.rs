@@ -1,0 +1,107 @@
+//! Does the command line say what it can do, and what was wrong?
+
+use std::process::{Output, Stdio};
+
+use tempfile::tempdir;
+
+use crate::support::pictures::pngs;
+use crate::support::process::kana;
+
+fn run(arguments: &[&str]) -> Output {
+    kana().args(arguments).output().expect("kana runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn help_names_every_command() {
+    let output = run(&["--help"]);
+
+    assert_eq!(output.status.code(), Some(0));
+    for command in ["up", "gateway", "worker", "train", "evaluate", "predict", "submit", "data", "dead", "bench"] {
+        assert!(stdout(&output).contains(&format!("\n  {command} ")), "{command} is missing");
+    }
+}
+
+#[test]
+fn a_bad_value_is_named_and_exits_with_2() {
+    for (arguments, value) in [
+        (&["up", "--inference-delay", "half a second"][..], "half a second"),
+        (&["up", "--listen", "localhost:http"], "localhost:http"),
+        (&["up", "--min", "-1"], "-1"),
+        (&["up", "--min", "5", "--max", "2"], "--min 5 --max 2"),
+        (&["up", "--max", "65"], "65"),
+        (&["up", "--batch-max", "0"], "'0'"),
+        (&["up", "--lease", "0s"], "'0s'"),
+        (&["up", "--listen", "0.0.0.0:0"], "0.0.0.0:0"),
+        (&["up", "--log", "kana=loud"], "kana=loud"),
+        (&["worker", "--queue", "postgres:x"], "postgres:x"),
+        (&["train", "--data", "x", "--out", "y", "--device", "abacus"], "abacus"),
+        (&["dance"], "dance"),
+    ] {
+        let output = run(arguments);
+
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(value), "{arguments:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_flag_can_come_from_the_environment() {
+    let output = kana().args(["up"]).env("KANA_BATCH_MAX", "many").output().expect("kana runs");
+
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("many"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_failure_tells_its_causes_and_exits_with_1() {
+    let output = run(&["predict", "--model", "/nowhere/at/all", "picture.png"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/nowhere/at/all"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("because:"), "{}", stderr(&output));
+}
+
+#[test]
+fn files_that_are_no_images_are_named_and_the_others_are_still_read() {
+    let folder = tempdir().unwrap();
+    let (good, bad) = (folder.path().join("good.png"), folder.path().join("bad.png"));
+    std::fs::write(&good, &pngs(1)[0].1).unwrap();
+    std::fs::write(&bad, "not a picture").unwrap();
+
+    let output = kana().args(["predict", "--json"]).args([&bad, &good]).output().expect("kana runs");
+
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<serde_json::Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["file"], bad.to_str().unwrap());
+    assert!(lines[0]["error"].as_str().is_some_and(|error| error.contains("text")), "{}", lines[0]);
+    assert_eq!(lines[1]["probabilities"].as_array().map(Vec::len), Some(10));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let mut child = kana().arg("openapi").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kana runs");
+
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+
+    assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn the_description_of_the_http_interface_can_be_printed() {
+    let output = run(&["openapi"]);
+
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(document["paths"]["/v1/jobs"].is_object());
+}

@@ -1,0 +1,86 @@
+//! Can pods be seen, ended and scaled?
+
+use kana::pod::{Phase, Stop};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::app::App;
+use crate::support::pictures::png;
+
+#[tokio::test]
+async fn pods_are_listed_with_what_they_did_and_do() {
+    let app = App::start().await;
+    app.stage.enter("pod-1", Phase::Ready);
+    app.stage.enter("pod-2", Phase::Starting);
+    app.accept((0..5).map(|n| ("a.png", png(n))).collect()).await;
+    app.work("pod-1", 3).await;
+    app.claim("pod-1", 2).await;
+    app.seen_to_end(3).await;
+
+    let pods = app.json("/v1/pods").await;
+
+    let created = 1_700_000_000_000_u64;
+    let first = json!({"name": "pod-1", "phase": "ready", "ready": true, "created": created, "restarts": 0, "completed": 3, "in_flight": 2});
+    let second = json!({"name": "pod-2", "phase": "starting", "ready": false, "created": created, "restarts": 0, "completed": 0, "in_flight": 0});
+    assert_eq!(pods, json!([first, second]));
+}
+
+#[tokio::test]
+async fn a_pod_is_ended_in_the_way_asked_for() {
+    let app = App::start().await;
+    app.stage.enter("pod-1", Phase::Ready);
+
+    for query in ["", "?mode=delete", "?mode=evict", "?mode=kill"] {
+        let response = app.request(Method::DELETE, &format!("/v1/pods/pod-1{query}")).send().await.unwrap();
+
+        assert_eq!(response.status(), 202, "{query}");
+    }
+    let how: Vec<Stop> = app.stage.stopped().into_iter().map(|(_, how)| how).collect();
+    assert_eq!(how, [Stop::Delete, Stop::Delete, Stop::Evict, Stop::Kill]);
+}
+
+#[tokio::test]
+async fn an_unknown_pod_or_mode_is_refused_by_name() {
+    let app = App::start().await;
+    app.stage.enter("pod-1", Phase::Ready);
+
+    let pod = app.request(Method::DELETE, "/v1/pods/pod-9").send().await.unwrap();
+    let mode = app.request(Method::DELETE, "/v1/pods/pod-1?mode=hug").send().await.unwrap();
+
+    assert_eq!(pod.status(), 404);
+    assert!(pod.text().await.unwrap().contains("pod-9"));
+    assert_eq!(mode.status(), 422);
+    assert!(mode.text().await.unwrap().contains("hug"));
+    assert!(app.stage.stopped().is_empty());
+}
+
+#[tokio::test]
+async fn the_range_is_read_and_set() {
+    let app = App::start().await;
+
+    let set = app.request(Method::PUT, "/v1/scale").body(r#"{"min":2,"max":6}"#).send().await.unwrap();
+
+    assert_eq!(set.status(), 200);
+    let expected = json!({"min": 2, "max": 6, "current": 1, "desired": 1, "by": "local"});
+    assert_eq!(set.json::<Value>().await.unwrap(), expected);
+    assert_eq!(app.json("/v1/scale").await, expected);
+}
+
+#[tokio::test]
+async fn a_range_that_is_none_is_refused_by_value() {
+    let app = App::start().await;
+
+    for (body, status, word) in [
+        (r#"{"min":7,"max":6}"#, 422, "min is 7"),
+        (r#"{"min":1}"#, 422, "max is missing"),
+        (r#"{"min":1,"max":101}"#, 422, "101"),
+        ("min=1", 400, "JSON"),
+    ] {
+        let response = app.request(Method::PUT, "/v1/scale").body(body).send().await.unwrap();
+
+        assert_eq!(response.status(), status, "{body}");
+        let problem: Value = response.json().await.unwrap();
+        assert!(problem["detail"].as_str().unwrap().contains(word), "{problem}");
+    }
+    assert_eq!(app.json("/v1/scale").await["max"], 4);
+}

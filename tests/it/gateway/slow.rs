@@ -1,0 +1,133 @@
+//! Do slow clients hold anybody up?
+
+use std::time::Duration;
+
+use super::raw::{HALF, Raw, upload_head};
+use crate::support::app::App;
+use crate::support::eventually;
+use crate::support::pictures::png;
+
+/// Short enough to be waited for.
+const SOON: Duration = Duration::from_millis(300);
+
+#[tokio::test]
+async fn three_hundred_half_sent_requests_hold_nobody_up() {
+    let app = App::start().await;
+    app.employ("pod-1");
+    let mut clients = Vec::new();
+    for number in 0..300 {
+        let mut client = Raw::to(app.address).await;
+        match number % 3 {
+            0 => {}
+            1 => client.say("POST /v1/jobs HTTP/1.1\r\nHost: loc").await,
+            _ => {
+                client.say(upload_head(10_000)).await;
+                client.say(HALF).await;
+            }
+        }
+        clients.push(client);
+    }
+
+    let response = app.upload("/v1/jobs?wait=30s", vec![("a.png", png(1))]).send().await.unwrap();
+
+    assert_eq!(response.status(), 200);
+    assert_eq!(clients.len(), 300);
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_let_go() {
+    let app = App::with(|config| config.limits.head_time_max = SOON).await;
+
+    for beginning in ["", "PRI", "GET /v1/status HTTP/1.1\r\nHost: local"] {
+        let mut client = Raw::to(app.address).await;
+        client.say(beginning).await;
+
+        client.closed().await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_pauses_is_given_up() {
+    let app = App::with(|config| config.limits.body_pause_max = SOON).await;
+    let mut client = Raw::to(app.address).await;
+
+    client.say(upload_head(10_000)).await;
+    client.say(HALF).await;
+
+    assert!(client.head().await.starts_with("HTTP/1.1 408 "));
+}
+
+#[tokio::test]
+async fn a_body_that_drips_for_ever_is_given_up() {
+    let app = App::with(|config| config.limits.body_time_max = SOON).await;
+    let mut client = Raw::to(app.address).await;
+    client.say(upload_head(10_000_000)).await;
+    client.say(HALF).await;
+
+    let (mut reading, mut writing) = client.0.into_split();
+    let dripping = tokio::spawn(async move {
+        let mut drops = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            drops.tick().await;
+            if tokio::io::AsyncWriteExt::write_all(&mut writing, b"x").await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut answer = [0; 13];
+    tokio::io::AsyncReadExt::read_exact(&mut reading, &mut answer).await.unwrap();
+
+    assert_eq!(&answer, b"HTTP/1.1 408 ");
+    dripping.abort();
+}
+
+#[tokio::test]
+async fn more_large_bodies_than_there_is_memory_for_are_refused() {
+    let app = App::with(|config| config.limits.buffered_bytes_max = 50_000).await;
+    let mut first = Raw::to(app.address).await;
+    first.say(upload_head(1_000_000)).await;
+    first.say(HALF).await;
+    first.say(vec![b'x'; 45_000]).await;
+
+    let refused = eventually("the buffers are full", async || {
+        let response = app.upload("/v1/jobs", vec![("a.png", vec![7; 20_000])]).send().await.ok()?;
+        (response.status() == 503).then_some(response)
+    });
+    assert!(refused.await.headers().contains_key("retry-after"));
+
+    drop(first);
+    eventually("the buffers are given back", async || {
+        let response = app.upload("/v1/jobs", vec![("a.png", png(1)), ("b.png", vec![7; 20_000])]).send().await.ok()?;
+        (response.status() == 202).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_is_let_go() {
+    let app = App::with(|config| config.limits.stall_max = SOON).await;
+    let mut reader = Raw::to(app.address).await;
+    reader.say("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(reader.head().await.starts_with("HTTP/1.1 200 "));
+
+    let line = "x".repeat(50_000);
+    eventually("the stream is closed", async || {
+        (0..4).for_each(|_| app.stage.say(&line));
+        let text = app.get("/metrics").await.text().await.unwrap();
+        text.contains("kana_event_streams 0").then_some(())
+    })
+    .await;
+    drop(reader);
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again() {
+    let app = App::start().await;
+    let mut client = Raw::to(app.address).await;
+
+    for _ in 0..3 {
+        client.say("HEAD /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+
+        assert!(client.head().await.starts_with("HTTP/1.1 200 "));
+    }
+}

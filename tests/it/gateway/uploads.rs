@@ -1,0 +1,209 @@
+//! What becomes of files that are no pictures, and of uploads that are no uploads?
+
+use image::ImageFormat;
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use super::raw::{HALF, Raw, upload_head};
+use crate::support::app::App;
+use crate::support::pictures::{broken, file, png};
+
+async fn accepted(app: &App) -> u64 {
+    app.json("/v1/status").await["queue"]["accepted"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn fifteen_kinds_of_broken_file_do_not_stop_the_good_ones() {
+    let app = App::start().await;
+    let broken = broken();
+    assert_eq!(broken.len(), 15);
+    let names: Vec<&str> = broken.iter().map(|(name, _)| *name).collect();
+    let mut files = vec![("first.png", png(1))];
+    files.extend(broken.clone());
+    files.push(("last.png", png(2)));
+
+    let receipt = app.accept(files).await;
+
+    let taken: Vec<_> = receipt["jobs"].as_array().unwrap().iter().map(|job| job["filename"].clone()).collect();
+    assert_eq!(taken, ["first.png", "last.png"]);
+    let refused = receipt["rejected"].as_array().unwrap();
+    assert_eq!(refused.iter().map(|file| file["filename"].as_str().unwrap()).collect::<Vec<_>>(), names);
+    assert!(refused.iter().all(|file| !file["error"].as_str().unwrap().is_empty()));
+}
+
+#[tokio::test]
+async fn every_accepted_format_is_taken_in() {
+    let app = App::start().await;
+    let formats = [
+        ("a.png", ImageFormat::Png),
+        ("a.jpg", ImageFormat::Jpeg),
+        ("a.gif", ImageFormat::Gif),
+        ("a.bmp", ImageFormat::Bmp),
+        ("a.webp", ImageFormat::WebP),
+        ("a.pgm", ImageFormat::Pnm),
+    ];
+
+    let receipt = app.accept(formats.map(|(name, format)| (name, file(1, format))).to_vec()).await;
+
+    assert_eq!(receipt["jobs"].as_array().unwrap().len(), 6, "{receipt}");
+}
+
+#[tokio::test]
+async fn an_upload_without_a_picture_is_refused_with_every_reason() {
+    let app = App::start().await;
+
+    let response = app.upload("/v1/jobs", broken()).send().await.unwrap();
+
+    assert_eq!(response.status(), 422);
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let problem: Value = response.json().await.unwrap();
+    assert_eq!(problem["rejected"].as_array().unwrap().len(), 15);
+    assert_eq!(accepted(&app).await, 0);
+}
+
+#[tokio::test]
+async fn an_unknown_part_is_refused_by_name() {
+    let app = App::start().await;
+    let form = Form::new().part("images", Part::bytes(png(1))).text("note", "hello");
+
+    let response = app.request(Method::POST, "/v1/jobs").multipart(form).send().await.unwrap();
+
+    assert_eq!(response.status(), 422);
+    assert!(response.text().await.unwrap().contains("\\\"note\\\""));
+    assert_eq!(accepted(&app).await, 0);
+}
+
+#[tokio::test]
+async fn an_upload_without_parts_is_refused() {
+    let app = App::start().await;
+
+    let response = app.request(Method::POST, "/v1/jobs").multipart(Form::new()).send().await.unwrap();
+
+    assert!(matches!(response.status().as_u16(), 400 | 422), "{}", response.status());
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_multipart_is_a_415() {
+    let app = App::start().await;
+
+    let response = app.request(Method::POST, "/v1/jobs").body(png(1)).send().await.unwrap();
+
+    assert_eq!(response.status(), 415);
+}
+
+#[tokio::test]
+async fn a_file_needs_no_name_and_keeps_only_a_harmless_one() {
+    let app = App::start().await;
+    let form = Form::new()
+        .part("images", Part::bytes(png(1)))
+        .part("images", Part::bytes(png(2)).file_name("../../etc/お.png"))
+        .part("images", Part::bytes(png(3)).file_name("x".repeat(5_000)));
+
+    let response = app.request(Method::POST, "/v1/jobs").multipart(form).send().await.unwrap();
+
+    let receipt: Value = response.json().await.unwrap();
+    assert_eq!(receipt["jobs"][0]["filename"], "image-1");
+    assert_eq!(receipt["jobs"][1]["filename"], "お.png");
+    assert_eq!(receipt["jobs"][2]["filename"].as_str().unwrap().len(), 255);
+}
+
+#[tokio::test]
+async fn a_file_over_its_limit_is_refused_alone() {
+    let app = App::with(|config| config.limits.file_bytes_max = 10_000).await;
+
+    let receipt = app.accept(vec![("huge.png", vec![7; 10_001]), ("a.png", png(1))]).await;
+    let alone = app.upload("/v1/jobs", vec![("huge.png", vec![7; 10_001])]).send().await.unwrap();
+
+    assert_eq!(receipt["jobs"][0]["filename"], "a.png");
+    assert_eq!(receipt["rejected"], json!([{"filename": "huge.png", "error": "the file is longer than 10000 bytes"}]));
+    assert_eq!(alone.status(), 413);
+}
+
+#[tokio::test]
+async fn more_files_than_allowed_are_refused_as_a_whole() {
+    let app = App::with(|config| config.limits.files_max = 3).await;
+
+    let response = app.upload("/v1/jobs", vec![("a.png", png(1)); 4]).send().await.unwrap();
+
+    assert_eq!(response.status(), 413);
+    assert_eq!(accepted(&app).await, 0);
+}
+
+#[tokio::test]
+async fn a_body_that_says_it_is_too_long_is_refused_before_it_is_sent() {
+    let app = App::start().await;
+    let mut client = Raw::to(app.address).await;
+
+    client.say(upload_head((64 << 20) + 1)).await;
+
+    assert!(client.head().await.starts_with("HTTP/1.1 413 "));
+}
+
+#[tokio::test]
+async fn a_body_that_turns_out_too_long_is_cut_off_and_told_so() {
+    let app = App::with(|config| config.limits.request_bytes_max = 100_000).await;
+    let mut client = Raw::to(app.address).await;
+    let head = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\
+                Content-Type: multipart/form-data; boundary=b\r\n\r\n";
+
+    client.say(format!("{head}{:x}\r\n{HALF}\r\n", HALF.len())).await;
+    let chunk = format!("{:x}\r\n{}\r\n", 30_000, "x".repeat(30_000));
+    for _ in 0..4 {
+        client.say(&chunk).await;
+    }
+
+    assert!(client.head().await.starts_with("HTTP/1.1 413 "));
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_leaves_nothing_behind() {
+    let app = App::start().await;
+    let mut client = Raw::to(app.address).await;
+    client.say(upload_head(10_000)).await;
+    client.say(HALF).await;
+
+    drop(client);
+
+    // The gateway is asked something else behind it, on the same loopback.
+    app.accept(vec![("a.png", png(1))]).await;
+    assert_eq!(accepted(&app).await, 1);
+}
+
+#[tokio::test]
+async fn a_multipart_body_that_ends_too_early_is_malformed() {
+    let app = App::start().await;
+    let mut client = Raw::to(app.address).await;
+
+    client.say(upload_head(HALF.len())).await;
+    client.say(HALF).await;
+
+    assert!(client.head().await.starts_with("HTTP/1.1 400 "));
+    assert_eq!(accepted(&app).await, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_told_to_go_on() {
+    let app = App::start().await;
+    let mut client = Raw::to(app.address).await;
+    let image = png(1);
+
+    let head = "POST /v1/classify?wait=0 HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n";
+    client.say(format!("{head}Content-Length: {}\r\n\r\n", image.len())).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 100 "));
+    client.say(image).await;
+
+    assert!(client.head().await.starts_with("HTTP/1.1 202 "));
+}
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_refused_without_its_body() {
+    let app = App::start().await;
+    let mut client = Raw::to(app.address).await;
+
+    let head = "POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n";
+    client.say(format!("{head}Content-Length: {}\r\n\r\n", 100 << 20)).await;
+
+    assert!(client.head().await.starts_with("HTTP/1.1 413 "));
+}

@@ -1,0 +1,184 @@
+//! Does the whole of it, as real processes, keep what the demonstration shows?
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use kana::gateway::view::{Batch, State};
+use rustix::process::Signal;
+use tempfile::tempdir;
+
+use crate::support::eventually;
+use crate::support::pictures::pngs;
+use crate::support::process::{Up, send};
+
+/// The demonstration's number of images.
+const COUNT: u8 = 21;
+
+/// Slow enough that a test sees work move, fast enough to be waited for.
+const DELAY: [&str; 2] = ["--inference-delay", "100ms"];
+
+/// Every image done exactly once, each by a worker that says its name.
+fn assert_whole(batch: &Batch) {
+    let names: BTreeSet<_> = batch.jobs.iter().map(|job| job.filename.as_str()).collect();
+    assert_eq!((batch.accepted, names.len()), (usize::from(COUNT), usize::from(COUNT)));
+    for job in &batch.jobs {
+        assert_eq!(job.state, State::Done, "{job:?}");
+        assert!(job.worker.as_ref().is_some_and(|worker| worker.starts_with("kana-worker-")), "{job:?}");
+    }
+}
+
+fn workers(batch: &Batch) -> BTreeSet<String> {
+    batch.jobs.iter().filter_map(|job| job.worker.clone()).collect()
+}
+
+fn flags<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&DELAY[..], more].concat()
+}
+
+#[tokio::test]
+async fn one_image_comes_back() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &[]).await;
+
+    let receipt = up.submit(pngs(1)).await;
+    let batch = up.finished(receipt.batch).await;
+
+    assert_eq!((batch.counts.done, batch.jobs[0].attempts), (1, 1));
+    assert_eq!(workers(&batch).into_iter().collect::<Vec<_>>(), up.ready().await);
+}
+
+#[tokio::test]
+async fn twenty_one_images_come_back_each_once() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &[]).await;
+
+    let receipt = up.submit(pngs(COUNT)).await;
+
+    assert_whole(&up.finished(receipt.batch).await);
+}
+
+#[tokio::test]
+async fn two_pods_take_well_under_the_time_of_one() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &flags(&["--min", "1", "--max", "1"])).await;
+    let time = async || {
+        let begin = Instant::now();
+        let receipt = up.submit(pngs(COUNT)).await;
+        let batch = up.finished(receipt.batch).await;
+        (begin.elapsed(), workers(&batch).len())
+    };
+
+    let (alone, one) = time().await;
+    assert_eq!(up.set_range(2, 2).await, 200);
+    eventually("two pods", async || (up.ready().await.len() == 2).then_some(())).await;
+    let (together, two) = time().await;
+
+    assert_eq!((one, two), (1, 2));
+    assert!(together < alone.mul_f64(0.75), "{together:?} together, {alone:?} alone");
+}
+
+#[tokio::test]
+async fn pods_killed_again_and_again_lose_nothing() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &flags(&["--min", "2", "--max", "2"])).await;
+    let receipt = up.submit(pngs(COUNT)).await;
+
+    let mut killed = BTreeSet::new();
+    for done in [2, 6, 10, 14] {
+        let batch = up.under_way(receipt.batch, done).await;
+        // One that holds work, so that there is something to lose.
+        let victim = batch.jobs.iter().find(|job| job.state == State::Running).and_then(|job| job.worker.clone());
+        let victim = victim.expect("a pod at work");
+        send(up.worker(&victim), Signal::KILL);
+        killed.insert(victim);
+    }
+
+    let batch = up.finished(receipt.batch).await;
+    assert_whole(&batch);
+    assert_eq!(killed.len(), 4);
+    assert!(batch.redelivered > 0);
+    assert_eq!(up.batch(receipt.batch).await, batch);
+}
+
+#[tokio::test]
+async fn a_pod_that_is_killed_is_replaced_within_a_second() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &[]).await;
+    let victim = up.ready().await.remove(0);
+    let before = up.workers().len();
+
+    let begin = Instant::now();
+    assert!((200..300).contains(&up.stop(&victim, "kill").await));
+    eventually("a new process", async || (up.workers().len() > before).then_some(())).await;
+    let took = begin.elapsed();
+    eventually("a new pod", async || {
+        let ready = up.ready().await;
+        (ready.len() == 1 && ready[0] != victim).then_some(())
+    })
+    .await;
+
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(up.stop(&victim, "kill").await, 404);
+}
+
+#[tokio::test]
+async fn pods_grow_under_load_and_shrink_when_idle() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &flags(&["--min", "1", "--max", "2", "--cool-down", "200ms"])).await;
+
+    let receipt = up.submit(pngs(COUNT)).await;
+    eventually("two pods", async || (up.ready().await.len() == 2).then_some(())).await;
+    let batch = up.finished(receipt.batch).await;
+    eventually("one pod", async || (up.ready().await.len() == 1).then_some(())).await;
+
+    assert_whole(&batch);
+    assert_eq!(workers(&batch).len(), 2);
+    assert_eq!(up.scale().await.desired, 1);
+}
+
+#[tokio::test]
+async fn a_service_killed_in_the_middle_goes_on_where_it_was() {
+    let data = tempdir().unwrap();
+    let first = Up::start(data.path(), &flags(&["--min", "2", "--max", "2"])).await;
+    let receipt = first.submit(pngs(COUNT)).await;
+    let before = first.under_way(receipt.batch, 5).await;
+    first.kill();
+
+    let second = Up::start(data.path(), &flags(&["--min", "2", "--max", "2"])).await;
+    let after = second.finished(receipt.batch).await;
+
+    assert_whole(&after);
+    for told in before.jobs.iter().filter(|job| job.state == State::Done) {
+        assert!(after.jobs.contains(told), "{told:?} was told otherwise later");
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_is_asked_to_end_loses_nothing() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &flags(&["--min", "1", "--max", "1"])).await;
+    let receipt = up.submit(pngs(COUNT)).await;
+    up.under_way(receipt.batch, 2).await;
+
+    let worker = up.ready().await.remove(0);
+    send(up.worker(&worker), Signal::TERM);
+
+    let batch = up.finished(receipt.batch).await;
+    assert_whole(&batch);
+    assert_eq!(batch.redelivered, 0, "a drained worker costs no attempt");
+    assert!(up.log().contains(&format!("{worker} has ended")), "{worker} did not exit with 0");
+}
+
+#[tokio::test]
+async fn a_service_that_is_asked_to_end_does_so_in_order() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &flags(&["--min", "2", "--max", "2"])).await;
+    let receipt = up.submit(pngs(COUNT)).await;
+    up.under_way(receipt.batch, 2).await;
+
+    let begin = Instant::now();
+    let status = up.terminate();
+
+    assert!(status.success(), "{status}");
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+}
