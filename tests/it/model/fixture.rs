@@ -14,7 +14,7 @@ pub struct Fixture {
     pub card: Value,
     /// One a member, in files `0.safetensors`, `1.safetensors`, …
     pub members: Vec<Tensors>,
-    /// The seed of the next specimen.
+    /// Channels, height and width.
     shape: [usize; 3],
 }
 
