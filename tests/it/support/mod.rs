@@ -9,6 +9,7 @@ pub mod http;
 pub mod idx;
 pub mod pictures;
 pub mod process;
+pub mod script;
 pub mod scripted;
 pub mod stage;
 pub mod world;
