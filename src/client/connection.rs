@@ -103,7 +103,7 @@ impl Connection {
             let wait = failure.wait(attempt, rand::random());
             if start.elapsed() + wait >= patience {
                 let action = format!("{action} at {}", self.server);
-                return Err(Error::Unreachable { action, waited: start.elapsed(), source });
+                return Err(Error::Unreachable { action, waited: patience, source });
             }
             tracing::debug!("could not {action}, attempt {attempt} follows in {} ms", wait.as_millis());
             tokio::time::sleep(wait).await;

@@ -185,7 +185,7 @@ mod tests {
     fn large_events_push_out_more_than_one() {
         let feed = feed_of(5, 10);
 
-        feed.tell(Kind::Job, &"x".repeat(BYTES_KEPT - 10));
+        feed.tell(Kind::Job, &"x".repeat(BYTES_KEPT - 4));
 
         assert_eq!(numbers(&feed, 0), Err(Overtaken));
         assert!(feed.ring().bytes <= BYTES_KEPT);

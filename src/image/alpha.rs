@@ -8,12 +8,12 @@ use std::borrow::Cow;
 
 use super::picture::{Layout, Picture};
 
-/// How much of its bounding box a card covers, at least: one with round corners covers nine tenths, the boldest glyphs
-/// seven.
+/// How much of its bounding box a card covers, at least: one with round corners covers nine tenths, and no KMNIST glyph
+/// more than 0.65.
 const CARD_COVERAGE: f64 = 0.8;
 
-/// How much the colours on a card differ, at least, as their standard deviation in steps of 255. Ink on a card makes
-/// sixty or more; the shading of a painted glyph that fills its box, less.
+/// How much the colours on a card differ, at least, as their standard deviation in steps of 255. Black ink that covers
+/// a twentieth of a white card makes 255 × √(0.05 × 0.95) = 56; a solid block in one colour makes none.
 const CARD_SPREAD: f64 = 25.0;
 
 /// The picture without transparency.

@@ -3,10 +3,14 @@
 //! A line of one pixel on a canvas of a thousand is all but gone at 28: each final pixel holds a little grey. So thin
 //! strokes are made thicker before the glyph is shrunk. Thick ones stay as they are: among training images are bold ones.
 
-/// Strokes thinner than this share of the frame's side are thickened.
+/// Strokes thinner than this share of the frame's side are thickened. Of 100 KMNIST images one or two are thinner, and
+/// half are thicker than 0.067. Higher limits read thin pens no better and change genuine images: at 0.06 the enlarged
+/// ones are read otherwise four times as often.
 const THIN: f32 = 0.042;
 
-/// How thick thin strokes become, as a share of the frame's side.
+/// How thick thin strokes become, as a share of the frame's side. Skeletons of KMNIST images drawn with pens of a 300th
+/// to a 30th of the canvas: 90 to 93 of 100 were read as the original without this, 95 to 96 with 0.06, 96 to 97 with
+/// 0.075, 95 to 96 with 0.09 and 0.105.
 const BRUSH: f32 = 0.075;
 
 /// A glyph large enough to work on: ink from 0 to 255, row by row.

@@ -30,14 +30,12 @@ pub(super) fn cover(picture: &Picture, shape: Shape) -> Vec<u8> {
             scale::resample(&source, window, (shape.width, shape.height), filter)
         })
         .collect();
-    let mut pixels = Vec::with_capacity(shape.bytes());
-    for index in 0..shape.width * shape.height {
-        for channel in 0..shape.channels {
-            let value = scaled[channel % scaled.len()][index];
-            pixels.push(value.round().clamp(0.0, 255.0) as u8);
-        }
-    }
+    let sample = |pixel: usize, channel: usize| scaled[channel % scaled.len()][pixel].round().clamp(0.0, 255.0) as u8;
+    let pixels = 0..shape.width * shape.height;
     pixels
+        .flat_map(|pixel| (0..shape.channels).map(move |channel| (pixel, channel)))
+        .map(|(p, c)| sample(p, c))
+        .collect()
 }
 
 /// The largest part of the picture, in its middle, that has the frame's proportions.

@@ -83,7 +83,7 @@ pub enum Error {
     },
 }
 
-/// The picture that `bytes` are the file of. Takes processor time (some 10 ms a megapixel), never waits.
+/// The picture that `bytes` are the file of. Takes processor time (some 5 ms a megapixel), never waits.
 ///
 /// # Errors
 /// Every [`Error`]; none of them is worth a second try with the same bytes.

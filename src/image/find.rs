@@ -15,8 +15,8 @@ const PIXEL_MIN: usize = 64;
 /// The least mean amount of ink that makes a cell count, of 255: what is left of JPEG artefacts stays below.
 const CELL_MIN: usize = 4;
 
-/// A stroke's ink must be this share of the heaviest stroke's, at least. The lightest of the strokes that belong to a
-/// kana have a thirtieth; dust has less than a hundredth.
+/// A stroke's ink must be this share of the heaviest stroke's, at least. Of the pieces beside the main stroke in 3,000
+/// KMNIST images a quarter are lighter: the dirt of the scans.
 const STROKE_SHARE: f32 = 0.02;
 
 /// A stroke's darkest cell must have this share of the darkest cell's ink, at least: shadows are even and faint.

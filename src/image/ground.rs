@@ -18,8 +18,8 @@ const LOOKS_MAX: usize = 8;
 /// Colours are told apart by this many shades a channel when the commonest is sought.
 const SHADES: usize = 16;
 
-/// How much the cells of an even ground may differ from its colour, as their median, in steps of 255. JPEG artefacts
-/// stay below one; a page photographed beside a window is at ten.
+/// How much the cells of an even ground may differ from its colour, as their median, in steps of 255. Cells average
+/// noise to an eighth, so that only light from one side, or a bad camera, comes above it.
 const UNEVEN: f32 = 2.0;
 
 /// A cell counts as ground when it is no farther from it than this share of the way to the ink.

@@ -21,7 +21,8 @@ const INK_SHARE: f32 = 0.3;
 /// The share of ink pixels that are of full strength: those of a stroke's core; the others are its soft rim.
 const CORE_SHARE: f32 = 0.02;
 
-/// By how many steps of 255 ink must stand out beyond noise. JPEG makes differences of three on a blank page.
+/// By how many steps of 255 ink must stand out beyond noise: more than what rounding and lossy formats make of a blank
+/// page, less than the faintest pencil.
 const CONTRAST_MIN: f32 = 6.0;
 
 /// The amount of ink on every pixel, from 0 to 255, row by row.

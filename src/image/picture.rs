@@ -72,7 +72,7 @@ impl Picture {
 
     /// The colour of each pixel, row by row; opacity is left out.
     pub fn colours(&self) -> impl Iterator<Item = [u8; 3]> + '_ {
-        self.samples.chunks_exact(self.layout.channels()).map(|pixel| colour(pixel))
+        self.samples.chunks_exact(self.layout.channels()).map(colour)
     }
 
     /// The colour of the pixel in column `x` of row `y`; opacity is left out.

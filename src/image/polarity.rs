@@ -50,3 +50,32 @@ impl Vote {
         (self.low as f32 - self.high as f32) / self.all.max(1) as f32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bar of shade 1 on a ground of shade 0, `thickness` of 28 columns wide.
+    fn bar(thickness: usize) -> impl Fn(usize, usize) -> f32 {
+        move |x, _| f32::from(u8::from(x.abs_diff(14) * 2 < thickness))
+    }
+
+    #[test]
+    fn what_covers_most_and_reaches_the_edge_is_the_ground() {
+        assert!(low_is_ground(28, 28, bar(6)));
+        assert!(!low_is_ground(28, 28, |x, y| 1.0 - bar(6)(x, y)));
+    }
+
+    #[test]
+    fn a_bold_glyph_on_more_than_half_of_the_frame_is_still_no_ground() {
+        let block = |x: usize, y: usize| f32::from(u8::from((3..25).contains(&x) && (3..25).contains(&y)));
+
+        assert!(low_is_ground(28, 28, block));
+    }
+
+    #[test]
+    fn where_nothing_speaks_for_either_the_low_shade_is_the_ground() {
+        assert!(low_is_ground(28, 28, |_, _| 0.5));
+        assert!(low_is_ground(0, 0, |_, _| 0.0));
+    }
+}

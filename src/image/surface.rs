@@ -95,3 +95,31 @@ fn solve(system: &mut [[f64; TERMS + 3]; TERMS]) -> Option<()> {
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(colour: impl Fn(f32, f32) -> f32) -> Vec<Point> {
+        let places = (0..400).map(|index| ((index % 20) as f32 / 20.0, (index / 20) as f32 / 20.0));
+        places.map(|(x, y)| Point { x, y, colour: [colour(x, y); 3] }).collect()
+    }
+
+    #[test]
+    fn a_shadow_across_a_page_is_followed_and_its_ink_is_not() {
+        let light = |x: f32, y: f32| 240.0 - 100.0 * x * x - 20.0 * y;
+        let written = page(|x, y| if (0.4..0.55).contains(&x) && y > 0.2 { 30.0 } else { light(x, y) });
+
+        let surface = Surface::through(&written, [235.0; 3], 60.0).expect("most of the page is ground");
+
+        for (x, y) in [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (0.95, 0.1)] {
+            assert!((surface.at(x, y)[0] - light(x, y)).abs() < 1.0, "{} at {x}, {y}", surface.at(x, y)[0]);
+        }
+    }
+
+    #[test]
+    fn too_little_ground_makes_no_surface() {
+        assert_eq!(Surface::through(&page(|x, _| if x < 0.2 { 250.0 } else { 10.0 }), [250.0; 3], 20.0), None);
+        assert_eq!(Surface::through(&[], [0.0; 3], 20.0), None);
+    }
+}

@@ -122,3 +122,34 @@ fn jpeg_ends(bytes: &[u8]) -> Option<bool> {
 fn coded_length(data: &[u8]) -> Option<usize> {
     data.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xd0..=0xd7 | 0xff))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_marker_inside_a_segment_is_not_the_end() {
+        let with_thumbnail = [0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd8, 0xff, 0xd9];
+
+        assert!(!ends(&with_thumbnail, ImageFormat::Jpeg));
+        assert!(ends(&[&with_thumbnail[..], &[0xff, 0xd9]].concat(), ImageFormat::Jpeg));
+    }
+
+    #[test]
+    fn stuffed_zeros_and_restarts_do_not_end_coded_data() {
+        let scan = [0xff, 0xd8, 0xff, 0xda, 0, 2, 1, 0xff, 0x00, 2, 0xff, 0xd3, 3];
+
+        assert!(!ends(&scan, ImageFormat::Jpeg));
+        assert!(ends(&[&scan[..], &[0xff, 0xd9]].concat(), ImageFormat::Jpeg));
+    }
+
+    #[test]
+    fn a_bitmap_stored_from_the_top_has_as_many_rows() {
+        let mut header = [0; 26];
+        header[14] = 40;
+        header[18] = 3;
+        header[22..26].copy_from_slice(&(-7_i32).to_le_bytes());
+
+        assert_eq!(extents(&header, ImageFormat::Bmp), Some((3, 7)));
+    }
+}

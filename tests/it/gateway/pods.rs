@@ -1,6 +1,7 @@
 //! Can pods be seen, ended and scaled?
 
-use kana::pod::{Phase, Stop};
+use kana::gateway::NoCluster;
+use kana::pod::{Cluster as _, Error, Phase, ScaledBy, Stop};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -83,4 +84,14 @@ async fn a_range_that_is_none_is_refused_by_value() {
         assert!(problem["detail"].as_str().unwrap().contains(word), "{problem}");
     }
     assert_eq!(app.json("/v1/scale").await["max"], 4);
+}
+
+#[tokio::test]
+async fn a_gateway_that_steers_no_pods_has_none_and_says_that_their_number_is_fixed() {
+    let nobody = NoCluster;
+
+    assert_eq!(nobody.pods().await.unwrap(), []);
+    assert_eq!(nobody.scale().await.unwrap().by, ScaledBy::Fixed);
+    assert!(matches!(nobody.stop("pod-1", Stop::Kill).await, Err(Error::Unknown { .. })));
+    assert!(matches!(nobody.set_range(1..=2).await, Err(Error::Refused { .. })));
 }
