@@ -100,8 +100,8 @@ impl Fetch {
 impl Samples {
     fn run(self) -> anyhow::Result<ExitCode> {
         let samples = match &self.data {
-            Some(data) => self.from_data(data)?,
-            None => self.from_strokes()?,
+            Some(data) => self.of_data_set(data)?,
+            None => self.of_strokes()?,
         };
         let unwritable = || format!("could not write to {}", self.out.display());
         std::fs::create_dir_all(&self.out).with_context(unwritable)?;
@@ -114,7 +114,7 @@ impl Samples {
     }
 
     /// The first images of the test set, with their labels.
-    fn from_data(&self, data: &Path) -> anyhow::Result<Vec<(String, Image)>> {
+    fn of_data_set(&self, data: &Path) -> anyhow::Result<Vec<(String, Image)>> {
         let folder = Folder::load(&flags::data_set(data)?)?;
         let there = folder.test.len();
         ensure!(self.count <= there, "could not take {} images of {}: it has {there}", self.count, data.display());
@@ -123,7 +123,7 @@ impl Samples {
     }
 
     /// Class by class in turn, each drawn anew every time.
-    fn from_strokes(&self) -> anyhow::Result<Vec<(String, Image)>> {
+    fn of_strokes(&self) -> anyhow::Result<Vec<(String, Image)>> {
         let artifact = Artifact::built_in()?;
         let labels = &artifact.card().labels;
         let draw = |number: usize| {

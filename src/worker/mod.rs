@@ -1,6 +1,6 @@
 //! How does a process turn claims into outcomes, and die without losing any?
 //!
-//! A worker claims what fits ([`room`]), classifies it on a thread of its own ([`engine`]) and settles it in one go. It
+//! A worker claims what fits (`room`), classifies it on a thread of its own (`engine`) and settles it in one go. It
 //! may be killed at any line: what it held lapses and goes to another. Asked to end, it finishes its batch, gives the
 //! rest back and is gone within two seconds. A queue that does not answer costs it its readiness, never its life; an
 //! engine that panics costs its batch an attempt; an engine that is stuck costs the worker its liveness.
@@ -14,7 +14,7 @@ mod heartbeat;
 mod held;
 mod metrics;
 mod orphan;
-pub mod room;
+mod room;
 mod settle;
 mod slow;
 mod vitals;

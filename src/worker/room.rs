@@ -33,11 +33,6 @@ impl Room {
         self.room
     }
 
-    /// What the average says that `images` images take; `None` before the first batch.
-    pub fn expected(&self, images: usize) -> Option<Duration> {
-        self.per_image.map(|seconds| Duration::from_secs_f64(seconds * images as f64))
-    }
-
     /// Learns from a batch of `images` images that took `elapsed`. Only a full batch makes room for a larger one, at
     /// most twice as large, so that one lucky measurement never claims a backlog.
     pub fn learn(&mut self, images: usize, elapsed: Duration) {

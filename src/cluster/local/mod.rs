@@ -9,7 +9,7 @@ mod name;
 mod obituary;
 mod probe;
 mod respawn;
-pub mod scale;
+mod scale;
 mod supervisor;
 
 use std::ops::RangeInclusive;
@@ -24,8 +24,10 @@ use crate::clock::Clock;
 use crate::pod::{Cluster, Console, Error, Event, Pod, Scale, ScaledBy, Stop};
 use crate::queue::Queue;
 use crate::shutdown::Shutdown;
-use scale::POD_COUNT_MAX;
+
 use supervisor::Supervisor;
+
+pub use scale::POD_COUNT_MAX;
 
 /// Events that a slow listener may lag behind: every pod of a full machine started, ready, ended and told, twice.
 const EVENTS_MAX: usize = 512;

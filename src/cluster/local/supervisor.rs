@@ -61,12 +61,15 @@ pub struct Supervisor {
     /// Jobs held, by worker, at the last look.
     running: BTreeMap<String, usize>,
     respawn: Respawn,
-    reports: (mpsc::Sender<(String, Report)>, mpsc::Receiver<(String, Report)>),
+    /// Lent to every child.
+    reporter: mpsc::Sender<(String, Report)>,
+    reports: mpsc::Receiver<(String, Report)>,
 }
 
 impl Supervisor {
     /// One that has started nothing yet.
     pub fn new(config: Config, parts: Parts) -> Self {
+        let (reporter, reports) = mpsc::channel(REPORTS_MAX);
         Self {
             generation: name::generation(&config.arguments),
             desired: *config.range.start(),
@@ -76,7 +79,8 @@ impl Supervisor {
             spare_since: None,
             running: BTreeMap::new(),
             respawn: Respawn::default(),
-            reports: mpsc::channel(REPORTS_MAX),
+            reporter,
+            reports,
         }
     }
 
@@ -88,7 +92,7 @@ impl Supervisor {
             self.close_the_gap(&shutdown);
             let retry = self.respawn.opens_at(Instant::now()).unwrap_or_else(|| Instant::now() + LONG);
             tokio::select! {
-                Some((name, report)) = self.reports.1.recv() => self.heard(&name, report, &shutdown),
+                Some((name, report)) = self.reports.recv() => self.heard(&name, report, &shutdown),
                 Some(order) = orders.recv() => self.obey(order),
                 _ = look.tick() => self.look().await,
                 () = sleep_until(retry) => {}
@@ -139,7 +143,7 @@ impl Supervisor {
         let pod = Pod { name, phase: Phase::Starting, created, restarts: 0, node: None };
         self.parts.shared.tell(Event::Pod(pod.clone()));
         self.pods.push(Running { pod, pid, born: begin, orders });
-        shutdown.spawn(life.live(inbox, self.reports.0.clone()));
+        shutdown.spawn(life.live(inbox, self.reporter.clone()));
     }
 
     fn stop(&mut self, name: &str, how: Stop) -> Result<(), Error> {
@@ -272,7 +276,7 @@ impl Supervisor {
         let deadline = Instant::now() + END_MAX;
         while !self.pods.is_empty() {
             tokio::select! {
-                Some((name, report)) = self.reports.1.recv() => self.heard(&name, report, shutdown),
+                Some((name, report)) = self.reports.recv() => self.heard(&name, report, shutdown),
                 // Each child's own task has sent SIGKILL by now; one that survives it waits for a disk.
                 () = sleep_until(deadline) => return,
             }
