@@ -12,7 +12,8 @@ use burn::backend::{Autodiff, Flex};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, TensorData, activation, module};
 
-use super::kernel::{Behind, InputGradient, Layer, Trace, Weights};
+use super::gradient::{InputGradient, Trace, backward};
+use super::kernel::{Behind, Layer, Weights};
 
 /// Convolves `input` (images × channels × rows × columns), then ReLU, then what `behind` says.
 pub fn convolve(input: Tensor<4>, (weight, bias): (Tensor<4>, Tensor<1>), behind: Behind) -> Tensor<4> {
@@ -59,7 +60,7 @@ fn learning(input: Tensor<4>, (weight, bias): (Tensor<4>, Tensor<1>), behind: Be
     let output = match Convolved.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => {
             let [input, weight, bias] = inputs;
-            let kept = Kept { layer, input, weight, bias, output: output.clone(), chosen: chosen.into() };
+            let kept = Kept { layer, input, weight, bias, chosen: chosen.into() };
             prepared.finish(kept, output)
         }
         OpsKind::UnTracked(prepared) => prepared.finish(output),
@@ -92,7 +93,6 @@ struct Kept {
     input: FlexTensor,
     weight: FlexTensor,
     bias: FlexTensor,
-    output: FlexTensor,
     chosen: std::sync::Arc<[u8]>,
 }
 
@@ -106,14 +106,9 @@ impl Backward<Flex, 3> for Convolved {
         let (input, weight, bias) =
             (kept.input.to_contiguous(), kept.weight.to_contiguous(), kept.bias.to_contiguous());
         let wanted = if input_node.is_some() { InputGradient::Wanted } else { InputGradient::Unwanted };
-        let trace = Trace {
-            input: input.storage(),
-            output: kept.output.storage(),
-            chosen: &kept.chosen,
-            gradient: gradient.storage(),
-        };
+        let trace = Trace { input: input.storage(), chosen: &kept.chosen, gradient: gradient.storage() };
         let weights = Weights { weight: weight.storage(), bias: bias.storage() };
-        let found = kept.layer.backward(trace, weights, wanted);
+        let found = backward(&kept.layer, trace, (weights, wanted));
         for (node, numbers, like) in
             [(input_node, found.input, &input), (weight_node, found.weight, &weight), (bias_node, found.bias, &bias)]
         {

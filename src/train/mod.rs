@@ -9,6 +9,7 @@ pub mod augment;
 pub mod batch;
 pub mod checkpoint;
 pub mod convolution;
+pub mod gradient;
 pub mod input;
 pub mod kernel;
 pub mod matrix;
