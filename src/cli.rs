@@ -55,16 +55,16 @@ enum Command {
     Evaluate(train::Evaluate),
     /// Classify image files in this process, without a service
     Predict(train::Predict),
-    //WAIT     /// Send image files to a running service and print their outcomes, one JSON line each
-    //WAIT     Submit(client::Submit),
-    //WAIT     /// Fetch data sets, or write sample images
-    //WAIT     #[command(subcommand)]
-    //WAIT     Data(data::Data),
-    //WAIT     /// Look at jobs that every attempt failed, and replay or drop them
-    //WAIT     #[command(subcommand)]
-    //WAIT     Dead(client::Dead),
-    //WAIT     /// Load a running service and print its throughput and latencies
-    //WAIT     Bench(client::Bench),
+    /// Send image files to a running service and print their outcomes, one JSON line each
+    Submit(client::Submit),
+    /// Fetch data sets, or write sample images
+    #[command(subcommand)]
+    Data(data::Data),
+    /// Look at jobs that every attempt failed, and replay or drop them
+    #[command(subcommand)]
+    Dead(client::Dead),
+    /// Load a running service and print its throughput and latencies
+    Bench(client::Bench),
     /// Print the description of the HTTP interface
     #[command(hide = true)]
     Openapi,
@@ -107,10 +107,10 @@ impl Cli {
             Command::Train(train) => train.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
-            //WAIT             Command::Submit(submit) => submit.run(),
-            //WAIT             Command::Data(data) => data.run(),
-            //WAIT             Command::Dead(dead) => dead.run(),
-            //WAIT             Command::Bench(bench) => bench.run(),
+            Command::Submit(submit) => submit.run(),
+            Command::Data(data) => data.run(),
+            Command::Dead(dead) => dead.run(),
+            Command::Bench(bench) => bench.run(),
             Command::Openapi => {
                 print::text(&crate::gateway::openapi_text()?)?;
                 Ok(ExitCode::SUCCESS)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::data::fetch;
 use crate::model::{self, Artifact};
 use crate::queue::Limits;
 
@@ -77,6 +78,21 @@ pub struct Pace {
     /// Slow each image down by this much, to watch work move
     #[arg(long, env = "KANA_INFERENCE_DELAY", value_name = "TIME", default_value = "0s", value_parser = pause)]
     pub inference_delay: Duration,
+}
+
+/// The folder that `--data` means: itself, or where it is a published name, where `kana data fetch` has put that one.
+///
+/// # Errors
+/// Where a data set was named that has not been fetched.
+pub fn data_set(given: &Path) -> Result<PathBuf, fetch::Error> {
+    fetch::locate(given, &data_cache())
+}
+
+/// Where fetched data sets are kept for this user: in the folder that the XDG Base Directory Specification names.
+pub fn data_cache() -> PathBuf {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || folder("HOME").map(|home| home.join(".local/share"));
+    folder("XDG_DATA_HOME").or_else(home).unwrap_or_default().join("kana")
 }
 
 /// A number of things, of which there is at least one.

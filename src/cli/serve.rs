@@ -104,6 +104,10 @@ pub struct Worker {
     #[arg(long, env = "KANA_EXIT_WITH_STDIN", hide = true)]
     exit_with_stdin: bool,
 
+    /// How long a batch may take before the worker says that it is no longer alive; give a slow model more
+    #[arg(long, env = "KANA_STUCK_AFTER", value_name = "TIME", default_value = "30s", value_parser = flags::span)]
+    stuck_after: Duration,
+
     #[command(flatten)]
     model: flags::Model,
 
@@ -213,6 +217,7 @@ impl Worker {
                 name: self.name.unwrap_or_else(|| format!("kana-worker-{}", std::process::id())),
                 batch_max: self.pace.batch_max,
                 inference_delay: self.pace.inference_delay,
+                stuck_after: self.stuck_after,
                 lease: self.queue.lease,
                 listen: self.listen,
             };

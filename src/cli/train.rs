@@ -25,7 +25,7 @@ const INTERRUPTED: u8 = 130;
 /// `kana train`.
 #[derive(Debug, Args)]
 pub struct Train {
-    /// The data set: a folder of IDX files, named as MNIST's
+    /// The data set: a folder of IDX files, named as MNIST's; or kmnist or mnist, once fetched
     #[arg(long, env = "KANA_DATA", value_name = "DIR")]
     data: PathBuf,
 
@@ -114,7 +114,7 @@ pub struct Evaluate {
     #[command(flatten)]
     model: flags::Model,
 
-    /// The data set: a folder of IDX files, named as MNIST's
+    /// The data set: a folder of IDX files, named as MNIST's; or kmnist or mnist, once fetched
     #[arg(long, env = "KANA_DATA", value_name = "DIR")]
     data: PathBuf,
 
@@ -150,7 +150,7 @@ impl Train {
             signal_hook::flag::register_conditional_default(signal, interrupted.clone())?;
             signal_hook::flag::register(signal, interrupted.clone())?;
         }
-        match train::run(&self.config(), &interrupted)? {
+        match train::run(&self.config()?, &interrupted)? {
             Report::Finished { card } => {
                 for evaluation in &card.evaluation {
                     let accuracy = 100.0 * evaluation.accuracy;
@@ -169,9 +169,9 @@ impl Train {
         }
     }
 
-    fn config(&self) -> train::Config {
-        train::Config {
-            data: self.data.clone(),
+    fn config(&self) -> anyhow::Result<train::Config> {
+        Ok(train::Config {
+            data: flags::data_set(&self.data)?,
             out: self.out.clone(),
             name: self.name.clone(),
             epochs: self.epochs,
@@ -193,7 +193,7 @@ impl Train {
                 Device::Cuda => train::Device::Cuda,
             },
             resume: self.resume,
-        }
+        })
     }
 }
 
@@ -201,7 +201,7 @@ impl Evaluate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let artifact = self.model.load()?;
         let mut classifier = artifact.classifier()?;
-        let folder = Folder::load(&self.data)?;
+        let folder = Folder::load(&flags::data_set(&self.data)?)?;
         let images = study::held_out(&folder, artifact.card());
 
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} images, {eta} left")?;

@@ -29,7 +29,7 @@ const HINT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><ti
     The service is complete without it: see <a href=\"/docs/\">the description of its API</a>.</p></html>\n";
 
 #[derive(Embed)]
-#[folder = "$CARGO_MANIFEST_DIR/ui/dist"]
+#[folder = "ui/dist/"]
 #[allow_missing = true]
 struct Page;
 

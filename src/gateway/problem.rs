@@ -10,7 +10,8 @@ use tracing::warn;
 use utoipa::ToSchema;
 
 use super::view::Rejection;
-use crate::{pod, queue};
+use crate::pod;
+use crate::queue;
 
 /// A problem document's media type.
 pub const MEDIA_TYPE: &str = "application/problem+json";

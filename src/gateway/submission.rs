@@ -86,10 +86,13 @@ async fn repeat(app: &App, batch: BatchId, answer: &str, wait: Option<Duration>)
         known.insert(status.id, status);
     }
     // Jobs that have expired will never be settled; there is nothing to wait for.
-    if let Some(wait) = wait.filter(|_| known.len() == ids.len()) {
+    let expired: Vec<JobId> = ids.iter().copied().filter(|id| !known.contains_key(id)).collect();
+    if let Some(wait) = wait.filter(|_| expired.is_empty()) {
         known.extend(outcomes(app, waiter, wait).await);
     }
-    Ok(receipt(batch, memory, known))
+    let mut receipt = receipt(batch, memory, known);
+    receipt.jobs.iter_mut().filter(|job| expired.contains(&job.id)).for_each(view::Job::expire);
+    Ok(receipt)
 }
 
 /// Where jobs stand when all are settled, when `wait` has passed or when the gateway ends, whichever comes first.

@@ -6,14 +6,13 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Component, Path};
+use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::native::{FAMILY, Native, Weights};
-use super::{Card, Classifier, Error, card};
-use crate::image::Image;
+use super::native::{Native, Weights};
+use super::{Card, Classifier, Error, check};
 
 /// The card's name inside an artifact's folder.
 pub const CARD_FILE: &str = "card.json";
@@ -72,20 +71,16 @@ impl Artifact {
     /// [`Error::Refused`] where this machine computes something else than the trainer's did.
     pub fn classifier(&self) -> Result<Box<dyn Classifier>, Error> {
         let refused = |reason: String| Error::Refused { name: self.card.name.clone(), reason };
-        let mut native = Native::new(self.card.clone(), self.members.clone())
-            .ok_or_else(|| refused(format!("input {} is too small", self.card.input.shape)))?;
+        let mut native = Native::new(self.card.clone(), self.members.clone());
         for (number, specimen) in self.card.self_test.iter().enumerate() {
-            let pixels = hex::decode(&specimen.pixels).ok();
-            let image = pixels.and_then(|pixels| Image::new(self.card.input.shape, pixels));
-            let image = image.ok_or_else(|| refused(format!("specimen {number} of the self-test is no image")))?;
-            let found = &native.classify(&[image])?[0].probabilities;
-            let apart = found.iter().zip(&specimen.probabilities).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            // Not `apart > …`: a NaN must fail too.
-            if found.len() != specimen.probabilities.len() || !(apart <= SELF_TEST_TOLERANCE) {
-                return Err(refused(format!(
-                    "self-test {number} expects {:?} and this machine computes {found:?}",
-                    specimen.probabilities
-                )));
+            let image = check::pixels(specimen, self.card.input.shape)
+                .map_err(|reason| refused(format!("{CARD_FILE}: self_test[{number}].pixels: {reason}")))?;
+            let (found, expected) = (&native.classify(&[image])?[0].probabilities, &specimen.probabilities);
+            // Not "any apart": a NaN is near nothing, and must fail too.
+            let near = |(a, b): (&f32, &f32)| (a - b).abs() <= SELF_TEST_TOLERANCE;
+            if !found.iter().zip(expected).all(near) {
+                let reason = format!("self_test[{number}]: expected {expected:?}, found {found:?}");
+                return Err(refused(reason));
             }
         }
         Ok(Box::new(native))
@@ -94,15 +89,14 @@ impl Artifact {
     /// Reads an artifact whose files, by name and with at most so many bytes, `fetch` hands over.
     fn read(name: &str, fetch: impl Fn(&str, usize) -> Result<Vec<u8>, Error>) -> Result<Self, Error> {
         let refused = |reason: String| Error::Refused { name: name.to_owned(), reason };
-        let card: Card = serde_json::from_slice(&fetch(CARD_FILE, CARD_BYTES_MAX)?)
-            .map_err(|e| refused(format!("{CARD_FILE} is not a card: {e}")))?;
-        check(&card).map_err(|reason| refused(format!("{CARD_FILE}: {reason}")))?;
+        let card = check::card(&fetch(CARD_FILE, CARD_BYTES_MAX)?)
+            .map_err(|reason| refused(format!("{CARD_FILE}: {reason}")))?;
         let mut members = Vec::with_capacity(card.members.len());
         for member in &card.members {
             let bytes = fetch(&member.file, WEIGHTS_BYTES_MAX)?;
             let found = hex::encode(Sha256::digest(&bytes));
             if !found.eq_ignore_ascii_case(&member.sha256) {
-                let reason = format!("{} has SHA-256 {found} and the card says {}", member.file, member.sha256);
+                let reason = format!("{}: expected SHA-256 {}, found {found}", member.file, member.sha256);
                 return Err(refused(reason));
             }
             let weights =
@@ -113,40 +107,18 @@ impl Artifact {
     }
 }
 
-/// What makes no sense in a card, by itself.
-fn check(card: &Card) -> Result<(), String> {
-    let plain = |file: &str| {
-        let mut parts = Path::new(file).components();
-        matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
-    };
-    if card.format != card::FORMAT {
-        return Err(format!("format {} where {} was expected", card.format, card::FORMAT));
-    }
-    if card.architecture.family != FAMILY {
-        return Err(format!("family {:?} where {FAMILY:?} was expected", card.architecture.family));
-    }
-    if card.architecture.width == 0 || card.labels.is_empty() || card.members.is_empty() {
-        return Err("width, labels and members must not be empty".to_owned());
-    }
-    if !card.romanised.is_empty() && card.romanised.len() != card.labels.len() {
-        return Err(format!("{} romanised labels for {} labels", card.romanised.len(), card.labels.len()));
-    }
-    match card.members.iter().find(|member| !plain(&member.file)) {
-        Some(member) => Err(format!("member {:?} is not a file name in the artifact's own folder", member.file)),
-        None => Ok(()),
-    }
-}
-
+/// Reads a whole file, refusing more than `limit` bytes and anything that is no file (a pipe would never end).
 fn read_bounded(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
     let unreadable = |source| Error::Unreadable { path: path.display().to_string(), source };
+    if !path.metadata().map_err(unreadable)?.is_file() {
+        return Err(unreadable(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
+    }
     let file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > limit {
-        return Err(unreadable(std::io::Error::new(
-            std::io::ErrorKind::FileTooLarge,
-            format!("larger than {limit} bytes"),
-        )));
+        let reason = format!("larger than {limit} bytes");
+        return Err(unreadable(std::io::Error::new(std::io::ErrorKind::FileTooLarge, reason)));
     }
     Ok(bytes)
 }

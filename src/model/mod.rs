@@ -6,6 +6,7 @@
 
 pub mod artifact;
 pub mod card;
+mod check;
 pub mod native;
 
 use crate::image::{Image, Shape};

@@ -1,8 +1,8 @@
 //! What does a queue look like with nothing but its promises?
 //!
 //! [`Memory`] lives and dies with its process. It is what tests and simulations run against, and the plainest reading
-//! of what [`Queue`] means: its decisions are in [`ledger`](self::ledger) and `rules`, and this file only lends them a
-//! lock, a clock and two bells.
+//! of what [`Queue`] means: its decisions are in `ledger` and `rules`, and this file only lends them a lock, a clock and
+//! two bells.
 
 mod deadlines;
 mod ledger;

@@ -1,9 +1,9 @@
 //! How does one file hold a queue for many processes?
 //!
-//! Each process has two connections, each on a thread of its own: [`desk`](self::desk) writes, many calls to a
-//! commit, and [`reading`](self::reading) looks. What is decided is decided by the same rules as in memory. Waiting
-//! processes are woken through [`bell`](self::bell), and [`flush`](self::flush) says what a power cut can take: no
-//! job that was accepted. A process that is killed takes nothing at all.
+//! Each process has two connections, each on a thread of its own: `desk` writes, many calls to a commit, and `reading`
+//! looks. What is decided is decided by the same rules as in memory. Waiting processes are woken through `bell`, and
+//! `flush` says what a power cut can take: no job that was accepted. A process that is killed takes nothing at all. A
+//! full disk is an error until there is room, and takes nothing either.
 
 mod bell;
 mod desk;

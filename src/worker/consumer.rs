@@ -26,10 +26,6 @@ const CLAIM_WAIT: Duration = Duration::from_millis(500);
 /// By when a turn of the loop without a batch is over: a claim, or the longest pause, with room for a busy machine.
 pub const TURN_MAX: Duration = Duration::from_secs(15);
 
-/// How long a batch may take beyond what it should, before the engine counts as stuck: thousands of times the time of
-/// a batch of the reference network, and long enough for a first batch of a large model from a cold disk.
-const STUCK_AFTER: Duration = Duration::from_secs(30);
-
 /// How often a consumer that waits for the queue says that it is alive.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
@@ -109,7 +105,8 @@ impl Consumer {
     async fn classify(&mut self, claims: Vec<Claim>) -> Option<Vec<Settlement>> {
         let count = claims.len();
         let desk = self.desk.clone();
-        desk.vitals.expect_within(STUCK_AFTER + desk.delay.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX)));
+        let slowness = desk.delay.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+        desk.vitals.expect_within(desk.stuck_after.saturating_add(slowness));
         let (leases, images): (Vec<_>, Vec<_>) = claims.into_iter().map(|claim| (claim.lease, claim.job.image)).unzip();
 
         let Answer { result, elapsed } = tokio::select! {

@@ -52,6 +52,8 @@ pub struct Config {
     pub batch_max: usize,
     /// Slows each image down, so that people can watch work move.
     pub inference_delay: Duration,
+    /// How long a batch may take beyond [`Config::inference_delay`] before the engine counts as stuck.
+    pub stuck_after: Duration,
     /// How long the queue's claims hold, as in [`crate::queue::Limits::lease`].
     pub lease: Duration,
     /// Where its health and metrics are served; port 0 takes a free one.
@@ -72,6 +74,7 @@ pub struct Worker {
 struct Desk {
     name: String,
     delay: Duration,
+    stuck_after: Duration,
     queue: Arc<dyn Queue>,
     held: Held,
     vitals: Arc<Vitals>,
@@ -111,6 +114,7 @@ impl Worker {
         let desk = Arc::new(Desk {
             name: self.config.name,
             delay: self.config.inference_delay,
+            stuck_after: self.config.stuck_after,
             queue: self.queue,
             held: Held::default(),
             vitals: self.vitals,

@@ -4,8 +4,8 @@ use std::process::{Output, Stdio};
 
 use tempfile::tempdir;
 
-use crate::support::pictures::pngs;
-use crate::support::process::kana;
+use crate::support::process::{Up, kana};
+use crate::support::samples::pngs;
 
 fn run(arguments: &[&str]) -> Output {
     kana().args(arguments).output().expect("kana runs")
@@ -104,4 +104,59 @@ fn the_description_of_the_http_interface_can_be_printed() {
 
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(document["paths"]["/v1/jobs"].is_object());
+}
+
+#[test]
+fn samples_are_numbered_and_the_shipped_model_reads_them() {
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("samples");
+
+    let written = kana().args(["data", "samples", "--count", "21", "--out"]).arg(&out).output().expect("kana runs");
+    let files: Vec<_> = (0..21).map(|n| out.join(format!("sample_{n}.png"))).collect();
+    let read = kana().args(["predict"]).args(&files).output().expect("kana runs");
+
+    assert_eq!((written.status.code(), read.status.code()), (Some(0), Some(0)), "{}", stderr(&written));
+    let labels = stdout(&written).lines().map(|line| line.rsplit('\t').next().unwrap().to_owned()).collect::<Vec<_>>();
+    let found = stdout(&read).lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(labels, found);
+}
+
+#[tokio::test]
+async fn files_are_submitted_and_their_outcomes_printed_one_a_line() {
+    let (data, folder) = (tempdir().unwrap(), tempdir().unwrap());
+    let up = Up::start(data.path(), &[]).await;
+    let files: Vec<_> = pngs(21).into_iter().map(|(name, bytes)| (folder.path().join(name), bytes)).collect();
+    files.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+
+    let output =
+        kana().args(["submit", "--server", &up.url]).args(files.iter().map(|(path, _)| path)).output().unwrap();
+
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines: Vec<serde_json::Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 21);
+    assert!(lines.iter().all(|line| line["state"] == "done"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_service_without_dead_letters_lists_none() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &["--min", "0"]).await;
+
+    let output = run(&["dead", "list", "--json", "--server", &up.url]);
+
+    assert_eq!((output.status.code(), stdout(&output).trim()), (Some(0), "[]"), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn a_bench_tells_its_latencies() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &[]).await;
+
+    let output = run(&["bench", "--json", "--requests", "10", "--server", &up.url]);
+
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["done"], 10);
+    assert!(report["latency_ms"]["p50"].as_f64().is_some_and(|p50| p50 > 0.0), "{report}");
 }

@@ -56,6 +56,23 @@ async fn no_worker_outlives_a_service_that_is_asked_to_end() {
 }
 
 #[tokio::test]
+async fn a_worker_that_stopped_moving_is_replaced() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &[]).await;
+    let first = up.ready().await.remove(0);
+    let pid = up.worker(&first);
+
+    send(pid, Signal::STOP);
+
+    eventually("another pod", async || {
+        let ready = up.ready().await;
+        (!ready.is_empty() && !ready.contains(&first)).then_some(())
+    })
+    .await;
+    assert!(is_gone(pid));
+}
+
+#[tokio::test]
 async fn a_range_is_followed_at_once_in_both_directions() {
     let data = tempdir().unwrap();
     let up = Up::start(data.path(), &["--cool-down", "1h"]).await;
@@ -75,7 +92,7 @@ async fn where_no_pod_is_kept_the_first_job_starts_one() {
     let up = Up::start(data.path(), &["--min", "0", "--max", "1"]).await;
     assert!(up.ready().await.is_empty());
 
-    let receipt = up.submit(crate::support::pictures::pngs(1)).await;
+    let receipt = up.submit(crate::support::samples::pngs(1)).await;
 
     assert_eq!(up.finished(receipt.batch).await.counts.done, 1);
 }

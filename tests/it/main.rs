@@ -10,6 +10,8 @@ mod picture;
 mod queue_sqlite;
 mod scenarios;
 mod simulation;
+mod strokes;
+mod model;
 mod support;
 mod tidy;
 mod train;

@@ -8,11 +8,11 @@ use rustix::process::Signal;
 use tempfile::tempdir;
 
 use crate::support::eventually;
-use crate::support::pictures::pngs;
 use crate::support::process::{Up, send};
+use crate::support::samples::pngs;
 
 /// The demonstration's number of images.
-const COUNT: u8 = 21;
+const COUNT: usize = 21;
 
 /// Slow enough that a test sees work move, fast enough to be waited for.
 const DELAY: [&str; 2] = ["--inference-delay", "100ms"];
@@ -20,7 +20,7 @@ const DELAY: [&str; 2] = ["--inference-delay", "100ms"];
 /// Every image done exactly once, each by a worker that says its name.
 fn assert_whole(batch: &Batch) {
     let names: BTreeSet<_> = batch.jobs.iter().map(|job| job.filename.as_str()).collect();
-    assert_eq!((batch.accepted, names.len()), (usize::from(COUNT), usize::from(COUNT)));
+    assert_eq!((batch.accepted, names.len()), (COUNT, COUNT));
     for job in &batch.jobs {
         assert_eq!(job.state, State::Done, "{job:?}");
         assert!(job.worker.as_ref().is_some_and(|worker| worker.starts_with("kana-worker-")), "{job:?}");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use kana::clock::{Clock, ManualClock, Timestamp};
-use kana::job::{BatchId, JobId, Outcome, Progress, Status, Verdict};
+use kana::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
 use kana::queue::{
     self, Cancellation, Cause, Claim, Cursor, Error, Hold, Idempotency, Limits, Queue, Receipt, Settled, Submission,
     Url,
@@ -89,9 +89,12 @@ impl History {
     }
 
     fn submit(&mut self) {
-        let batch = BatchId::new();
+        let batch = BatchId::from_bytes(self.random.random());
         let count = self.random.random_range(1..=5);
-        let jobs: Vec<_> = (0..count).map(|n| a_job(batch, n, self.clock.now())).collect();
+        let now = self.clock.now();
+        // Names follow from the seed too: what lapses at the same moment lapses in their order.
+        let name = |random: &mut StdRng| JobId::from_bytes(random.random());
+        let jobs: Vec<_> = (0..count).map(|n| Job { id: name(&mut self.random), ..a_job(batch, n, now) }).collect();
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
         let waiting = block_on(self.queue.depth()).expect("a depth");
         let idempotency = self.random.random_bool(0.5).then(|| Idempotency {
@@ -207,7 +210,8 @@ impl History {
 
         match block_on(self.queue.cancel(id)).expect("an answer") {
             Cancellation::Cancelled => {
-                assert!(!was_over && !self.held.get(&id).is_some_and(|(_, until)| *until > self.clock.now()));
+                let held = self.held.get(&id).is_some_and(|(_, until)| *until > self.clock.now());
+                assert!(!was_over && !held, "{id} had started, or was over");
                 assert_eq!(self.outcome(id).map(|outcome| outcome.verdict), Some(Verdict::Cancelled));
                 self.over.insert(id, None);
             }

@@ -44,6 +44,10 @@ struct Shop {
 
 impl Shop {
     async fn with(engine: Factory) -> Self {
+        Self::with_patience(engine, Duration::from_secs(60)).await
+    }
+
+    async fn with_patience(engine: Factory, stuck_after: Duration) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
         let memory = queue::open(&Url::Memory, LIMITS, clock.clone()).unwrap();
         let queue = Arc::new(Faulty::new(memory.into()));
@@ -51,6 +55,7 @@ impl Shop {
             name: "first".into(),
             batch_max: 8,
             inference_delay: Duration::ZERO,
+            stuck_after,
             lease: LIMITS.lease,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         };
@@ -247,6 +252,28 @@ async fn a_result_whose_lease_was_lost_is_dropped() {
 
     assert_eq!(shop.status(job).await.progress, Progress::Running { worker: "second".into() });
     assert_eq!(claim.job.id, job);
+}
+
+#[tokio::test]
+async fn a_stuck_engine_costs_liveness_and_leaves_its_jobs_to_others() {
+    let (engine, mut gate) = gated();
+    let shop = Shop::with_patience(engine, Duration::from_millis(50)).await;
+    shop.submit(&[1]).await;
+    gate.arrived.recv().await;
+
+    eventually("liveness to end", async || (shop.health("/livez").await == 503).then_some(())).await;
+    shop.clock.advance(LIMITS.lease * 2);
+
+    assert_eq!(shop.claim_as("second", 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_idle_worker_stays_alive_and_ready() {
+    let shop = Shop::with(engine(|_| Ok(()))).await;
+
+    shop.eventually_ready(200).await;
+
+    assert_eq!(shop.health("/livez").await, 200);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 
 mod child;
 mod name;
+mod obituary;
 mod probe;
 mod respawn;
 pub mod scale;

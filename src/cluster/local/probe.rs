@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// How long a healthy worker may take to answer on a machine that is busy with everything else.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
+const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// How often a child's health is asked after.
 const PROBE_EVERY: Duration = Duration::from_secs(2);

@@ -34,11 +34,14 @@ pub struct Death {
 
 impl Death {
     /// Whether it looks like one of a crash loop.
-    pub fn is_quick(&self) -> bool {
-        match self.cause {
-            Cause::Stopped => !self.was_ready,
-            Cause::Crashed => !self.was_ready || self.age < HEALTHY_AFTER,
-        }
+    fn is_quick(&self) -> bool {
+        self.cause == Cause::Crashed && (!self.was_ready || self.age < HEALTHY_AFTER)
+    }
+
+    /// Whether somebody ended it before it was of any use, as a machine out of memory does: no crash loop, and still
+    /// nothing to repeat without a breath in between.
+    fn is_stillborn(&self) -> bool {
+        self.cause == Cause::Stopped && !self.was_ready
     }
 }
 
@@ -56,6 +59,7 @@ impl Respawn {
         self.deaths = if death.is_quick() { self.deaths.saturating_add(1) } else { 0 };
         self.latest = Some(now);
         let pause = match self.deaths.checked_sub(FREE_DEATHS + 1) {
+            None if death.is_stillborn() => PAUSE_MIN,
             None => Duration::ZERO,
             Some(doublings) => {
                 PAUSE_MIN.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(PAUSE_MAX)
@@ -105,8 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn pods_that_never_become_ready_are_a_crash_loop_whatever_ends_them() {
-        assert_eq!(pauses(Death { was_ready: false, ..KILL }, 3)[2], 250);
+    fn pods_that_crash_before_they_are_ready_are_a_crash_loop_however_old() {
+        assert_eq!(pauses(Death { was_ready: false, age: HEALTHY_AFTER, ..CRASH }, 4)[3], 500);
+    }
+
+    #[test]
+    fn pods_killed_before_they_are_ready_are_replaced_after_a_breath_however_often() {
+        assert_eq!(pauses(Death { was_ready: false, ..KILL }, 20), [250; 20]);
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
-use tracing::{error, info, warn};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tracing::{error, info};
 
 use super::child::{self, Report};
+use super::obituary::{self, Obituary};
 use super::respawn::{Death, HEALTHY_AFTER, Respawn};
 use super::scale::{Load, desired, superfluous};
 use super::{Config, Order, Shared, name};
@@ -19,6 +20,9 @@ use crate::shutdown::Shutdown;
 
 /// How often the queue's depth is looked at. A look costs tens of microseconds.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long a look may take: children and orders wait meanwhile.
+const LOOK_MAX: Duration = Duration::from_millis(500);
 
 /// How long children may take to end with the service: their own grace, and a moment for the kernel.
 const END_MAX: Duration = Duration::from_secs(5);
@@ -194,33 +198,20 @@ impl Supervisor {
                 let mut running = self.pods.remove(at);
                 let asked = std::mem::replace(&mut running.pod.phase, Phase::Gone) == Phase::Stopping;
                 self.parts.shared.tell(Event::Pod(running.pod));
-                shutdown.spawn(take_back(self.parts.queue.clone(), name.to_owned(), death));
-                self.mourn(name, death, Obituary { how, tail, asked });
+                shutdown.spawn(obituary::take_back(self.parts.queue.clone(), name.to_owned(), death));
+                let obituary = Obituary { name, how: &how, tail: &tail };
+                match asked {
+                    true => obituary.of_one_asked(),
+                    false => obituary.of_one_replaced(death, self.respawn.died(death, Instant::now())),
+                }
             }
-        }
-    }
-
-    fn mourn(&mut self, name: &str, death: Death, obituary: Obituary) {
-        let Obituary { how, tail, asked } = obituary;
-        if asked {
-            info!("{name} {how}, as it was asked to");
-            return;
-        }
-        let pause = self.respawn.died(death, Instant::now());
-        match pause.is_zero() {
-            true => warn!("{name} {how}, and is replaced"),
-            false => error!(
-                "{name} {how} {:.1?} after its start, as did those before it: the next one starts in {pause:?}; its last words:\n{}",
-                death.age,
-                tail.join("\n")
-            ),
         }
     }
 
     /// Looks at the queue and decides how many pods there should be.
     async fn look(&mut self) {
         // A queue that does not answer leaves the number as it is; whoever needs the queue says so.
-        let Ok(depth) = self.parts.queue.depth().await else { return };
+        let Ok(Ok(depth)) = timeout(LOOK_MAX, self.parts.queue.depth()).await else { return };
         let now = Instant::now();
         let healthy = |running: &&Running| running.pod.phase == Phase::Ready && now - running.born >= HEALTHY_AFTER;
         if let Some(youngest) = self.pods.iter().filter(healthy).map(|running| running.born).max() {
@@ -287,24 +278,5 @@ impl Supervisor {
             }
         }
         self.publish();
-    }
-}
-
-struct Obituary {
-    how: String,
-    tail: Vec<String>,
-    /// It was asked to end.
-    asked: bool,
-}
-
-/// Gives a dead worker's jobs to the others at once. Where the queue does not answer, their leases lapse instead.
-async fn take_back(queue: Arc<dyn Queue>, name: String, death: Death) {
-    match queue.abandon(&name, death.cause).await {
-        Ok(0) => {}
-        Ok(jobs) => info!("took {jobs} jobs back from {name}"),
-        Err(failure) => {
-            let failure = anyhow::Error::from(failure);
-            warn!("could not take the jobs of {name} back, their leases will lapse: {failure:#}");
-        }
     }
 }

@@ -86,6 +86,12 @@ impl Job {
         }
     }
 
+    /// It was taken in once, and what came of it is no longer known.
+    pub fn expire(&mut self) {
+        self.state = State::Failed;
+        self.error = Some(EXPIRED.into());
+    }
+
     /// Whether nothing will change any more.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Done | State::Failed)
@@ -114,6 +120,9 @@ impl Job {
         }
     }
 }
+
+/// The `error` of a job whose outcome is no longer kept.
+pub const EXPIRED: &str = "expired";
 
 /// The `error` of a job that its sender took back.
 pub const CANCELLED: &str = "cancelled";

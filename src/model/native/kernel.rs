@@ -7,7 +7,7 @@
 /// Floats worked on together: two AVX2 registers, four of NEON.
 pub const LANES: usize = 16;
 
-/// Output pixels worked on together: 4 × 16 sums fill eight AVX2 registers and leave room for weights and inputs.
+/// Output pixels worked on together: 4 × 16 sums fill eight AVX2 registers, enough to hide a multiply-add's latency.
 const PIXELS: usize = 4;
 
 /// `channels`, rounded up to whole vectors.
@@ -43,17 +43,26 @@ pub struct Dense {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// AVX2 with fused multiply-add.
-    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Proof),
     /// Whatever the build's target has: SSE2, NEON.
     Portable,
 }
+
+/// That the processor was asked and has them; only [`Level::detect`] makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg(target_arch = "x86_64")]
+pub struct Proof(());
+
+/// Whether [`Level::Portable`] has a fused multiply-add: always on 64-bit Arm, never on the least x86-64.
+const PORTABLE_IS_FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 impl Level {
     /// The best that this processor has.
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return Self::Avx2;
+            return Self::Avx2(Proof(()));
         }
         Self::Portable
     }
@@ -63,9 +72,9 @@ impl Level {
 pub fn convolve(level: Level, layer: &Convolution, input: (&[f32], usize, usize), output: &mut [f32]) {
     match level {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Level::detect` is the only source of `Avx2`, and it found both features on this processor.
-        Level::Avx2 => unsafe { convolve_avx2(layer, input, output) },
-        _ => convolve_with::<false>(layer, input, output),
+        // SAFETY: only `Level::detect` makes a `Proof`, and it found both features on this processor.
+        Level::Avx2(_) => unsafe { convolve_avx2(layer, input, output) },
+        Level::Portable => convolve_with::<PORTABLE_IS_FUSED>(layer, input, output),
     }
 }
 
@@ -74,8 +83,8 @@ pub fn multiply(level: Level, layer: &Dense, input: &[f32], output: &mut [f32]) 
     match level {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as in `convolve`.
-        Level::Avx2 => unsafe { multiply_avx2(layer, input, output) },
-        _ => multiply_with::<false>(layer, input, output),
+        Level::Avx2(_) => unsafe { multiply_avx2(layer, input, output) },
+        Level::Portable => multiply_with::<PORTABLE_IS_FUSED>(layer, input, output),
     }
 }
 
@@ -97,8 +106,20 @@ fn fused<const FUSED: bool>(a: f32, b: f32, sum: f32) -> f32 {
     if FUSED { a.mul_add(b, sum) } else { a * b + sum }
 }
 
+/// Works on as many output pixels together as there are registers for, or as a narrow image has columns.
 #[inline(always)]
-fn convolve_with<const FUSED: bool>(
+fn convolve_with<const FUSED: bool>(layer: &Convolution, input: (&[f32], usize, usize), output: &mut [f32]) {
+    match input.2 - 2 {
+        1 => convolve_groups::<FUSED, 1>(layer, input, output),
+        2 => convolve_groups::<FUSED, 2>(layer, input, output),
+        3 => convolve_groups::<FUSED, 3>(layer, input, output),
+        _ => convolve_groups::<FUSED, PIXELS>(layer, input, output),
+    }
+}
+
+/// Convolves `GROUP` neighbouring pixels of a row at a time; a row has at least as many.
+#[inline(always)]
+fn convolve_groups<const FUSED: bool, const GROUP: usize>(
     layer: &Convolution,
     (input, height, width): (&[f32], usize, usize),
     output: &mut [f32],
@@ -109,55 +130,44 @@ fn convolve_with<const FUSED: bool>(
         let bias: &[f32; LANES] =
             layer.bias[block * LANES..][..LANES].try_into().expect("BUG: LANES long by its range");
         for row in 0..rows {
-            let mut column = 0;
-            while column < columns {
+            for group in 0..columns.div_ceil(GROUP) {
                 // The last group moves left to stay whole: it computes a few pixels twice, to the same values.
-                let first = column.min(columns.saturating_sub(PIXELS));
-                let count = PIXELS.min(columns);
-                let mut sums = [*bias; PIXELS];
+                let first = (group * GROUP).min(columns - GROUP);
+                let mut sums = [*bias; GROUP];
                 for (tap, tap_weights) in weights.chunks_exact(layer.inputs * LANES).enumerate() {
                     let start = ((row + tap / 3) * width + first + tap % 3) * layer.inputs;
-                    accumulate::<FUSED>(&mut sums[..count], &input[start..], tap_weights, layer.inputs);
+                    sums = accumulate::<FUSED, GROUP>(sums, &input[start..], tap_weights, layer.inputs);
                 }
-                for (pixel, sum) in sums[..count].iter().enumerate() {
+                for (pixel, sum) in sums.iter().enumerate() {
                     let at = (row * columns + first + pixel) * layer.outputs + block * LANES;
                     for (out, sum) in output[at..][..LANES].iter_mut().zip(sum) {
                         *out = sum.max(0.0);
                     }
                 }
-                column += PIXELS;
             }
         }
     }
 }
 
-/// Adds one tap of the kernel to the sums of neighbouring pixels, `stride` floats apart in the input.
+/// Adds one tap of the kernel to the sums of neighbouring pixels, `stride` floats apart in the input. The sums come and
+/// go by value, so that they stay in registers; through a reference each would be stored and loaded a channel.
 #[inline(always)]
-fn accumulate<const FUSED: bool>(sums: &mut [[f32; LANES]], input: &[f32], weights: &[f32], stride: usize) {
-    if let Ok(sums) = <&mut [[f32; LANES]; PIXELS]>::try_from(&mut *sums) {
-        let pixels: [&[f32]; PIXELS] = std::array::from_fn(|p| &input[p * stride..][..stride]);
-        // A copy of the sums lives in registers; through the reference each would be stored and loaded a channel.
-        let mut held = *sums;
-        for (channel, lanes) in weights.chunks_exact(LANES).enumerate() {
-            for (sum, pixel) in held.iter_mut().zip(pixels) {
-                let value = pixel[channel];
-                for lane in 0..LANES {
-                    sum[lane] = fused::<FUSED>(value, lanes[lane], sum[lane]);
-                }
-            }
-        }
-        *sums = held;
-        return;
-    }
-    // Fewer columns than PIXELS: the last layers of small inputs.
-    for (p, sum) in sums.iter_mut().enumerate() {
-        let pixel = &input[p * stride..][..stride];
-        for (value, lanes) in pixel.iter().zip(weights.chunks_exact(LANES)) {
+fn accumulate<const FUSED: bool, const GROUP: usize>(
+    mut sums: [[f32; LANES]; GROUP],
+    input: &[f32],
+    weights: &[f32],
+    stride: usize,
+) -> [[f32; LANES]; GROUP] {
+    let pixels: [&[f32]; GROUP] = std::array::from_fn(|p| &input[p * stride..][..stride]);
+    for (channel, lanes) in weights.chunks_exact(LANES).enumerate() {
+        for (sum, pixel) in sums.iter_mut().zip(pixels) {
+            let value = pixel[channel];
             for lane in 0..LANES {
-                sum[lane] = fused::<FUSED>(*value, lanes[lane], sum[lane]);
+                sum[lane] = fused::<FUSED>(value, lanes[lane], sum[lane]);
             }
         }
     }
+    sums
 }
 
 #[inline(always)]
@@ -196,5 +206,53 @@ pub fn softmax(logits: &mut [f32]) {
     }
     for logit in logits.iter_mut() {
         *logit /= total;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers in [-1, 1) without a pattern that a wrong index would hit by chance.
+    fn numbers(count: usize) -> Vec<f32> {
+        (0..count).map(|at| (at as f32 * 0.754_877_7 + 0.1).fract() * 2.0 - 1.0).collect()
+    }
+
+    #[test]
+    fn both_levels_compute_the_same_layers_to_the_last_few_bits() {
+        for columns in 1..=9 {
+            let (height, width, inputs, outputs) = (4, columns + 2, 5, 2 * LANES);
+            let layer = Convolution { inputs, outputs, weights: numbers(9 * inputs * outputs), bias: numbers(outputs) };
+            let input = numbers(height * width * inputs);
+            let mut found = [Level::detect(), Level::Portable].map(|level| {
+                let mut output = vec![f32::NAN; (height - 2) * columns * outputs];
+                convolve(level, &layer, (&input, height, width), &mut output);
+                output
+            });
+
+            let [best, portable] = &mut found;
+            let far = best.iter().zip(portable).map(|(a, b)| (*a - *b).abs()).reduce(f32::max);
+
+            assert!(far.is_some_and(|far| far < 1e-4), "{columns} columns: {far:?} apart");
+            assert!(best.iter().all(|sum| sum.is_finite()), "{columns} columns: a pixel was left out");
+        }
+    }
+
+    #[test]
+    fn an_odd_last_row_or_column_is_left_out_of_the_pool() {
+        let mut output = [0.0; 1];
+
+        pool((&[1.0, 2.0, 9.0, 4.0, 3.0, 9.0, 9.0, 9.0, 9.0], 3, 3), 1, &mut output);
+
+        assert_eq!(output, [4.0]);
+    }
+
+    #[test]
+    fn the_softmax_of_huge_logits_is_finite_and_sums_to_one() {
+        let mut logits = [1e30, 1e30, -1e30];
+
+        softmax(&mut logits);
+
+        assert_eq!(logits, [0.5, 0.5, 0.0]);
     }
 }

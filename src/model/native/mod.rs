@@ -30,13 +30,18 @@ pub struct Native {
 }
 
 impl Native {
-    /// An engine for weights that were read for `card`; `None` where its input is too small for the family.
-    pub fn new(card: Arc<Card>, members: Arc<[Weights]>) -> Option<Self> {
-        let extents = weights::extents(&card)?;
-        let widest = members.iter().flat_map(|m| &m.convolutions).zip([1, 2, 4, 6].into_iter().cycle());
-        let room = widest.map(|(c, at)| extents[at].0 * extents[at].1 * c.outputs).max()?;
-        let room = room.max(card.input.shape.bytes()).max(kernel::padded(weights::HIDDEN));
-        Some(Self { card, members, extents, level: Level::detect(), front: vec![0.0; room], back: vec![0.0; room] })
+    /// An engine for weights that were all read for `card`.
+    pub fn new(card: Arc<Card>, members: Arc<[Weights]>) -> Self {
+        let extents = weights::extents(card.input.shape)
+            .expect("BUG: Weights::read refuses a card whose input is too small, and there are no other weights");
+        let convolved = |m: &Weights| {
+            let behind = m.convolutions.iter().zip([1, 2, 4, 6]);
+            behind.map(|(layer, at)| extents[at].0 * extents[at].1 * layer.outputs).max()
+        };
+        let dense = |m: &Weights| m.dense.iter().map(|layer| layer.outputs).max();
+        let room = members.iter().flat_map(|m| [convolved(m), dense(m)]).flatten().max().unwrap_or_default();
+        let room = room.max(card.input.shape.bytes());
+        Self { card, members, extents, level: Level::detect(), front: vec![0.0; room], back: vec![0.0; room] }
     }
 
     /// Adds a member's probabilities for `image` to `total`.

@@ -3,13 +3,19 @@
 //! Input normalisation and batch normalisation are affine in each channel, and every convolution is valid (no padding
 //! that would mix in zeros), so each folds exactly into the weights and bias of the convolution behind it.
 
+use std::collections::BTreeSet;
+
 use safetensors::{Dtype, SafeTensors};
 
 use super::kernel::{Convolution, Dense, LANES, padded};
+use crate::image::Shape;
 use crate::model::Card;
 
 /// Keeps the deviation of batch normalisation away from zero; the trainer uses the same.
-const NORM_EPSILON: f32 = 1e-5;
+const NORM_EPSILON: f64 = 1e-5;
+
+/// Rows and columns that leave one pixel behind the last convolution: ((20 − 2 − 2) / 2 − 2) / 2 − 2.
+const SIDE_MIN: usize = 20;
 
 /// Outputs of the first dense layer.
 pub const HIDDEN: usize = 128;
@@ -23,18 +29,18 @@ pub struct Weights {
     pub dense: [Dense; 2],
 }
 
-/// A channel's affine map: `scale · x + shift`.
+/// Each channel's affine map, `scale · x + shift`; doubles, so that folding costs no accuracy.
 struct Affine {
-    scale: Vec<f32>,
-    shift: Vec<f32>,
+    scale: Vec<f64>,
+    shift: Vec<f64>,
 }
 
 /// The extents of the network's inner images: (height, width) before the first convolution, then behind each layer
 /// that changes them. `None` where the input is too small for the family.
-pub fn extents(card: &Card) -> Option<[(usize, usize); 7]> {
+pub fn extents(shape: Shape) -> Option<[(usize, usize); 7]> {
     let valid = |(h, w): (usize, usize)| Some((h.checked_sub(2)?, w.checked_sub(2)?)).filter(|(h, w)| h * w > 0);
     let halved = |(h, w): (usize, usize)| Some((h / 2, w / 2)).filter(|(h, w)| h * w > 0);
-    let input = (card.input.shape.height, card.input.shape.width);
+    let input = (shape.height, shape.width);
     let first = valid(input)?;
     let second = valid(first)?;
     let second_pooled = halved(second)?;
@@ -51,10 +57,12 @@ impl Weights {
     /// What is wrong, naming the tensor, what was expected and what was found.
     pub fn read(bytes: &[u8], card: &Card) -> Result<Self, String> {
         let file = SafeTensors::deserialize(bytes).map_err(|e| format!("not a safetensors file: {e}"))?;
-        let extents = extents(card).ok_or_else(|| format!("input {} is too small", card.input.shape))?;
-        let (channels, width, classes) = (card.input.shape.channels, card.architecture.width, card.labels.len());
-        let mut tensors = Tensors { file: &file, read: 0 };
-        let input = Affine::of_input(card)?;
+        let shape = card.input.shape;
+        let extents = extents(shape)
+            .ok_or_else(|| format!("expected an input of {SIDE_MIN}×{SIDE_MIN} or more, found {shape}"))?;
+        let (channels, width, classes) = (shape.channels, card.architecture.width, card.labels.len());
+        let mut tensors = Tensors { file: &file, read: BTreeSet::new() };
+        let input = Affine::of_input(card);
         let first = tensors.convolution("conv1", &input, (channels, channels), width)?;
         let norm = tensors.norm("norm1", width)?;
         let second = tensors.convolution("conv2", &norm, (width, padded(width)), width)?;
@@ -66,8 +74,8 @@ impl Weights {
         let flat = Layout { channels: 2 * width, pixels: rows * columns };
         let hidden = tensors.dense("dense1", &flat, HIDDEN)?;
         let last = tensors.dense("dense2", &Layout { channels: HIDDEN, pixels: 1 }, classes)?;
-        if tensors.read != file.len() {
-            return Err(format!("{} tensors where {} were expected", file.len(), tensors.read));
+        if let Some(extra) = file.names().into_iter().find(|name| !tensors.read.contains(*name)) {
+            return Err(format!("tensor {extra}: expected none of this name"));
         }
         Ok(Self { convolutions: [first, second, third, fourth], dense: [hidden, last] })
     }
@@ -75,22 +83,10 @@ impl Weights {
 
 impl Affine {
     /// From a byte to the network's scale: `(byte / 255 − mean) / deviation`.
-    fn of_input(card: &Card) -> Result<Self, String> {
-        let (input, channels) = (&card.input, card.input.shape.channels);
-        if input.mean.len() != channels || input.deviation.len() != channels {
-            return Err(format!(
-                "{} means and {} deviations for {channels} channels",
-                input.mean.len(),
-                input.deviation.len()
-            ));
-        }
-        if let Some(deviation) = input.deviation.iter().find(|d| !d.is_normal() || **d < 0.0) {
-            return Err(format!("an input deviation of {deviation}"));
-        }
-        Ok(Self {
-            scale: input.deviation.iter().map(|d| 1.0 / (255.0 * d)).collect(),
-            shift: input.mean.iter().zip(&input.deviation).map(|(m, d)| -m / d).collect(),
-        })
+    fn of_input(card: &Card) -> Self {
+        let input = &card.input;
+        let each = || input.mean.iter().zip(&input.deviation).map(|(m, d)| (f64::from(*m), f64::from(*d)));
+        Self { scale: each().map(|(_, d)| 1.0 / (255.0 * d)).collect(), shift: each().map(|(m, d)| -m / d).collect() }
     }
 }
 
@@ -100,27 +96,27 @@ struct Layout {
     pixels: usize,
 }
 
-/// A file's tensors, and how many were asked for.
+/// A file's tensors, and which were asked for.
 struct Tensors<'a> {
     file: &'a SafeTensors<'a>,
-    read: usize,
+    read: BTreeSet<String>,
 }
 
 impl Tensors<'_> {
     fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
-        let tensor = self.file.tensor(name).map_err(|_| format!("tensor {name} is missing"))?;
+        let tensor = self.file.tensor(name).map_err(|_| format!("tensor {name}: missing"))?;
         if tensor.dtype() != Dtype::F32 {
-            return Err(format!("tensor {name} is {:?} where F32 was expected", tensor.dtype()));
+            return Err(format!("tensor {name}: expected F32, found {:?}", tensor.dtype()));
         }
         if tensor.shape() != shape {
-            return Err(format!("tensor {name} is {:?} where {shape:?} was expected", tensor.shape()));
+            return Err(format!("tensor {name}: expected {shape:?}, found {:?}", tensor.shape()));
         }
         let (floats, _) = tensor.data().as_chunks::<4>();
         let values: Vec<f32> = floats.iter().map(|b| f32::from_le_bytes(*b)).collect();
         if let Some(at) = values.iter().position(|v| !v.is_finite()) {
-            return Err(format!("tensor {name} holds {} at {at}", values[at]));
+            return Err(format!("tensor {name}: expected finite numbers, found {} at {at}", values[at]));
         }
-        self.read += 1;
+        self.read.insert(name.to_owned());
         Ok(values)
     }
 
@@ -128,10 +124,12 @@ impl Tensors<'_> {
         let mut part = |part: &str| self.tensor(&format!("{name}.{part}"), &[channels]);
         let (gamma, beta, mean, variance) = (part("gamma")?, part("beta")?, part("mean")?, part("variance")?);
         if let Some(at) = variance.iter().position(|v| *v < 0.0) {
-            return Err(format!("tensor {name}.variance holds {} at {at}", variance[at]));
+            return Err(format!("tensor {name}.variance: expected none below 0, found {} at {at}", variance[at]));
         }
-        let scale: Vec<f32> = gamma.iter().zip(&variance).map(|(g, v)| g / (v + NORM_EPSILON).sqrt()).collect();
-        let shift = beta.iter().zip(mean.iter().zip(&scale)).map(|(b, (m, s))| b - m * s).collect();
+        let doubles = |floats: Vec<f32>| floats.into_iter().map(f64::from);
+        let scale: Vec<f64> =
+            doubles(gamma).zip(doubles(variance)).map(|(g, v)| g / (v + NORM_EPSILON).sqrt()).collect();
+        let shift = doubles(beta).zip(doubles(mean).zip(&scale)).map(|(b, (m, s))| b - m * s).collect();
         Ok(Affine { scale, shift })
     }
 
@@ -149,12 +147,18 @@ impl Tensors<'_> {
         let mut laid = vec![0.0; 9 * inputs * outputs];
         for (out, kernel) in weights.chunks_exact(9 * from).enumerate() {
             let (block, lane) = (out / LANES, out % LANES);
+            let mut shifted = f64::from(bias[out]);
             for (channel, taps) in kernel.chunks_exact(9).enumerate() {
-                bias[out] += taps.iter().sum::<f32>() * before.shift[channel];
-                for (tap, weight) in taps.iter().enumerate() {
-                    laid[((block * 9 + tap) * inputs + channel) * LANES + lane] = weight * before.scale[channel];
+                for (tap, weight) in taps.iter().map(|weight| f64::from(*weight)).enumerate() {
+                    shifted += weight * before.shift[channel];
+                    laid[((block * 9 + tap) * inputs + channel) * LANES + lane] =
+                        (weight * before.scale[channel]) as f32;
                 }
             }
+            bias[out] = shifted as f32;
+        }
+        if !laid.iter().chain(&bias).all(|folded| folded.is_finite()) {
+            return Err(format!("tensor {name}.weight: too large to fold the normalisation before it into it"));
         }
         bias.resize(outputs, 0.0);
         Ok(Convolution { inputs, outputs, weights: laid, bias })

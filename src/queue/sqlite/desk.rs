@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
@@ -191,10 +191,28 @@ impl Writer {
 
     fn handle(&mut self, group: &mut [Box<dyn Task>]) {
         let Err(error) = self.commit(group) else { return };
+        let room_made = error.sqlite_error_code() == Some(ErrorCode::DiskFull) && self.make_room();
         match group {
-            [only] => only.fail(&Trouble::new(&self.path, error)),
-            several => several.chunks_mut(1).for_each(|one| self.handle(one)),
+            [only] if !room_made => only.fail(&Trouble::new(&self.path, error)),
+            each => each.chunks_mut(1).for_each(|one| self.handle_alone(one)),
         }
+    }
+
+    fn handle_alone(&mut self, one: &mut [Box<dyn Task>]) {
+        if let Err(error) = self.commit(one) {
+            let trouble = Trouble::new(&self.path, error);
+            one.iter_mut().for_each(|task| task.fail(&trouble));
+        }
+    }
+
+    /// Copies the write-ahead log into the file, so that the room that it takes can be used again: on a full disk, jobs
+    /// that were accepted can still be finished. Answers whether that worked.
+    fn make_room(&self) -> bool {
+        let copied = self.connection.query_row("PRAGMA wal_checkpoint", [], |row| {
+            let (logged, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
+            Ok(logged == copied)
+        });
+        copied.unwrap_or(false)
     }
 
     /// Does a group of calls in one transaction, all or none of them.

@@ -64,11 +64,12 @@ INSERT INTO book VALUES (1, 0, 0, 0, 0, 0);
 /// Memory for pages, a connection, in KiB: a worker process has two connections and 40 MB for everything.
 const CACHE_KIB: i32 = 1_024;
 
-/// Pages in the write-ahead log that make the next commit copy them into the file: 2,000 × 4 KiB are 8 MB.
-const WAL_PAGES_MAX: i32 = 2_000;
+/// Pages in the write-ahead log that make the next commit copy them into the file: 1,000 × 4 KiB are 4 MiB. Fewer
+/// would make more commits wait for the disk, more would let the log take room that a small disk lacks elsewhere.
+const WAL_PAGES_MAX: i32 = 1_000;
 
 /// Bytes that the write-ahead log keeps once it is copied; what a burst added beyond is given back to the disk.
-const WAL_BYTES_KEPT: i64 = 16 << 20;
+const WAL_BYTES_KEPT: i64 = 4 << 20;
 
 /// Statements kept prepared, a connection; there are fewer than that.
 const STATEMENTS_MAX: usize = 64;

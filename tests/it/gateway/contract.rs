@@ -9,7 +9,7 @@ use super::raw::Raw;
 use crate::support::app::App;
 
 #[test]
-fn the_committed_description_is_the_generated_one() {
+fn the_committed_openapi_file_is_the_generated_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/openapi.json");
     let generated = kana::gateway::openapi_text().unwrap();
     if std::env::var_os("KANA_UPDATE").is_some() {

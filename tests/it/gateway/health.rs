@@ -48,6 +48,20 @@ async fn a_queue_that_does_not_answer_is_a_503_that_gives_nothing_away() {
 }
 
 #[tokio::test]
+async fn a_handler_that_panics_costs_its_request_and_nothing_else() {
+    let app = App::start().await;
+    let path = "/v1/batches/0198b6a8-0000-7000-8000-000000000000";
+
+    app.queue.curse();
+    let broken = app.get(path).await;
+
+    assert_eq!(broken.status(), 500);
+    assert_eq!(broken.headers()["content-type"], "application/problem+json");
+    assert!(!broken.text().await.unwrap().contains("as asked for"));
+    assert_eq!(app.get(path).await.status(), 404);
+}
+
+#[tokio::test]
 async fn a_request_that_waits_through_an_outage_gets_its_answer() {
     let app = App::start().await;
 

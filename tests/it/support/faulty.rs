@@ -15,17 +15,24 @@ use kana::queue::{
 pub struct Faulty {
     inner: Arc<dyn Queue>,
     down: AtomicBool,
+    cursed: AtomicBool,
     extensions: AtomicUsize,
 }
 
 impl Faulty {
     pub fn new(inner: Arc<dyn Queue>) -> Self {
-        Self { inner, down: AtomicBool::new(false), extensions: AtomicUsize::new(0) }
+        let (down, cursed, extensions) = (AtomicBool::new(false), AtomicBool::new(false), AtomicUsize::new(0));
+        Self { inner, down, cursed, extensions }
     }
 
     /// Fails every call from now on, those under way too.
     pub fn fail(&self) {
         self.down.store(true, Ordering::SeqCst);
+    }
+
+    /// Panics at the next question about a batch.
+    pub fn curse(&self) {
+        self.cursed.store(true, Ordering::SeqCst);
     }
 
     /// Answers again.
@@ -97,6 +104,7 @@ impl Queue for Faulty {
 
     async fn batch(&self, batch: BatchId) -> Result<Vec<Status>, Error> {
         self.check("batch")?;
+        assert!(!self.cursed.swap(false, Ordering::SeqCst), "as asked for");
         self.inner.batch(batch).await
     }
 

@@ -10,6 +10,7 @@ pub mod idx;
 pub mod pictures;
 pub mod process;
 pub mod script;
+pub mod samples;
 pub mod scripted;
 pub mod stage;
 pub mod world;

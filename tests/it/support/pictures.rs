@@ -24,11 +24,6 @@ pub fn png(seed: u8) -> Vec<u8> {
     file(seed, ImageFormat::Png)
 }
 
-/// `count` PNG files with a name each; no two alike up to 50.
-pub fn pngs(count: u8) -> Vec<(String, Vec<u8>)> {
-    (0..count).map(|n| (format!("sample_{n}.png"), png(n))).collect()
-}
-
 /// Fifteen kinds of file that are no picture, with a name each.
 pub fn broken() -> Vec<(&'static str, Vec<u8>)> {
     let (png, jpeg, gif) = (png(1), file(1, ImageFormat::Jpeg), file(1, ImageFormat::Gif));

@@ -1,0 +1,63 @@
+// How is the page opened in a real browser, and what does the test keep of it?
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { chromium, type Browser, type Page } from "playwright-core";
+
+/** The running kana under test. */
+export const KANA_URL = process.env.KANA_URL ?? "http://127.0.0.1:8080";
+/** Where screenshots go; none are taken without it. */
+const SHOTS = process.env.KANA_SHOTS;
+const CHROMIUM = process.env.KANA_CHROMIUM ?? "/usr/bin/chromium";
+/** Nothing here talks to anybody but the page's own server. */
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export const WIDE = { width: 1360, height: 900 };
+export const NARROW = { width: 390, height: 844 };
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS });
+}
+
+export interface Opened {
+  readonly page: Page;
+  /** Everything that the browser complained of, the content policy included. */
+  readonly complaints: string[];
+}
+
+export async function open(browser: Browser): Promise<Opened> {
+  const page = await browser.newPage({ viewport: WIDE, reducedMotion: "reduce" });
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  await page.goto(KANA_URL);
+  return { page, complaints };
+}
+
+/** Takes the page as it stands: wide and narrow, light and dark. */
+export async function shoot(page: Page, name: string): Promise<void> {
+  if (SHOTS === undefined) return;
+  await mkdir(SHOTS, { recursive: true });
+  for (const [width, viewport] of [
+    ["wide", WIDE],
+    ["narrow", NARROW],
+  ] as const) {
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.setViewportSize(viewport);
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: join(SHOTS, `${name}-${width}-${colorScheme}.png`), fullPage: width === "narrow" });
+    }
+  }
+  await page.setViewportSize(WIDE);
+  await page.emulateMedia({ colorScheme: "light" });
+}

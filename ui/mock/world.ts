@@ -1,0 +1,183 @@
+// How would a kana behave that the page can be tried on without one?
+//
+// Pods start, work through a queue, die and are replaced; whatever a dead pod held goes back to the queue. Labels are
+// made up. No rule of the real service is written down here, only its looks.
+import { randomUUID } from "node:crypto";
+
+import type { Console, Job, Pod, Queue, Scale } from "../src/api/types";
+
+const LABELS = "お き す つ な は ま や れ を".split(" ");
+const ROMANISED = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
+/** How long a pod takes to become ready, and to finish one image, in milliseconds. */
+const START_TAKES = 900;
+const IMAGE_TAKES = Number(process.env.MOCK_IMAGE_TAKES ?? 250);
+/** One image in so many fails for good. */
+const FAILS_EVERY = 17;
+
+export type Send = (event: string, data: unknown) => void;
+
+export function createWorld(send: Send) {
+  const pods = new Map<string, Pod>();
+  const jobs = new Map<string, Job>();
+  const sentAt = new Map<string, number>();
+  const waiting: string[] = [];
+  const held = new Map<string, string>();
+  const settledAt: number[] = [];
+  const scale: Scale = { min: 2, max: 4, current: 0, desired: 0, by: "local" };
+  let [done, failed] = [0, 0];
+
+  const queue = (): Queue => {
+    const oldest = waiting[0];
+    const recent = settledAt.filter((at) => Date.now() - at < 2_000).length;
+    return {
+      waiting: waiting.length,
+      running: held.size,
+      dead: failed,
+      accepted: jobs.size,
+      done,
+      failed,
+      per_second: recent / 2,
+      ...(oldest !== undefined && { oldest_ms: Date.now() - (sentAt.get(oldest) ?? 0) }),
+    };
+  };
+
+  const tell = (job: Job) => {
+    jobs.set(job.id, job);
+    send("job", job);
+  };
+  const tellPod = (pod: Pod) => {
+    if (pod.phase === "gone") pods.delete(pod.name);
+    else pods.set(pod.name, pod);
+    send("pod", pod);
+  };
+  const say = (command: string, output: string) => {
+    const line: Console = { command, output, took_ms: 1 + Math.random() * 30 };
+    send("console", line);
+  };
+
+  const start = () => {
+    const name = `kana-worker-${Math.random().toString(36).slice(2, 7)}`;
+    const pod = { name, ready: false, created: Date.now(), restarts: 0, completed: 0, in_flight: 0 };
+    tellPod({ ...pod, phase: "starting" });
+    setTimeout(() => {
+      if (!pods.has(name)) return;
+      tellPod({ ...pod, phase: "ready", ready: true });
+      work(name);
+    }, START_TAKES);
+  };
+
+  const work = (name: string) => {
+    const pod = pods.get(name);
+    if (pod?.phase !== "ready") return;
+    const id = waiting.shift();
+    const job = id === undefined ? undefined : jobs.get(id);
+    if (!job) {
+      setTimeout(() => {
+        work(name);
+      }, 40);
+      return;
+    }
+    held.set(job.id, name);
+    const taken: Job = { ...job, state: "running", worker: name, attempts: job.attempts + 1 };
+    const queued_ms = Date.now() - (sentAt.get(job.id) ?? 0);
+    tell(taken);
+    tellPod({ ...pod, in_flight: 1 });
+    setTimeout(() => {
+      if (held.get(job.id) !== name) return;
+      held.delete(job.id);
+      settledAt.push(Date.now());
+      tell(settle(taken, queued_ms));
+      const still = pods.get(name);
+      if (still) tellPod({ ...still, completed: still.completed + 1, in_flight: 0 });
+      work(name);
+    }, IMAGE_TAKES);
+  };
+
+  const settle = (job: Job, queued_ms: number): Job => {
+    if ((done + failed + 1) % FAILS_EVERY === 0) {
+      failed += 1;
+      return { ...job, state: "failed", queued_ms, error: "the classifier gave up after 3 attempts" };
+    }
+    done += 1;
+    const index = (job.id.charCodeAt(0) + job.id.charCodeAt(1)) % LABELS.length;
+    const confidence = 1 - Math.random() ** 3 * 0.6;
+    const label = LABELS[index] ?? "?";
+    return { ...job, state: "done", label, class: index, confidence, queued_ms, inference_ms: IMAGE_TAKES };
+  };
+
+  const stop = (name: string, mode: string): boolean => {
+    const pod = pods.get(name);
+    if (!pod) return false;
+    say(mode === "kill" ? `kill -KILL ${name}` : `kill -TERM ${name}`, `${name} was asked to end`);
+    const end = () => {
+      tellPod({ ...pod, phase: "gone", ready: false, in_flight: 0 });
+      for (const [id] of [...held].filter(([, holder]) => holder === name)) {
+        held.delete(id);
+        const job = jobs.get(id);
+        if (job) tell({ ...job, state: "queued" });
+        waiting.unshift(id);
+      }
+    };
+    if (mode === "kill") end();
+    else {
+      tellPod({ ...pod, phase: "stopping", ready: false });
+      setTimeout(end, 2_000);
+    }
+    return true;
+  };
+
+  const balance = () => {
+    const desired = Math.min(scale.max, Math.max(scale.min, Math.ceil(waiting.length / 5)));
+    const living = [...pods.values()].filter(({ phase }) => phase !== "stopping");
+    for (let missing = desired - living.length; missing > 0; missing -= 1) start();
+    const idle = living.find(({ in_flight, phase }) => in_flight === 0 && phase === "ready");
+    if (living.length > desired && waiting.length === 0 && idle) stop(idle.name, "delete");
+    if (scale.desired !== desired || scale.current !== living.length) {
+      Object.assign(scale, { desired, current: living.length });
+      send("scale", scale);
+    }
+    send("queue", queue());
+  };
+  setInterval(balance, 500).unref();
+
+  return {
+    queue,
+    scale,
+    pods,
+    jobs,
+    stop,
+    submit: (filenames: string[]) => {
+      const batch = randomUUID();
+      const added = filenames.map((filename): Job => ({
+        id: randomUUID(),
+        batch,
+        filename,
+        state: "queued",
+        attempts: 0,
+      }));
+      for (const job of added) {
+        sentAt.set(job.id, Date.now());
+        tell(job);
+        waiting.push(job.id);
+      }
+      return { batch, jobs: added };
+    },
+    setRange: (min: number, max: number) => {
+      Object.assign(scale, { min, max });
+      say(`kubectl patch hpa kana-worker --patch '{"spec":{"minReplicas":${min},"maxReplicas":${max}}}'`, "patched");
+      send("scale", scale);
+      return scale;
+    },
+    status: () => ({
+      version: "0.1.0",
+      queue: queue(),
+      model: {
+        name: "kana",
+        description: "Reads ten cursive hiragana.",
+        labels: LABELS,
+        romanised: ROMANISED,
+        evaluation: [{ protocol: "KMNIST's own test set", images: 10_000, accuracy: 0.9871 }],
+      },
+    }),
+  };
+}

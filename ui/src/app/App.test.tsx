@@ -1,0 +1,71 @@
+import { fireEvent, render, screen } from "@testing-library/react";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+
+import type { Api } from "../api/client";
+import { aDoneJob, aFile, aJob, anApi, aPod, aQueue, aScale, aStream, trouble } from "../test/fakes";
+import { App } from "./App";
+
+const event = (name: string, data: object) => `event: ${name}\nid: 1\ndata: ${JSON.stringify(data)}\n\n`;
+const PRESENT = [event("pod", aPod()), event("scale", aScale()), event("queue", aQueue({ waiting: 42 }))];
+
+function service(parts: Partial<Api> = {}, events: string[] = PRESENT): Api {
+  return anApi({
+    fetch: () => Promise.resolve(aStream(events, "stays open")),
+    status: () => Promise.resolve(trouble()),
+    ...parts,
+  });
+}
+
+beforeEach(() => {
+  // Object URLs are the one thing of a browser that the test's own lacks.
+  vi.stubGlobal("URL", Object.assign(URL, { createObjectURL: () => "blob:picture", revokeObjectURL: () => undefined }));
+});
+
+describe("the page", () => {
+  it("shows what the event stream says of pods, scale and queue", async () => {
+    render(<App api={service()} />);
+
+    expect(await screen.findByRole("article", { name: "Pod kana-worker-x8k2p, ready" })).toBeTruthy();
+    expect(screen.getByLabelText<HTMLInputElement>("Max").value).toBe("4");
+    expect(screen.getByText("42")).toBeTruthy();
+    expect(screen.getByRole("status").textContent).toContain("live");
+  });
+
+  it("tells what to do while there is nothing to see", () => {
+    render(<App api={service({}, [])} />);
+
+    expect(screen.getByRole("button", { name: "Choose images" })).toBeTruthy();
+    expect(screen.getByText(/Nothing sent yet/)).toBeTruthy();
+    expect(screen.getByText(/the command that does it appears here/)).toBeTruthy();
+  });
+
+  it("shows the outcome of a chosen file even if it came before the service's answer", async () => {
+    const submit: Api["submit"] = () =>
+      Promise.resolve({ ok: true, value: { batch: "batch-1", jobs: [aJob()], rejected: [] } });
+    render(<App api={service({ submit }, [...PRESENT, event("job", aDoneJob())])} />);
+    await screen.findByText(/Sent from elsewhere/);
+
+    fireEvent.change(screen.getByLabelText("Images to classify"), { target: { files: [aFile("a.png")] } });
+
+    expect((await screen.findByTestId("receipt")).textContent).toContain("1 accepted = 1 done + 0 failed");
+    expect(screen.getByAltText("Sent: a.png")).toBeTruthy();
+    expect(screen.queryByText(/Sent from elsewhere/)).toBeNull();
+  });
+
+  it("asks for a token where the service does, and goes on with it", async () => {
+    const presented: (string | null)[] = [];
+    const fetch: typeof globalThis.fetch = (_, init) => {
+      const token = new Headers(init?.headers).get("authorization");
+      presented.push(token);
+      return Promise.resolve(token === null ? new Response(null, { status: 401 }) : aStream(PRESENT, "stays open"));
+    };
+    render(<App api={service({ fetch })} />);
+
+    fireEvent.change(await screen.findByLabelText(/asks for a token/), { target: { value: " secret " } });
+    fireEvent.click(screen.getByRole("button", { name: "Go on" }));
+
+    expect(await screen.findByRole("article", { name: /ready/ })).toBeTruthy();
+    expect(presented).toEqual([null, "Bearer secret"]);
+    expect(screen.queryByLabelText(/asks for a token/)).toBeNull();
+  });
+});

@@ -1,0 +1,48 @@
+// How are numbers and names written for people?
+
+const WHOLE = new Intl.NumberFormat("en");
+const TENTH = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+/** 12345 → "12,345". */
+export function count(value: number): string {
+  return WHOLE.format(Math.round(value));
+}
+
+/** 1 "image", 2 "images". */
+export function countOf(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+/** 0.99987 → "99.9 %": cut, not rounded, because nothing here is ever quite certain. */
+export function percent(share: number): string {
+  return `${TENTH.format(Math.floor(share * 1000) / 10)} %`;
+}
+
+/** A span in milliseconds, with as many digits as one cares for: "0.4 ms", "38 ms", "1.32 s", "2 min 5 s". */
+export function span(ms: number): string {
+  if (ms < 1) return `${ms.toFixed(2)} ms`;
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  if (ms < 1_000) return `${ms.toFixed(0)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(2)} s`;
+  const seconds = Math.round(ms / 1_000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** An age in milliseconds, in its largest unit: "12 s", "3 min", "5 h", "2 d". */
+export function age(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** A rate: one digit after the point while it is small. */
+export function rate(perSecond: number): string {
+  return perSecond < 10 ? TENTH.format(perSecond) : count(perSecond);
+}
+
+/** The part of a pod's name that tells it from its siblings: "kana-worker-x8k2p" → "x8k2p". */
+export function shortName(pod: string): string {
+  return pod.slice(pod.lastIndexOf("-") + 1) || pod;
+}

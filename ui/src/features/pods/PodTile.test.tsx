@@ -1,0 +1,72 @@
+import { fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { describe, expect, it } from "vitest";
+
+import type { Answer } from "../../api/trouble";
+import { aPod, anApi, trouble } from "../../test/fakes";
+import { PodTile } from "./PodTile";
+
+function tile(answer: Answer<unknown>, differences: Parameters<typeof aPod>[0] = {}) {
+  const asked: [string, string][] = [];
+  const api = anApi({
+    stopPod: (name, mode) => {
+      asked.push([name, mode]);
+      return Promise.resolve(answer);
+    },
+  });
+  render(<PodTile pod={aPod(differences)} now={13_000} api={api} />);
+  return asked;
+}
+
+const DONE: Answer<unknown> = { ok: true, value: null };
+
+describe("a pod's tile", () => {
+  it("shows its state, age and work, and its full name to those who cannot see it", () => {
+    tile(DONE);
+
+    const article = screen.getByRole("article", { name: "Pod kana-worker-x8k2p, ready" });
+    expect(article.dataset.phase).toBe("ready");
+    expect(article.textContent).toContain("12 s");
+    expect(article.textContent).toContain("in flight3");
+  });
+
+  it("kills its pod once, however often it is clicked", async () => {
+    const asked = tile(DONE);
+    const kill = screen.getByRole<HTMLButtonElement>("button", { name: "Kill kana-worker-x8k2p" });
+
+    fireEvent.click(kill);
+    fireEvent.click(kill);
+
+    await waitFor(() => {
+      expect(kill.textContent).toBe("Killing …");
+    });
+    expect(kill.disabled).toBe(true);
+    expect(asked).toEqual([["kana-worker-x8k2p", "kill"]]);
+  });
+
+  it("drains its pod gently", async () => {
+    const asked = tile(DONE);
+
+    fireEvent.click(screen.getByRole("button", { name: "Drain kana-worker-x8k2p" }));
+
+    await waitFor(() => {
+      expect(screen.getByRole<HTMLButtonElement>("button", { name: /^Kill/ }).disabled).toBe(false);
+    });
+    expect(asked).toEqual([["kana-worker-x8k2p", "delete"]]);
+  });
+
+  it("says why its pod could not be ended, and can be asked again", async () => {
+    tile(trouble({ message: "There is no such pod." }));
+    const kill = screen.getByRole<HTMLButtonElement>("button", { name: /^Kill/ });
+
+    fireEvent.click(kill);
+
+    expect((await screen.findByRole("alert")).textContent).toBe("There is no such pod.");
+    expect(kill.disabled).toBe(false);
+  });
+
+  it("offers nothing once its pod is gone", () => {
+    tile(DONE, { phase: "gone", goneAt: 12_000 });
+
+    expect(screen.getAllByRole<HTMLButtonElement>("button").every(({ disabled }) => disabled)).toBe(true);
+  });
+});

@@ -1,0 +1,40 @@
+// Which way has a number gone lately?
+import { HISTORY_MAX } from "../../live/state";
+
+/** The drawing's own units; the page stretches it to its width. */
+const WIDTH = 240;
+const HEIGHT = 40;
+/** Room for the line's thickness at the top. */
+const TOP = 2;
+
+export function Sparkline({ values, label }: { readonly values: readonly number[]; readonly label: string }) {
+  const line = points(values).map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`);
+  const first = line[0]?.split(",")[0];
+  return (
+    <svg
+      className="sparkline"
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={label}
+    >
+      <line x1="0" y1={HEIGHT - 0.5} x2={WIDTH} y2={HEIGHT - 0.5} className="sparkline-ground" />
+      {first !== undefined && line.length > 1 && (
+        <>
+          <polygon points={`${first},${HEIGHT} ${line.join(" ")} ${WIDTH},${HEIGHT}`} className="sparkline-area" />
+          <polyline points={line.join(" ")} className="sparkline-line" />
+        </>
+      )}
+    </svg>
+  );
+}
+
+/** Where each value lies: the newest at the right edge, the largest at the top. */
+export function points(values: readonly number[]): [x: number, y: number][] {
+  const top = Math.max(1, ...values);
+  const step = WIDTH / (HISTORY_MAX - 1);
+  return values.map((value, i) => [
+    WIDTH - (values.length - 1 - i) * step,
+    HEIGHT - 1 - (value / top) * (HEIGHT - 1 - TOP),
+  ]);
+}

@@ -1,0 +1,69 @@
+import { fireEvent, render, screen, within } from "@testing-library/react";
+import { describe, expect, it } from "vitest";
+
+import { aBatch, aDoneJob, aJob } from "../../test/fakes";
+import { Batch } from "./Batch";
+
+const ROMANISED = new Map([["お", "o"]]);
+
+function show(jobs: Parameters<typeof Batch>[0]["jobs"], differences: Parameters<typeof aBatch>[0] = {}) {
+  render(<Batch batch={aBatch(differences)} jobs={jobs} romanised={ROMANISED} />);
+}
+
+describe("a batch", () => {
+  it("shows label, romanisation, confidence and pod beside the sender's picture", () => {
+    show([aDoneJob()], { pictures: new Map([["job-1", "blob:a"]]) });
+
+    const [tile] = screen.getAllByRole("listitem");
+    expect(tile?.textContent).toContain("お");
+    expect(within(tile ?? document.body).getByText("o").className).toBe("result-roman");
+    expect(tile?.textContent).toContain("99.8 %");
+    expect(tile?.textContent).toContain("x8k2p");
+    expect(screen.getByAltText<HTMLImageElement>("Sent: a.png").src).toBe("blob:a");
+  });
+
+  it("tells apart what waits, what runs, what failed and what took a second attempt", () => {
+    show([
+      aJob({ id: "1" }),
+      aJob({ id: "2", state: "running", attempts: 1 }),
+      aJob({ id: "3", state: "failed", error: "three pods died of it" }),
+      aDoneJob({ id: "4", attempts: 2 }),
+    ]);
+
+    expect(screen.getAllByRole("listitem").map((tile) => tile.dataset.state)).toEqual([
+      "queued",
+      "running",
+      "failed",
+      "done",
+    ]);
+    expect(screen.getByText("three pods died of it")).toBeTruthy();
+    expect(screen.getByText(/attempt/).textContent).toBe("attempt 2");
+    expect(screen.getByTestId("receipt").textContent).toContain("4 accepted = 1 done + 1 failed + 2 on the way");
+    expect(screen.getByTestId("receipt").textContent).toContain("redelivered 1");
+  });
+
+  it("says what was not taken, and why", () => {
+    show([aDoneJob()], { rejected: [{ filename: "notes.txt", error: "is no picture" }] });
+
+    expect(screen.getByText("1 file not taken")).toBeTruthy();
+    expect(screen.getByText("notes.txt").closest("li")?.textContent).toBe("notes.txt is no picture");
+  });
+
+  it("shows a large batch in part until asked for all", () => {
+    show(Array.from({ length: 200 }, (_, i) => aDoneJob({ id: `job-${i}` })));
+    const few = document.querySelectorAll("[data-job]").length;
+
+    fireEvent.click(screen.getByText("Show all 200"));
+
+    expect(few).toBeLessThan(100);
+    expect(document.querySelectorAll("[data-job]")).toHaveLength(200);
+  });
+
+  it("does not wait for ever for what the service has forgotten", () => {
+    show([aJob()], { forgotten: true });
+
+    const receipt = screen.getByTestId("receipt");
+    expect(receipt.dataset.open).toBe("false");
+    expect(receipt.textContent).toContain("1 unknown");
+  });
+});

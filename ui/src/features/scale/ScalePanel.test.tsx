@@ -1,0 +1,88 @@
+import { act, fireEvent, render, screen } from "@testing-library/react";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import type { Answer } from "../../api/trouble";
+import type { Scale } from "../../api/types";
+import { anApi, aScale, trouble } from "../../test/fakes";
+import { ScalePanel } from "./ScalePanel";
+import { SETTLE } from "./useRange";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function panel(answer: (range: { min: number; max: number }) => Answer<Scale>) {
+  const asked: { min: number; max: number }[] = [];
+  const api = anApi({
+    setScale: (range) => {
+      asked.push(range);
+      return Promise.resolve(answer(range));
+    },
+  });
+  const { rerender } = render(<ScalePanel scale={aScale()} api={api} />);
+  return {
+    asked,
+    hear: (scale: Scale) => {
+      rerender(<ScalePanel scale={scale} api={api} />);
+    },
+  };
+}
+
+const click = (name: string) => fireEvent.click(screen.getByRole("button", { name }));
+const value = (label: string) => screen.getByLabelText<HTMLInputElement>(label).valueAsNumber;
+const settle = () => act(() => vi.advanceTimersByTimeAsync(SETTLE));
+
+describe("the scale", () => {
+  it("is asked for once after several clicks, with the last range", async () => {
+    const { asked } = panel((range) => ({ ok: true, value: aScale(range) }));
+
+    click("Raise max");
+    click("Raise max");
+    await settle();
+
+    expect(asked).toEqual([{ min: 1, max: 6 }]);
+    expect(value("Max")).toBe(6);
+  });
+
+  it("moves the other end along rather than cross it", async () => {
+    const { asked } = panel((range) => ({ ok: true, value: aScale(range) }));
+
+    fireEvent.change(screen.getByLabelText("Min"), { target: { value: "7" } });
+    await settle();
+
+    expect(asked).toEqual([{ min: 7, max: 7 }]);
+  });
+
+  it("falls back to what the service says when it refuses, and says why", async () => {
+    panel(() => trouble({ message: "At most 4 pods fit on this machine." }));
+
+    click("Raise max");
+    await settle();
+
+    expect(screen.getByRole("alert").textContent).toBe("At most 4 pods fit on this machine.");
+    expect(value("Max")).toBe(4);
+  });
+
+  it("follows the service when somebody else changes the range", async () => {
+    const { hear } = panel((range) => ({ ok: true, value: aScale(range) }));
+    click("Raise max");
+    await settle();
+    hear(aScale({ max: 5 }));
+
+    hear(aScale({ max: 9 }));
+
+    expect(value("Max")).toBe(9);
+  });
+
+  it("cannot be lowered below nothing", () => {
+    panel(() => trouble());
+
+    click("Lower min");
+
+    expect(value("Min")).toBe(0);
+    expect(screen.getByRole<HTMLButtonElement>("button", { name: "Lower min" }).disabled).toBe(true);
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+
+import { aBatch, aDoneJob, aJob, aPod, aQueue, aScale } from "../test/fakes";
+import { decode, type ServerEvent } from "./decode";
+import { reduce } from "./reducer";
+import { CONSOLE_MAX, GONE_SHOWN, HISTORY_MAX, START, type Action, type State } from "./state";
+
+function after(events: readonly ServerEvent[], state: State = START, at = 0): State {
+  return reduce(state, { type: "events", events, at });
+}
+
+const pod = (name: string, created: number, phase: "starting" | "ready" | "gone" = "ready"): ServerEvent => ({
+  type: "pod",
+  pod: aPod({ name, created, phase }),
+});
+
+describe("pods", () => {
+  it("are listed oldest first, whichever is told of first", () => {
+    const state = after([pod("young", 20), pod("old", 10)]);
+
+    expect(state.pods.map(({ name }) => name)).toEqual(["old", "young"]);
+  });
+
+  it("stay visible for a while after they have gone, and no longer", () => {
+    const gone = after([pod("a", 1, "gone")], after([pod("a", 1)]), 5_000);
+
+    const early = reduce(gone, { type: "tick", at: 5_000 + GONE_SHOWN - 1 });
+    const late = reduce(gone, { type: "tick", at: 5_000 + GONE_SHOWN });
+
+    expect(early.pods.map(({ goneAt }) => goneAt)).toEqual([5_000]);
+    expect(early).toBe(gone);
+    expect(late.pods).toEqual([]);
+  });
+
+  it("that were gone before the page came are not shown", () => {
+    expect(after([pod("a", 1, "gone")]).pods).toEqual([]);
+  });
+
+  it("are forgotten at a reset, and the batches are not", () => {
+    const accepted: Action = { type: "accepted", batch: aBatch(), jobs: [aJob()] };
+    const state = after([pod("a", 1), { type: "reset" }, pod("b", 2)], reduce(START, accepted));
+
+    expect(state.pods.map(({ name }) => name)).toEqual(["b"]);
+    expect(state.batches).toHaveLength(1);
+    expect(state.epoch).toBe(1);
+  });
+});
+
+describe("what is kept", () => {
+  it("is the newest lines of the console, each under its own number", () => {
+    const line: ServerEvent = { type: "console", console: { command: "kill", output: "", took_ms: 1 } };
+
+    const { console } = after(Array.from({ length: CONSOLE_MAX + 5 }, () => line));
+
+    expect(console).toHaveLength(CONSOLE_MAX);
+    expect(console.at(-1)?.seq).toBe(CONSOLE_MAX + 5);
+    expect(new Set(console.map(({ seq }) => seq)).size).toBe(CONSOLE_MAX);
+  });
+
+  it("is the queue's recent past", () => {
+    const queues = Array.from({ length: HISTORY_MAX + 3 }, (_, i): ServerEvent => {
+      return { type: "queue", queue: aQueue({ waiting: i, running: 1 }) };
+    });
+
+    const { history, queue } = after(queues);
+
+    expect(history).toHaveLength(HISTORY_MAX);
+    expect(history.at(-1)).toBe(HISTORY_MAX + 3);
+    expect(queue?.waiting).toBe(HISTORY_MAX + 2);
+  });
+
+  it("is the last scale told", () => {
+    const state = after([
+      { type: "scale", scale: aScale({ max: 4 }) },
+      { type: "scale", scale: aScale({ max: 5 }) },
+    ]);
+
+    expect(state.scale?.max).toBe(5);
+  });
+});
+
+describe("a message", () => {
+  it("that lacks what the page needs, or has an unknown name, is passed over", () => {
+    const data = JSON.stringify(aDoneJob());
+
+    expect(decode({ event: "job", data, id: "" })).toEqual({ type: "job", job: aDoneJob() });
+    expect(decode({ event: "job", data: "{}", id: "" })).toBeNull();
+    expect(decode({ event: "queue", data: "not json", id: "" })).toBeNull();
+    expect(decode({ event: "weather", data, id: "" })).toBeNull();
+    expect(decode({ event: "reset", data: "", id: "" })).toEqual({ type: "reset" });
+  });
+});

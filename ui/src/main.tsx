@@ -1,0 +1,17 @@
+// Where does the page begin?
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { createApi } from "./api/client";
+import { App } from "./app/App";
+import "./app/tokens.css";
+import "./app/base.css";
+import "./app/layout.css";
+
+const root = document.getElementById("root");
+if (!root) throw new Error("BUG: index.html has no #root");
+createRoot(root).render(
+  <StrictMode>
+    <App api={createApi()} />
+  </StrictMode>,
+);

@@ -1,0 +1,84 @@
+// What do tests put in the service's place?
+import type { Api } from "../api/client";
+import { tokenStore } from "../api/token";
+import type { Answer, Trouble } from "../api/trouble";
+import type { Job, Queue, Scale } from "../api/types";
+import type { BatchView, PodView } from "../live/state";
+
+export function aJob(differences: Partial<Job> = {}): Job {
+  return { id: "job-1", batch: "batch-1", filename: "a.png", state: "queued", attempts: 0, ...differences };
+}
+
+export function aDoneJob(differences: Partial<Job> = {}): Job {
+  return aJob({
+    state: "done",
+    label: "お",
+    class: 0,
+    confidence: 0.9987,
+    worker: "kana-worker-x8k2p",
+    attempts: 1,
+    queued_ms: 20,
+    inference_ms: 2,
+    ...differences,
+  });
+}
+
+export function aPod(differences: Partial<PodView> = {}): PodView {
+  return {
+    name: "kana-worker-x8k2p",
+    phase: "ready",
+    ready: true,
+    created: 1_000,
+    restarts: 0,
+    completed: 12,
+    in_flight: 3,
+    goneAt: null,
+    ...differences,
+  };
+}
+
+export function aScale(differences: Partial<Scale> = {}): Scale {
+  return { min: 1, max: 4, current: 2, desired: 2, by: "local", ...differences };
+}
+
+export function aQueue(differences: Partial<Queue> = {}): Queue {
+  return { waiting: 0, running: 0, dead: 0, accepted: 0, done: 0, failed: 0, per_second: 0, ...differences };
+}
+
+export function aBatch(differences: Partial<BatchView> = {}): BatchView {
+  return { id: "batch-1", jobs: ["job-1"], rejected: [], pictures: new Map(), forgotten: false, ...differences };
+}
+
+export function trouble(differences: Partial<Trouble> = {}): { ok: false; trouble: Trouble } {
+  return { ok: false, trouble: { status: 422, message: "No.", retryAfter: null, body: null, ...differences } };
+}
+
+/** A service of which only `parts` can be asked. */
+export function anApi(parts: Partial<Api> = {}): Api {
+  const unasked = (): Promise<Answer<never>> => Promise.reject(new Error("nobody expected this request"));
+  return {
+    tokens: tokenStore(null),
+    fetch: () => Promise.reject(new Error("nobody expected this request")),
+    status: unasked,
+    submit: unasked,
+    batch: unasked,
+    stopPod: unasked,
+    setScale: unasked,
+    ...parts,
+  };
+}
+
+export function aFile(name: string, bytes = 4): File {
+  return new File([new Uint8Array(bytes)], name, { type: "image/png" });
+}
+
+/** A response whose body comes in these pieces and then ends, or stays open. */
+export function aStream(pieces: readonly string[], end: "ends" | "stays open" = "ends"): Response {
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      for (const piece of pieces) controller.enqueue(new TextEncoder().encode(piece));
+      if (end === "ends") controller.close();
+    },
+  });
+  return new Response(body, { headers: { "content-type": "text/event-stream" } });
+}

@@ -1,0 +1,5 @@
+// What is true before every test?
+import { cleanup } from "@testing-library/react";
+import { afterEach } from "vitest";
+
+afterEach(cleanup);
