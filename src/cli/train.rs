@@ -115,6 +115,10 @@ pub struct Evaluate {
     #[arg(long, env = "KANA_DATA", value_name = "DIR")]
     data: PathBuf,
 
+    /// Judge by every image, those too that the model learned from
+    #[arg(long, env = "KANA_ALL")]
+    all: bool,
+
     /// Print JSON instead of tables
     #[arg(long, env = "KANA_JSON")]
     json: bool,
@@ -199,7 +203,16 @@ impl Evaluate {
         let artifact = self.model.load()?;
         let mut classifier = artifact.classifier()?;
         let folder = Folder::load(&flags::data_set(&self.data)?)?;
-        let images = study::held_out(&folder, artifact.card());
+        let folder_images = folder.test.len();
+        let held_out = study::held_out(&folder, artifact.card());
+        let images = if self.all { folder.test } else { held_out };
+        if images.len() < folder_images {
+            let (judged, left) = (images.len(), folder_images - images.len());
+            print::note(&format!(
+                "judging by {judged} images; the model's card says that it learned from the other {left}: --all judges \
+                 by them too\n"
+            ));
+        }
 
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} images, {eta} left")?;
         let bar = ProgressBar::new(images.len() as u64).with_style(style);
