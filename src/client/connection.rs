@@ -32,6 +32,8 @@ pub(super) struct Answer {
     pub status: StatusCode,
     /// The body.
     pub body: Vec<u8>,
+    /// Which attempt was answered, from 1. Whether those before it arrived nobody knows.
+    pub attempt: u32,
 }
 
 impl Connection {
@@ -93,7 +95,7 @@ impl Connection {
                 Ok((answer, retry_after)) => {
                     let failure = Failure::Status(answer.status.as_u16(), retry_after);
                     if !failure.may_pass() {
-                        return Ok(answer);
+                        return Ok(Answer { attempt, ..answer });
                     }
                     (failure, refusal(action, &answer).into())
                 }
@@ -118,7 +120,7 @@ pub(super) async fn once(request: RequestBuilder) -> reqwest::Result<(Answer, Op
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     let body = response.bytes().await?.to_vec();
-    Ok((Answer { status, body }, retry_after))
+    Ok((Answer { status, body, attempt: 1 }, retry_after))
 }
 
 impl Answer {

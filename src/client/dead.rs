@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::connection::Connection;
@@ -102,10 +102,12 @@ impl Desk {
         }
     }
 
-    /// Sends a request whose repetition does no harm: a letter that the first attempt dealt with is none any more.
+    /// Sends a request whose repetition does no harm: a letter that an attempt without an answer has dealt with is none
+    /// any more when the next one comes, and that is as good as done.
     async fn ask(&self, action: &str, method: Method, path: &str) -> Result<(), Error> {
         let answer = self.connection.send(action, PATIENCE, |c| c.request(method.clone(), path)).await?;
-        if answer.status.is_success() { Ok(()) } else { Err(super::connection::refusal(action, &answer)) }
+        let is_gone = answer.status == StatusCode::NOT_FOUND && answer.attempt > 1;
+        if answer.status.is_success() || is_gone { Ok(()) } else { Err(super::connection::refusal(action, &answer)) }
     }
 }
 

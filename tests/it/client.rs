@@ -309,6 +309,22 @@ async fn dead_letters_are_queued_again_or_dropped_one_by_one_or_all() {
     assert_eq!(rest, "no dead letters\n");
 }
 
+#[tokio::test]
+async fn a_dead_letter_whose_first_answer_was_lost_counts_as_dealt_with() {
+    let mut graveyard = graveyard(vec![letter("one")]);
+    let mut is_first = true;
+    let gateway = Gateway::saying(move |heard| {
+        let said = graveyard(heard);
+        if std::mem::take(&mut is_first) { Said::Cut } else { said }
+    })
+    .await;
+
+    let (result, told) = buried(&gateway, Action::Replay(Letters::These(vec!["one".into()])), false).await;
+
+    result.expect("it waits again");
+    assert_eq!(told, "queued one\n");
+}
+
 fn bench_of(gateway: &Gateway, load: Load, until: Until) -> bench::Config {
     let images = vec![Bytes::from_static(b"first"), Bytes::from_static(b"second")];
     bench::Config { target: target(gateway), load, until, images, json: false }

@@ -9,6 +9,7 @@ mod gateway;
 mod model;
 mod picture;
 mod queue_sqlite;
+mod samples;
 mod scenarios;
 mod simulation;
 mod strokes;

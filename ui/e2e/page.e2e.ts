@@ -96,7 +96,7 @@ describe("the page", () => {
       await page.getByRole("button", { name: button }).click();
 
       expect((await answered).status()).toBe(200);
-      expect(Number(await max.inputValue())).toBe(after);
+      await expect.poll(() => max.inputValue()).toBe(String(after));
     }
   });
 

@@ -136,7 +136,9 @@ impl Supervisor {
         };
         let pid = life.pid().unwrap_or_default();
         info!("started {name} as process {pid}");
-        let command = format!("{} {}", self.config.program.display(), arguments.join(" "));
+        // As a person would type it: where the program lies is nobody's business on a page.
+        let program = self.config.program.file_name().unwrap_or_default().to_string_lossy();
+        let command = format!("{program} {}", arguments.join(" "));
         self.parts.shared.console(command, format!("pid {pid}"), begin.elapsed());
         let (orders, inbox) = mpsc::channel(4);
         let created = self.parts.clock.now();

@@ -95,3 +95,44 @@ fn distance((x, y): (f32, f32), from: Spot, to: Spot) -> f32 {
     let (nearest_x, nearest_y) = (from.x + t * along_x, from.y + t * along_y);
     (x - nearest_x).hypot(y - nearest_y) - (from.radius + t * (to.radius - from.radius))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spot(x: f32, y: f32, radius: f32) -> Spot {
+        Spot { x, y, radius }
+    }
+
+    #[test]
+    fn a_line_is_as_broad_as_its_radii_say() {
+        let mut page = Page::new(9);
+
+        page.draw(&[spot(-5.0, 4.5, 1.5), spot(14.0, 4.5, 1.5)]);
+
+        let column: Vec<u8> = page.into_pixels().chunks(9).map(|row| row[4]).collect();
+        assert_eq!(column, [0, 0, 0, 255, 255, 255, 0, 0, 0]);
+    }
+
+    #[test]
+    fn an_edge_inside_a_pixel_lights_it_in_part() {
+        let mut page = Page::new(3);
+
+        page.draw(&[spot(-5.0, 1.5, 0.75), spot(8.0, 1.5, 0.75)]);
+
+        let column: Vec<u8> = page.into_pixels().chunks(3).map(|row| row[1]).collect();
+        assert_eq!(column, [64, 255, 64]);
+    }
+
+    #[test]
+    fn a_smooth_line_passes_through_the_points_of_its_path() {
+        let path = [spot(0.0, 0.0, 1.0), spot(4.0, 7.0, 2.0), spot(9.0, 1.0, 0.5)];
+
+        let line = smooth(&path);
+
+        for point in path {
+            let near = |spot: &&Spot| (spot.x - point.x).hypot(spot.y - point.y) < 1e-5;
+            assert!(line.iter().any(|spot| near(&spot)), "{point:?} is not on the line");
+        }
+    }
+}

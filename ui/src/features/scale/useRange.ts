@@ -12,6 +12,12 @@ export interface Range {
   readonly max: number;
 }
 
+interface Draft {
+  readonly range: Range;
+  /** Whether the service has taken it. Until then nothing that it says is an answer to it. */
+  readonly taken: boolean;
+}
+
 interface RangeControl {
   /** What is asked for until the service has answered, and from then on what it says. */
   readonly range: Range | null;
@@ -21,7 +27,7 @@ interface RangeControl {
 }
 
 export function useRange(scale: Scale | null, api: Api): RangeControl {
-  const [draft, setDraft] = useState<Range | null>(null);
+  const [draft, setDraft] = useState<Draft | null>(null);
   const [trouble, setTrouble] = useState<string | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const latest = useRef(0);
@@ -38,20 +44,20 @@ export function useRange(scale: Scale | null, api: Api): RangeControl {
     // A later click has the word.
     if (turn !== latest.current) return;
     setTrouble(answer.ok ? null : answer.trouble.message);
-    setDraft(answer.ok ? { min: answer.value.min, max: answer.value.max } : null);
+    setDraft(answer.ok ? { range: { min: answer.value.min, max: answer.value.max }, taken: true } : null);
   };
 
   const set = (range: Range) => {
     clearTimeout(timer.current);
     latest.current += 1;
     const turn = latest.current;
-    setDraft(range);
+    setDraft({ range, taken: false });
     timer.current = setTimeout(() => void put(range, turn), SETTLE);
   };
 
   // The service has said so itself: from now on its word counts, also when somebody else changes the range.
-  const said = draft !== null && scale !== null && draft.min === scale.min && draft.max === scale.max;
+  const said = draft?.taken && draft.range.min === scale?.min && draft.range.max === scale.max;
   if (said) setDraft(null);
 
-  return { range: draft ?? scale, busy: draft !== null, trouble, set };
+  return { range: draft?.range ?? scale, busy: draft !== null, trouble, set };
 }
