@@ -24,13 +24,10 @@ pub async fn beat(desk: &Desk, lease: Duration) {
         match desk.queue.extend(&leases).await {
             Ok(holds) => {
                 let lost = leases.iter().zip(holds).filter(|(_, hold)| *hold == Hold::Lost).map(|(lease, _)| lease);
-                // What was settled meanwhile has lost its lease in the best of ways.
-                let lost: Vec<_> = lost.filter(|lease| desk.held.contains(lease)).collect();
-                desk.metrics.leases_lost.inc_by(lost.len() as u64);
-                for lease in &lost {
+                for lease in lost.filter(|lease| desk.held.lost(lease)) {
+                    desk.metrics.leases_lost.inc();
                     warn!(job.id = %lease.job, "lost the lease on {}: its result will be dropped", lease.job);
                 }
-                desk.held.remove(lost);
             }
             // The consumer meets the same queue and steers readiness; a missed beat costs nothing by itself.
             Err(error) => warn!("could not extend {} leases: {:#}", leases.len(), anyhow::Error::from(error)),

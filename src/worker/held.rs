@@ -1,40 +1,96 @@
-//! Which leases does this worker hold right now?
+//! Which leases does this worker hold right now, and for what?
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::queue::Lease;
+use crate::queue::{Lease, Settlement};
+
+/// What a held lease waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Its job is classified.
+    Working,
+    /// The queue is told the result. It ends the lease by itself when it has heard, a moment before we know.
+    Settling,
+}
 
 /// The leases between claim and settlement. A batch being settled and a batch being classified are in it at a time.
 #[derive(Debug, Default)]
-pub struct Held(Mutex<HashSet<Lease>>);
+pub struct Held(Mutex<HashMap<Lease, Stage>>);
 
 impl Held {
     /// These were claimed.
     pub fn add(&self, leases: impl IntoIterator<Item = Lease>) {
-        self.set().extend(leases);
+        self.map().extend(leases.into_iter().map(|lease| (lease, Stage::Working)));
     }
 
-    /// These are over: settled, given back or lost.
-    pub fn remove<'a>(&self, leases: impl IntoIterator<Item = &'a Lease>) {
-        let mut set = self.set();
+    /// The queue will be told these results; answers those whose lease was not lost before.
+    pub fn settling(&self, settlements: Vec<Settlement>) -> Vec<Settlement> {
+        let mut map = self.map();
+        let held =
+            |settlement: &Settlement| map.get_mut(&settlement.lease).map(|stage| *stage = Stage::Settling).is_some();
+        settlements.into_iter().filter(held).collect()
+    }
+
+    /// These are settled.
+    pub fn settled<'a>(&self, leases: impl IntoIterator<Item = &'a Lease>) {
+        let mut map = self.map();
         for lease in leases {
-            set.remove(lease);
+            map.remove(lease);
         }
     }
 
-    /// Whether this one is still held.
-    pub fn contains(&self, lease: &Lease) -> bool {
-        self.set().contains(lease)
+    /// The queue says that this one is lost. Answers whether that is news: of one being settled it means that the
+    /// queue has heard.
+    pub fn lost(&self, lease: &Lease) -> bool {
+        let mut map = self.map();
+        map.get(lease) == Some(&Stage::Working) && map.remove(lease).is_some()
     }
 
     /// All of them.
     pub fn all(&self) -> Vec<Lease> {
-        self.set().iter().cloned().collect()
+        self.map().keys().cloned().collect()
     }
 
-    // Nothing in here can panic halfway, so a poisoned lock still guards a whole set.
-    fn set(&self) -> MutexGuard<'_, HashSet<Lease>> {
+    // Nothing in here can panic halfway, so a poisoned lock still guards a whole map.
+    fn map(&self) -> MutexGuard<'_, HashMap<Lease, Stage>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::JobId;
+
+    fn lease(token: u64) -> Lease {
+        Lease { job: JobId::from_bytes([0; 16]), worker: "w".into(), token }
+    }
+
+    fn failed(token: u64) -> Settlement {
+        Settlement { lease: lease(token), result: Err("no".into()) }
+    }
+
+    #[test]
+    fn the_result_of_a_lost_lease_is_not_settled() {
+        let held = Held::default();
+        held.add([lease(1), lease(2)]);
+
+        assert!(held.lost(&lease(1)));
+
+        assert_eq!(held.settling(vec![failed(1), failed(2)]), [failed(2)]);
+    }
+
+    #[test]
+    fn a_lease_that_ends_while_it_is_settled_is_not_lost() {
+        let held = Held::default();
+        held.add([lease(1)]);
+        held.settling(vec![failed(1)]);
+
+        assert!(!held.lost(&lease(1)));
+
+        assert_eq!(held.all(), [lease(1)]);
+        held.settled([&lease(1)]);
+        assert!(held.all().is_empty());
     }
 }

@@ -11,8 +11,8 @@ use crate::queue::{Settled, Settlement};
 
 /// Settles a batch, however long the queue takes to answer; gives up only when the worker must end. Jobs whose lease
 /// was lost are left out: another worker has them.
-pub async fn settle(desk: Arc<Desk>, mut settlements: Vec<Settlement>) {
-    settlements.retain(|settlement| desk.held.contains(&settlement.lease));
+pub async fn settle(desk: Arc<Desk>, settlements: Vec<Settlement>) {
+    let settlements = desk.held.settling(settlements);
     if settlements.is_empty() {
         return;
     }
@@ -48,5 +48,5 @@ fn count(desk: &Desk, settlements: &[Settlement], settled: &[Settled]) {
         }
         debug!(job.id = %job, "settled job {job}: {settled:?}");
     }
-    desk.held.remove(settlements.iter().map(|settlement| &settlement.lease));
+    desk.held.settled(settlements.iter().map(|settlement| &settlement.lease));
 }
