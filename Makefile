@@ -25,7 +25,7 @@ test: ui/dist/index.html ## Install what the tests need, and run them all
 check: ui/dist/index.html ## Format, lints, docs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --no-deps --document-private-items
 	cd ui && $(NPM) run check
 
 fmt: ## Format everything

@@ -1,6 +1,6 @@
 //! What does a person at a terminal want from a running gateway?
 //!
-//! To have files classified ([`submit`]), to look after what failed ([`dead`]), and to know how fast it is ([`bench`]).
+//! To have files classified ([`submit`]), to look after what failed ([`dead`]), and to know how fast it is ([`mod@bench`]).
 //! Each command takes a plain configuration and a place for its results; what is for the eye alone goes to standard
 //! error.
 
