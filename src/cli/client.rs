@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::{FAILED, Threads, block_on, data, flags, print};
+use super::{FAILED, Threads, block_on, flags, print};
 use crate::client::bench::{self, Load, Until};
 use crate::client::dead::{self, Action, Letters};
 use crate::client::{Target, submit};
+use crate::data::samples;
 
 /// Pictures that `bench` sends in turn where it is given none: two of each class.
 const STROKES: usize = 20;
@@ -171,7 +172,7 @@ impl Bench {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("could not read {}", path.display()));
         let images = match self.files.is_empty() {
-            true => (0..STROKES).map(data::stroke_png).collect::<anyhow::Result<Vec<_>>>()?,
+            true => (0..STROKES).map(|number| samples::png(&samples::drawn(number))).collect::<Result<Vec<_>, _>>()?,
             false => self.files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?,
         };
         let config = bench::Config {

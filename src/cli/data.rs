@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ::image::ImageEncoder;
-use ::image::codecs::png::PngEncoder;
 use anyhow::{Context, ensure};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
@@ -13,15 +11,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Threads, block_on, flags, print};
 use crate::data::fetch::{self, Event};
 use crate::data::published::published;
-use crate::data::{Folder, strokes};
+use crate::data::{Folder, samples};
 use crate::image::Image;
 use crate::model::Artifact;
 
 /// The published data sets that can be fetched.
 const PUBLISHED: [&str; 2] = ["kmnist", "mnist"];
-
-/// Side of the images that the built-in strokes are drawn on, in pixels: what the shipped model takes.
-const STROKES_SIDE: usize = 28;
 
 /// `kana data`.
 #[derive(Debug, Subcommand)]
@@ -99,15 +94,16 @@ impl Fetch {
 
 impl Samples {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let samples = match &self.data {
+        let images = match &self.data {
             Some(data) => self.of_data_set(data)?,
             None => self.of_strokes()?,
         };
         let unwritable = || format!("could not write to {}", self.out.display());
         std::fs::create_dir_all(&self.out).with_context(unwritable)?;
-        for (number, (label, image)) in samples.into_iter().enumerate() {
+        for (number, (label, image)) in images.into_iter().enumerate() {
             let path = self.out.join(format!("sample_{number}.png"));
-            std::fs::write(&path, png(&image)?).with_context(|| format!("could not write {}", path.display()))?;
+            std::fs::write(&path, samples::png(&image)?)
+                .with_context(|| format!("could not write {}", path.display()))?;
             print::text(&format!("{}\t{label}", path.display()))?;
         }
         Ok(ExitCode::SUCCESS)
@@ -126,28 +122,7 @@ impl Samples {
     fn of_strokes(&self) -> anyhow::Result<Vec<(String, Image)>> {
         let artifact = Artifact::built_in()?;
         let labels = &artifact.card().labels;
-        let draw = |number: usize| {
-            let class = number % strokes::COUNT;
-            (labels.get(class).cloned().unwrap_or_default(), strokes::draw(class, number as u64, STROKES_SIDE))
-        };
-        Ok((0..self.count).map(draw).collect())
+        let label = |number| labels.get(samples::class(number)).cloned().unwrap_or_default();
+        Ok((0..self.count).map(|number| (label(number), samples::drawn(number))).collect())
     }
-}
-
-/// A picture of kana's own as a PNG file; `number` tells it from others.
-pub fn stroke_png(number: usize) -> anyhow::Result<Vec<u8>> {
-    png(&strokes::draw(number % strokes::COUNT, number as u64, STROKES_SIDE))
-}
-
-fn png(image: &Image) -> anyhow::Result<Vec<u8>> {
-    let shape = image.shape();
-    let colour = match shape.channels {
-        1 => ::image::ExtendedColorType::L8,
-        3 => ::image::ExtendedColorType::Rgb8,
-        channels => anyhow::bail!("a PNG has 1 or 3 channels and this image has {channels}"),
-    };
-    let (width, height) = (u32::try_from(shape.width)?, u32::try_from(shape.height)?);
-    let mut bytes = Vec::new();
-    PngEncoder::new(&mut bytes).write_image(image.pixels(), width, height, colour)?;
-    Ok(bytes)
 }

@@ -102,11 +102,13 @@ impl Connection {
                 Err(source) => (Failure::Connection, source.into()),
             };
             attempt += 1;
-            let wait = failure.wait(attempt, rand::random());
-            if start.elapsed() + wait >= patience {
+            let left = patience.saturating_sub(start.elapsed());
+            if left.is_zero() {
                 let action = format!("{action} at {}", self.server);
                 return Err(Error::Unreachable { action, waited: patience, source });
             }
+            // Asked to wait longer than our patience lasts, we ask once more at its end: a guess may have been too long.
+            let wait = failure.wait(attempt, rand::random()).min(left);
             tracing::debug!("could not {action}, attempt {attempt} follows in {} ms", wait.as_millis());
             tokio::time::sleep(wait).await;
         }

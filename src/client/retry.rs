@@ -24,10 +24,10 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Whether the same request may succeed later: it met no gateway, a full queue (429), or something behind the
-    /// gateway that does not answer (502, 503, 504; a proxy says the same of the gateway).
+    /// Whether the same request may succeed later: it met no gateway, a full queue (429) or disk (507), or something
+    /// behind the gateway that does not answer (502, 503, 504; a proxy says the same of the gateway).
     pub fn may_pass(self) -> bool {
-        matches!(self, Self::Connection | Self::Status(429 | 502 | 503 | 504, _))
+        matches!(self, Self::Connection | Self::Status(429 | 502 | 503 | 504 | 507, _))
     }
 
     /// How long to wait before attempt number `next` (the first is 1), `random` being from 0 to 1.
@@ -64,7 +64,7 @@ mod tests {
         let again = |status| Failure::Status(status, None).may_pass();
 
         assert!(Failure::Connection.may_pass());
-        assert!([429, 502, 503, 504].into_iter().all(again));
+        assert!([429, 502, 503, 504, 507].into_iter().all(again));
         assert!(![400, 401, 404, 413, 422, 500].into_iter().any(again));
     }
 }

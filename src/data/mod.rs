@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod idx;
 pub mod published;
 pub mod random;
+pub mod samples;
 pub mod split;
 pub mod strokes;
 pub mod study;

@@ -31,6 +31,7 @@ mod problem;
 mod pulse;
 mod rate;
 mod routes;
+mod samples;
 mod scale;
 mod socket;
 mod status;

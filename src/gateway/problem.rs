@@ -155,8 +155,15 @@ impl From<queue::Error> for Problem {
         match &error {
             queue::Error::Full { .. } => Self::busy(error.to_string(), UNAVAILABLE_RETRY_SECONDS),
             queue::Error::KeyReused { .. } => Self::unprocessable(error.to_string()),
+            queue::Error::NoSpace { action, source } => {
+                warn!(error = source.as_ref() as &dyn std::error::Error, "queue could not {action}: no space left");
+                Self::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "no space left for the queue: nothing of this request was taken; free some space and try again",
+                )
+            }
             queue::Error::Unavailable { action, source } => {
-                warn!(error = %source, "queue could not {action}");
+                warn!(error = source.as_ref() as &dyn std::error::Error, "queue could not {action}");
                 Self::unavailable("the queue does not answer; nothing is known to have happened")
             }
         }
@@ -169,7 +176,7 @@ impl From<pod::Error> for Problem {
             pod::Error::Unknown { .. } => Self::not_found(error.to_string()),
             pod::Error::Refused { .. } => Self::unprocessable(error.to_string()),
             pod::Error::Unavailable { action, source } => {
-                warn!(error = %source, "cluster could not {action}");
+                warn!(error = source.as_ref() as &dyn std::error::Error, "cluster could not {action}");
                 Self::unavailable("the cluster does not answer; nothing is known to have happened")
             }
         }

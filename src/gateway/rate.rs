@@ -16,6 +16,9 @@ const RETRY_MIN_SECONDS: u32 = 1;
 /// The most that a sender is asked to wait, in seconds: a rate of now says little of later.
 const RETRY_MAX_SECONDS: u32 = 60;
 
+/// What a sender is asked to wait while nothing drains, in seconds: about as long as a pod takes to start.
+const RETRY_UNKNOWN_SECONDS: u32 = 2;
+
 /// An exponentially weighted rate of events a second.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rate {
@@ -43,11 +46,12 @@ impl Rate {
     }
 }
 
-/// Seconds until a queue that drains at `per_second` has room for `missing` more jobs than it has now.
+/// Seconds until a queue that drains at `per_second` has room for `missing` more jobs than it has now. Where nothing
+/// drains, nobody knows: workers may be about to start, so the sender is to ask again soon.
 pub fn retry_after_seconds(missing: usize, per_second: f64) -> u32 {
     let (min, max) = (f64::from(RETRY_MIN_SECONDS), f64::from(RETRY_MAX_SECONDS));
     if per_second < RATE_MIN {
-        return RETRY_MAX_SECONDS;
+        return RETRY_UNKNOWN_SECONDS;
     }
     // The clamp keeps it inside u32.
     (missing as f64 / per_second).ceil().clamp(min, max) as u32
@@ -101,6 +105,10 @@ mod tests {
         assert_eq!(retry_after_seconds(0, 10.0), 1);
         assert_eq!(retry_after_seconds(1, 5_000.0), 1);
         assert_eq!(retry_after_seconds(10_000, 1.0), 60);
-        assert_eq!(retry_after_seconds(1, 0.0), 60);
+    }
+
+    #[test]
+    fn a_sender_asks_again_soon_where_nothing_drains_yet() {
+        assert_eq!(retry_after_seconds(1, 0.0), 2);
     }
 }

@@ -20,7 +20,9 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use super::app::App;
 use super::problem::{self, Problem};
-use super::{auth, batches, classify, dead, events, guard, health, jobs, observe, openapi, page, pods, scale, status};
+use super::{
+    auth, batches, classify, dead, events, guard, health, jobs, observe, openapi, page, pods, samples, scale, status,
+};
 
 /// Answers shorter than this are sent as they are: compressing them costs more time than it saves.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
@@ -49,6 +51,7 @@ fn read() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(pods::list_pods))
         .routes(routes!(scale::read_scale))
         .routes(routes!(status::read_status))
+        .routes(routes!(samples::read_sample))
         .routes(routes!(dead::list_dead))
 }
 

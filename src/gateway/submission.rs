@@ -128,6 +128,10 @@ fn remember(memory: &Memory) -> Result<String, Problem> {
 
 async fn full(app: &App, limit: usize, wanted: usize) -> Problem {
     app.metrics.refused.inc_by(wanted as u64);
+    if wanted > limit {
+        // Waiting would not help: there is never so much room.
+        return Problem::too_large(format!("{wanted} images at once, and the queue holds {limit} at most"));
+    }
     let full = queue::Error::Full { limit };
     // A full queue has no more than `limit`; that is assumed where it cannot be asked.
     let depth = app.ask(|queue| queue.depth()).await;

@@ -1,9 +1,9 @@
 //! How does a drawing, a scan or a photograph of one glyph become a training image?
 //!
-//! Transparency is laid on a ground ([`alpha`]), the ground's colour found ([`ground`]), ink measured as
-//! distance from it ([`ink`](super::ink)), the glyph searched ([`find`]), set into the frame with the margin of the training
-//! images, thickened where its strokes are too thin to be seen ([`brush`](super::brush)), and shrunk. Where it already stands in its
-//! frame as training images do, the frame is kept.
+//! Transparency is laid on a ground ([`alpha`]), the ground's colour found ([`ground`]), ink measured as distance from
+//! it ([`ink`](super::ink)), the glyph searched ([`find`]), set into the frame with the margin of the training images,
+//! thickened where its strokes are too thin to be seen ([`brush`](super::brush)), and shrunk. Where it already stands in
+//! its frame as training images do, the frame is kept.
 
 use super::brush::Plate;
 use super::find::{Found, Rectangle};

@@ -85,6 +85,14 @@ pub enum Error {
         /// The key.
         key: String,
     },
+    /// Caller: 507, until a person makes room. Nothing happened.
+    #[error("could not {action}: no space left for the queue")]
+    NoSpace {
+        /// What was attempted.
+        action: &'static str,
+        /// What the store said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Caller: back off and try again; nothing is known to have happened.
     #[error("could not {action}")]
     Unavailable {

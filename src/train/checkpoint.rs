@@ -1,7 +1,8 @@
 //! From where does an interrupted run go on?
 //!
 //! A checkpoint is one file beside the artifact to come: every number that the next step depends on, and what the run
-//! was told to do. It is complete or absent: written beside its place, flushed to the disk, then renamed. What is
+//! was told to do. It is complete or absent: written beside its place, flushed to the disk, then renamed. Behind the
+//! safetensors lies their SHA-256, so that a disk that rots is not taken for the run that was interrupted. What is
 //! random about later steps follows from the seed and the place, so it need not be kept.
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,19 +13,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::batch::Place;
 use super::optimiser::Moments;
 use super::plan::{Numbers, Plan, Slot};
 
 /// The file's name in the output folder.
-pub const FILE: &str = "checkpoint.safetensors";
+pub const FILE: &str = "checkpoint";
 /// The version of the file's format; a file of another one is refused.
 const FORMAT: u32 = 1;
 /// The key of the file's metadata that holds [`Note`].
 const NOTE: &str = "kana";
 /// A checkpoint of the widest network is smaller; what is larger is none.
 const BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Length of a SHA-256.
+const DIGEST_BYTES: usize = 32;
 
 /// All that the next step depends on.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,7 +121,10 @@ pub fn save(out: &Path, state: &State, (plan, settings): (&Plan, &Settings)) -> 
         arrays.extend(named("best.", plan, &best.numbers));
     }
     let note = HashMap::from([(NOTE.to_owned(), serde_json::to_string(&note)?)]);
-    write(&path(out), &pack(arrays, Some(note))?)
+    let mut bytes = pack(arrays, Some(note))?;
+    let digest = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&digest);
+    write(&path(out), &bytes)
 }
 
 /// Reads the checkpoint in `out`.
@@ -135,6 +142,10 @@ pub fn load(out: &Path, (plan, settings): (&Plan, &Settings)) -> anyhow::Result<
 }
 
 fn parse(bytes: &[u8], plan: &Plan, settings: &Settings) -> anyhow::Result<State> {
+    let bytes = match bytes.split_last_chunk::<DIGEST_BYTES>() {
+        Some((bytes, digest)) if Sha256::digest(bytes)[..] == digest[..] => bytes,
+        _ => bail!("its SHA-256 is not the one written with it: it is broken, or no checkpoint"),
+    };
     let (_, metadata) = SafeTensors::read_metadata(bytes).context("it is not a checkpoint, or broken")?;
     let note =
         metadata.metadata().as_ref().and_then(|entries| entries.get(NOTE)).context("it is not a checkpoint of kana")?;

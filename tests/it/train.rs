@@ -107,7 +107,7 @@ fn interrupted(config: &Config) -> Report {
     let (flag, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !config.out.join("checkpoint.safetensors").exists() && !is_over.load(Ordering::Relaxed) {
+            while !config.out.join("checkpoint").exists() && !is_over.load(Ordering::Relaxed) {
                 std::thread::yield_now();
             }
             flag.store(true, Ordering::Relaxed);
@@ -130,10 +130,10 @@ fn an_interrupted_and_resumed_run_ends_in_the_bytes_of_an_uninterrupted_one() {
     let resumed = run(&Config { resume: true, ..config(&broken) }).unwrap();
 
     assert!(matches!(report, Report::Interrupted { .. }), "{report:?}");
-    assert_eq!(left, BTreeSet::from(["checkpoint.safetensors".into()]));
+    assert_eq!(left, BTreeSet::from(["checkpoint".into()]));
     assert!(matches!(resumed, Report::Finished { .. }), "{resumed:?}");
     assert_eq!(bytes(straight.path()), bytes(broken.path()));
-    assert!(!broken.path().join("checkpoint.safetensors").exists());
+    assert!(!broken.path().join("checkpoint").exists());
 }
 
 #[test]
@@ -168,15 +168,20 @@ fn a_broken_checkpoint_is_refused() {
     let (data, out) = (folder(90), TempDir::new().unwrap());
     let config = config(data.path(), out.path());
     interrupted(&config);
-    let path = out.path().join("checkpoint.safetensors");
+    let path = out.path().join("checkpoint");
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
 
     let cut = run(&Config { resume: true, ..config.clone() }).unwrap_err();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    fs::write(&path, &flipped).unwrap();
+    let rotten = run(&Config { resume: true, ..config.clone() }).unwrap_err();
     fs::remove_file(&path).unwrap();
     let gone = run(&Config { resume: true, ..config }).unwrap_err();
 
     assert!(format!("{cut:#}").contains("could not resume from"), "{cut:#}");
+    assert!(format!("{rotten:#}").contains("SHA-256"), "{rotten:#}");
     assert!(format!("{gone:#}").contains("nothing to resume"), "{gone:#}");
 }
 

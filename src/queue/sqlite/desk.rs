@@ -41,12 +41,25 @@ pub enum Flush {
 #[error("the queue's file {path} failed")]
 pub struct Trouble {
     path: String,
+    no_space: bool,
     source: Arc<dyn std::error::Error + Send + Sync>,
 }
 
 impl Trouble {
     pub fn new(path: &str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self { path: path.to_owned(), source: Arc::new(source) }
+        Self { path: path.to_owned(), no_space: false, source: Arc::new(source) }
+    }
+
+    /// What SQLite said, a full disk told from everything else: a person can mend that.
+    pub fn of_sqlite(path: &str, source: rusqlite::Error) -> Self {
+        let no_space = source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+        Self { no_space, ..Self::new(path, source) }
+    }
+
+    /// The error for the caller who attempted `action`.
+    pub fn told(&self, action: &'static str) -> Error {
+        let source = Box::new(self.clone());
+        if self.no_space { Error::NoSpace { action, source } } else { Error::Unavailable { action, source } }
     }
 }
 
@@ -100,7 +113,7 @@ where
     }
 
     fn fail(&mut self, trouble: &Trouble) {
-        self.answer = Some(Err(Error::Unavailable { action: self.action, source: Box::new(trouble.clone()) }));
+        self.answer = Some(Err(trouble.told(self.action)));
     }
 
     fn reply(self: Box<Self>) {

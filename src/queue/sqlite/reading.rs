@@ -56,7 +56,7 @@ impl Reader {
         }
         match told.await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Error::Unavailable { action, source: Box::new(Trouble::new(&self.path, error)) }),
+            Ok(Err(error)) => Err(Trouble::of_sqlite(&self.path, error).told(action)),
             Err(gone) => Err(Error::Unavailable { action, source: Box::new(gone) }),
         }
     }

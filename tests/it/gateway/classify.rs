@@ -63,3 +63,19 @@ async fn an_image_over_the_limit_is_a_413() {
 
     assert_eq!(response.status(), 413);
 }
+
+#[tokio::test]
+async fn samples_are_pictures_that_can_be_sent_back() {
+    let app = App::start().await;
+    app.employ("pod-1");
+
+    let sample = app.get("/v1/samples/3").await;
+    let kind = sample.headers()["content-type"].clone();
+    let picture = sample.bytes().await.unwrap();
+    let answer = app.request(Method::POST, "/v1/classify").body(picture).send().await.unwrap();
+
+    assert_eq!((kind.to_str().unwrap(), answer.status().as_u16()), ("image/png", 200));
+    for missing in ["1000", "-1", "cat"] {
+        assert_eq!(app.get(&format!("/v1/samples/{missing}")).await.status(), 404, "{missing}");
+    }
+}

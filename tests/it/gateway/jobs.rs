@@ -104,6 +104,17 @@ async fn a_full_queue_takes_nothing_and_says_when_to_try_again() {
 }
 
 #[tokio::test]
+async fn more_images_than_the_queue_ever_holds_are_refused_for_good() {
+    let app = App::start().await;
+    let images = (0..=JOBS_MAX).map(|n| ("a.png", png(n as u8))).collect();
+
+    let response = app.upload("/v1/jobs", images).send().await.unwrap();
+
+    assert_eq!(response.status(), 413);
+    assert!(response.headers().get("retry-after").is_none());
+}
+
+#[tokio::test]
 async fn a_batch_counts_its_jobs_by_state() {
     let app = App::start().await;
     let receipt = app.accept(vec![("a.png", png(1)), ("b.png", png(2)), ("c.png", png(3))]).await;

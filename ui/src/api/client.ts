@@ -24,6 +24,8 @@ export interface Api {
   batch(id: string): Promise<Answer<Batch>>;
   stopPod(name: string, mode: Stop): Promise<Answer<unknown>>;
   setScale(range: { min: number; max: number }): Promise<Answer<Scale>>;
+  /** A brush stroke of kana's own, for whoever has no picture at hand. */
+  sample(number: number): Promise<Answer<Blob>>;
 }
 
 /** The gateway at this page's own origin, reached through `fetch`. */
@@ -47,6 +49,7 @@ export function createApi(
     batch: (id) => answerOf(client.GET("/v1/batches/{id}", { params: { path: { id } } })),
     stopPod: (name, mode) =>
       answerOf(client.DELETE("/v1/pods/{name}", { params: { path: { name }, query: { mode } } })),
+    sample: (number) => answerOf(client.GET("/v1/samples/{number}", { params: { path: { number } }, parseAs: "blob" })),
     setScale: (body) => answerOf(client.PUT("/v1/scale", { body })),
     submit: ({ files, key, signal }) =>
       answerOf(

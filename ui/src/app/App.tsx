@@ -51,7 +51,7 @@ export function App({ api }: { readonly api: Api }) {
         <div className="main">
           <PodsPanel pods={state.pods} api={api} live={open} />
           <div className="images">
-            <UploadPanel upload={upload} over={over} roomy={state.batches.length === 0} />
+            <UploadPanel api={api} upload={upload} over={over} roomy={state.batches.length === 0} />
             <ResultsPanel
               batches={state.batches}
               jobs={state.jobs}

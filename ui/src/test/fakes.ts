@@ -64,6 +64,7 @@ export function anApi(parts: Partial<Api> = {}): Api {
     batch: unasked,
     stopPod: unasked,
     setScale: unasked,
+    sample: unasked,
     ...parts,
   };
 }

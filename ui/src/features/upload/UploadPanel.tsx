@@ -5,9 +5,12 @@ import { countOf } from "../../app/format";
 import { useNow } from "../../app/useNow";
 import type { Sending } from "./deliver";
 import type { Upload } from "./useUpload";
+import { SAMPLE_COUNT, useSamples } from "./useSamples";
+import type { Api } from "../../api/client";
 import "./upload.css";
 
 interface Props {
+  readonly api: Api;
   readonly upload: Upload;
   /** Whether files hang over the page right now. */
   readonly over: boolean;
@@ -15,15 +18,19 @@ interface Props {
   readonly roomy: boolean;
 }
 
-export function UploadPanel({ upload, over, roomy }: Props) {
+export function UploadPanel({ api, upload, over, roomy }: Props) {
   const input = useRef<HTMLInputElement>(null);
+  const samples = useSamples(api, upload.add);
   return (
     <div className="upload" data-roomy={roomy} data-over={over}>
       <p className="upload-line">
         <button type="button" className="button primary" onClick={() => input.current?.click()}>
           Choose images
         </button>
-        <span className="muted">or drop them anywhere on this page</span>
+        <button type="button" className="button" disabled={samples.busy} onClick={samples.send}>
+          Try {SAMPLE_COUNT} samples
+        </button>
+        <span className="muted">or drop images anywhere on this page</span>
       </p>
       {roomy && (
         <p className="upload-hint">
@@ -46,6 +53,7 @@ export function UploadPanel({ upload, over, roomy }: Props) {
         }}
       />
       <div aria-live="polite">
+        {samples.trouble !== null && <p className="sending">{samples.trouble}</p>}
         {upload.sendings.map((sending) => (
           <SendingLine key={sending.key} sending={sending} upload={upload} />
         ))}
