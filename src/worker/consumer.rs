@@ -66,8 +66,10 @@ impl Consumer {
     async fn claim(&mut self) -> Vec<Claim> {
         let desk = self.desk.clone();
         desk.vitals.expect_within(TURN_MAX);
+        // The first answer of a queue is what makes this worker ready; nobody should wait for work to know that.
+        let wait = if desk.vitals.is_ready() { CLAIM_WAIT } else { Duration::ZERO };
         let answer = tokio::select! {
-            answer = desk.queue.claim(&desk.name, self.room.next(), CLAIM_WAIT) => answer,
+            answer = desk.queue.claim(&desk.name, self.room.next(), wait) => answer,
             () = desk.drain.over(BATCH_PATIENCE) => {
                 self.claim_cut = true;
                 return Vec::new();
