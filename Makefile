@@ -5,7 +5,7 @@ NPM ?= npm
 # The tests' own chromium, where it is not at Debian's place: KANA_CHROMIUM=/path make test
 export KANA_CHROMIUM
 
-UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
+UI_SOURCES := $(shell find ui/src ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
 .PHONY: up build test check fmt openapi clean
 
