@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::{FAILED, flags, print};
+use super::{FAILED, Usage, flags, print};
 use crate::data::evaluate::{Evaluation, evaluate};
 use crate::data::{Folder, study};
 use crate::image::{decode, fit};
@@ -151,7 +151,9 @@ impl Train {
             signal_hook::flag::register_conditional_default(signal, interrupted.clone())?;
             signal_hook::flag::register(signal, interrupted.clone())?;
         }
-        match train::run(&self.config()?, &interrupted)? {
+        let config = self.config()?;
+        config.checked().map_err(|error| Usage(error.to_string()))?;
+        match train::run(&config, &interrupted)? {
             Report::Finished { card } => {
                 for evaluation in &card.evaluation {
                     let accuracy = 100.0 * evaluation.accuracy;
@@ -203,17 +205,14 @@ impl Evaluate {
         let artifact = self.model.load()?;
         let mut classifier = artifact.classifier()?;
         let folder = Folder::load(&flags::data_set(&self.data)?)?;
-        let folder_images = folder.test.len();
-        let held_out = study::held_out(&folder, artifact.card());
+        let (there, held_out) = (folder.test.len(), study::held_out(&folder, artifact.card()));
         let images = if self.all { folder.test } else { held_out };
-        if images.len() < folder_images {
-            let (judged, left) = (images.len(), folder_images - images.len());
+        if images.len() < there {
             print::note(&format!(
-                "judging by {judged} images; the model's card says that it learned from the other {left}: --all judges \
-                 by them too\n"
+                "judging by {} of {there} images: the model learned from the others; --all judges by them too\n",
+                images.len()
             ));
         }
-
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} images, {eta} left")?;
         let bar = ProgressBar::new(images.len() as u64).with_style(style);
         let evaluation = evaluate(classifier.as_mut(), &images, |judged| bar.inc(judged as u64))?;

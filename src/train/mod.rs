@@ -126,7 +126,11 @@ impl Default for Config {
 }
 
 impl Config {
-    fn checked(&self) -> anyhow::Result<()> {
+    /// Whether every choice makes sense by itself, whatever the data.
+    ///
+    /// # Errors
+    /// Where one does not: the message names it and its value.
+    pub fn checked(&self) -> anyhow::Result<()> {
         ensure!(self.epochs > 0, "no epochs: nothing would be learned");
         ensure!(self.batch_size > 1, "a batch of {} has no mean and variance to normalise by", self.batch_size);
         ensure!(

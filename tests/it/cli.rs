@@ -43,6 +43,8 @@ fn a_bad_value_is_named_and_exits_with_2() {
         (&["up", "--log", "kana=loud"], "kana=loud"),
         (&["worker", "--queue", "postgres:x"], "postgres:x"),
         (&["train", "--data", "x", "--out", "y", "--device", "abacus"], "abacus"),
+        (&["train", "--data", "x", "--out", "y", "--dropout", "0.7"], "0.7"),
+        (&["train", "--data", "x", "--out", "y", "--learning-rate", "NaN"], "NaN"),
         (&["dance"], "dance"),
     ] {
         let output = run(arguments);
