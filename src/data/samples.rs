@@ -3,6 +3,8 @@
 //! The built-in strokes by number: class by class in turn, each drawn anew every time, the same number always the same
 //! picture.
 
+use std::io;
+
 use ::image::codecs::png::PngEncoder;
 use ::image::{ExtendedColorType, ImageEncoder, ImageError};
 
@@ -31,18 +33,18 @@ pub fn suit(card: &Card) -> bool {
 /// `image` as a PNG file, 8 bits a channel.
 ///
 /// # Errors
-/// Where it has neither 1 nor 3 channels.
+/// Where it has more than 4 channels, which no PNG has.
 pub fn png(image: &Image) -> Result<Vec<u8>, ImageError> {
     let shape = image.shape();
-    let colour = if shape.channels == 3 { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
+    let colour = match shape.channels {
+        1 => ExtendedColorType::L8,
+        2 => ExtendedColorType::La8,
+        3 => ExtendedColorType::Rgb8,
+        4 => ExtendedColorType::Rgba8,
+        channels => return Err(ImageError::IoError(io::Error::other(format!("{channels} channels in a PNG")))),
+    };
     let extent = |side| u32::try_from(side).unwrap_or(u32::MAX);
     let mut bytes = Vec::new();
-    if shape.channels != 1 && shape.channels != 3 {
-        let reason = format!("a PNG has 1 or 3 channels and this image has {}", shape.channels);
-        return Err(ImageError::Parameter(::image::error::ParameterError::from_kind(
-            ::image::error::ParameterErrorKind::Generic(reason),
-        )));
-    }
     PngEncoder::new(&mut bytes).write_image(image.pixels(), extent(shape.width), extent(shape.height), colour)?;
     Ok(bytes)
 }

@@ -137,11 +137,3 @@ impl Worker {
         }
     }
 }
-
-/// Claims, classifies and settles until `shutdown` begins: [`Worker::bind`] and [`Worker::run`] in one.
-///
-/// # Errors
-/// Theirs.
-pub async fn run(config: Config, queue: Arc<dyn Queue>, engine: Factory, shutdown: &Shutdown) -> anyhow::Result<()> {
-    Worker::bind(config, queue, engine).await?.run(shutdown).await
-}
