@@ -9,10 +9,13 @@ pub mod http;
 pub mod idx;
 pub mod pictures;
 pub mod process;
+pub mod redis;
+pub mod resp;
 pub mod samples;
 pub mod script;
 pub mod scripted;
 pub mod stage;
+pub mod time;
 pub mod world;
 
 pub use eventually::eventually;
