@@ -19,8 +19,8 @@
 //! ```
 //!
 //! Leases are the group's own pending entries: reading gives one, a heartbeat renews it, and time is told by Redis
-//! alone, so that the clocks of its clients do not matter. Every verb is one script (`script`, `lua/`), which Redis
-//! runs completely or not at all.
+//! alone, so that the clocks of its clients do not matter. Every verb is one function (`script`, `lua/`), which
+//! Redis runs completely or not at all.
 
 mod address;
 mod claiming;
@@ -48,7 +48,7 @@ use claiming::{Claims, of_token};
 use following::Follower;
 use link::Link;
 use reply::{Reply, exactly};
-use script::{Script, Scripts};
+use script::Scripts;
 
 /// A queue in Redis 7.0 or newer, or in Valkey.
 pub struct Redis {
@@ -67,7 +67,7 @@ impl Redis {
     }
 
     /// The call of a script that first does what time asks for.
-    async fn call(&self, action: &'static str, script: &Script) -> Result<Cmd, Error> {
+    async fn call(&self, action: &'static str, script: &'static str) -> Result<Cmd, Error> {
         let run = self.link.run(action).await?;
         let mut call = self.link.scripts.call(script);
         call.arg(&*run);
@@ -75,7 +75,7 @@ impl Redis {
     }
 
     /// Calls a script that answers 1 or 0 for each lease, and forgets those that are over.
-    async fn hold(&self, action: &'static str, script: &Script, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
+    async fn hold(&self, action: &'static str, script: &'static str, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
@@ -89,7 +89,7 @@ impl Redis {
     }
 
     /// Calls a script with one job, and answers with the one word or number that it answers.
-    async fn ask_of(&self, action: &'static str, script: &Script, job: JobId) -> Result<redis::Value, Error> {
+    async fn ask_of(&self, action: &'static str, script: &'static str, job: JobId) -> Result<redis::Value, Error> {
         let mut call = self.link.scripts.call(script);
         call.arg(job.as_bytes());
         self.link.ask(action, &call).await
@@ -151,14 +151,14 @@ impl Redis {
 impl Queue for Redis {
     async fn submit(&self, submission: Submission) -> Result<Receipt, Error> {
         let action = "submit jobs";
-        let mut call = self.link.scripts.call(&self.link.scripts.submit);
+        let mut call = self.link.scripts.call("submit");
         call.arg(submission.batch.as_bytes());
         match &submission.idempotency {
             Some(named) => call.arg(&named.key).arg(&named.fingerprint).arg(&named.answer),
             None => call.arg("").arg("").arg(""),
         };
         for job in &submission.jobs {
-            call.arg(layout::queued_event(job)).arg(layout::image(&job.image));
+            call.arg(job.id.as_bytes()).arg(layout::queued(job)).arg(layout::image(&job.image));
         }
         let answer = self.link.ask(action, &call).await?;
         self.receipt(action, submission.idempotency.map(|named| named.key), answer)
@@ -169,14 +169,14 @@ impl Queue for Redis {
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
-        let holds = self.hold("extend leases", &self.link.scripts.extend, leases).await?;
+        let holds = self.hold("extend leases", "extend", leases).await?;
         let lost = leases.iter().zip(&holds).filter(|(_, hold)| **hold == Hold::Lost);
         self.claims.forget(lost.map(|(lease, _)| lease));
         Ok(holds)
     }
 
     async fn release(&self, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
-        let holds = self.hold("release jobs", &self.link.scripts.release, leases).await?;
+        let holds = self.hold("release jobs", "release", leases).await?;
         self.claims.forget(leases.iter());
         Ok(holds)
     }
@@ -186,7 +186,7 @@ impl Queue for Redis {
         if settlements.is_empty() {
             return Ok(Vec::new());
         }
-        let mut call = self.call(action, &self.link.scripts.settle).await?;
+        let mut call = self.call(action, "settle").await?;
         for Settlement { lease: Lease { job, worker, token }, result } in &settlements {
             let (claimed, deliveries) = of_token(*token);
             call.arg(job.as_bytes()).arg(worker).arg(deliveries).arg(&claimed.to_be_bytes());
@@ -212,7 +212,7 @@ impl Queue for Redis {
 
     async fn abandon(&self, worker: &str, cause: Cause) -> Result<usize, Error> {
         let action = "take jobs back";
-        let mut call = self.call(action, &self.link.scripts.abandon).await?;
+        let mut call = self.call(action, "abandon").await?;
         call.arg(worker).arg(match cause {
             Cause::Stopped => "stopped",
             Cause::Crashed => "crashed",
@@ -224,7 +224,7 @@ impl Queue for Redis {
 
     async fn sweep(&self) -> Result<(), Error> {
         let action = "sweep the queue";
-        let answer = self.link.ask(action, &self.call(action, &self.link.scripts.sweep).await?).await?;
+        let answer = self.link.ask(action, &self.call(action, "sweep").await?).await?;
         let found = answer.array().and_then(exactly).and_then(|[a, b]| Some((a.number()?, b.number()?)));
         let (orphans, lost) = found.ok_or_else(|| self.link.unexpected(action))?;
         if orphans > 0 {
@@ -241,7 +241,7 @@ impl Queue for Redis {
         if jobs.is_empty() {
             return Ok(statuses);
         }
-        let mut call = self.link.scripts.call(&self.link.scripts.statuses);
+        let mut call = self.link.scripts.call("statuses");
         for job in jobs {
             call.arg(job.as_bytes());
         }
@@ -254,14 +254,14 @@ impl Queue for Redis {
     }
 
     async fn batch(&self, batch: BatchId) -> Result<Vec<Status>, Error> {
-        let mut call = self.link.scripts.call(&self.link.scripts.statuses);
+        let mut call = self.link.scripts.call("statuses");
         call.arg("batch").arg(batch.as_bytes());
         Ok(self.look("look a batch up", &call).await?.into_iter().map(|(_, status)| status).collect())
     }
 
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error> {
         let action = "cancel a job";
-        let mut call = self.call(action, &self.link.scripts.cancel).await?;
+        let mut call = self.call(action, "cancel").await?;
         call.arg(job.as_bytes()).arg(&layout::CANCELLED_TAIL);
         match self.link.ask(action, &call).await?.bytes().as_deref() {
             Some(b"cancelled") => Ok(Cancellation::Cancelled),
@@ -274,7 +274,7 @@ impl Queue for Redis {
 
     async fn depth(&self) -> Result<Depth, Error> {
         let action = "count jobs";
-        let answer = self.link.ask(action, &self.link.scripts.call(&self.link.scripts.depth)).await?;
+        let answer = self.link.ask(action, &self.link.scripts.call("depth")).await?;
         Self::depth_of(answer).ok_or_else(|| self.link.unexpected(action))
     }
 
@@ -292,7 +292,7 @@ impl Queue for Redis {
 
     async fn replay(&self, job: JobId) -> Result<bool, Error> {
         let action = "replay a dead letter";
-        match self.ask_of(action, &self.link.scripts.replay, job).await?.bytes().as_deref() {
+        match self.ask_of(action, "replay", job).await?.bytes().as_deref() {
             Some(b"replayed") => Ok(true),
             Some(b"unknown") => Ok(false),
             Some(b"full") => Err(Error::Full { limit: self.limits.jobs_max }),
@@ -301,7 +301,7 @@ impl Queue for Redis {
     }
 
     async fn discard(&self, job: JobId) -> Result<bool, Error> {
-        let answer = self.ask_of("discard a dead letter", &self.link.scripts.discard, job).await?;
+        let answer = self.ask_of("discard a dead letter", "discard", job).await?;
         Ok(answer.number() == Some(1))
     }
 }

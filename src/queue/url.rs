@@ -35,6 +35,16 @@ pub fn open(url: &Url, limits: Limits, clock: Arc<dyn Clock>) -> Result<Box<dyn 
     })
 }
 
+impl Url {
+    /// The URL with its password, for another process that is to open the same queue. Not for logs.
+    pub fn secret(&self) -> String {
+        match self {
+            Self::Redis(address) => address.secret().to_owned(),
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl FromStr for Url {
     type Err = String;
 

@@ -143,7 +143,7 @@ impl Claims {
     /// What comes before new jobs: what lapsed, was released or is tried again.
     async fn ask(&self, worker: &str, room: usize) -> Result<(u64, Vec<Taken>), Error> {
         let run = self.link.run(ACTION).await?;
-        let mut call = self.link.scripts.call(&self.link.scripts.claim);
+        let mut call = self.link.scripts.call("claim");
         call.arg(&*run).arg(worker).arg(room);
         let answer = self.link.ask(ACTION, &call).await?;
         let read = || {
@@ -241,14 +241,14 @@ impl Claims {
                 continue;
             }
             if is_new {
-                events.push(layout::running_event(&job, attempt, worker));
+                events.push((job.id, layout::running(&job, attempt, worker)));
             }
             let lease = Lease { job: job.id, worker: worker.to_owned(), token: token(now, deliveries) };
             claims.push(Claim { lease, job, attempt });
         }
         self.reached().entry(worker.to_owned()).or_default().jobs.extend(claims.iter().map(|claim| claim.lease.job));
         if !aside.is_empty() {
-            let mut call = self.link.scripts.call(&self.link.scripts.aside);
+            let mut call = self.link.scripts.call("aside");
             call.arg(&aside);
             self.link.ask(ACTION, &call).await?;
         }
@@ -261,14 +261,17 @@ impl Claims {
         Ok(claims)
     }
 
-    async fn tell(&self, events: &[Vec<u8>]) -> Result<(), Error> {
+    async fn tell(&self, events: &[(JobId, Vec<u8>)]) -> Result<(), Error> {
         if events.is_empty() {
             return Ok(());
         }
         let mut telling = pipe();
         for some in events.chunks(EVENTS_MAX) {
             telling.cmd("XADD").arg(&self.link.scripts.changes).arg("MAXLEN").arg("~").arg(CHANGES_KEPT);
-            telling.arg("*").arg("c").arg(some.concat());
+            telling.arg("*");
+            for (job, body) in some {
+                telling.arg(job.as_bytes()).arg(body);
+            }
         }
         self.link.ask_all(ACTION, &telling).await.map(drop)
     }
@@ -284,7 +287,7 @@ impl Claims {
     /// Gives back what was delivered to a worker and never reached it.
     async fn give_back_unclaimed(&self, worker: &str) -> Result<(), Error> {
         let run = self.link.run(ACTION).await?;
-        let mut call = self.link.scripts.call(&self.link.scripts.unclaim);
+        let mut call = self.link.scripts.call("unclaim");
         call.arg(&*run).arg(worker);
         for job in self.reached().get(worker).iter().flat_map(|reached| &reached.jobs) {
             call.arg(job.as_bytes());
@@ -315,7 +318,7 @@ impl Claims {
     /// Gives jobs back. Where Redis is away their leases lapse instead.
     async fn release(&self, leases: Vec<Lease>) -> Result<(), Error> {
         let run = self.link.run(ACTION).await?;
-        let mut call = self.link.scripts.call(&self.link.scripts.release);
+        let mut call = self.link.scripts.call("release");
         call.arg(&*run);
         self.naming(&mut call, leases.iter());
         self.link.ask(ACTION, &call).await?;

@@ -39,8 +39,7 @@ impl Follower {
     }
 
     pub async fn latest(&self) -> Result<Cursor, Error> {
-        let bounds =
-            self.link.ask("find the latest change", &self.link.scripts.call(&self.link.scripts.bounds)).await?;
+        let bounds = self.link.ask("find the latest change", &self.link.scripts.call("bounds")).await?;
         let (_, last) = bounds_of(bounds).ok_or_else(|| self.link.unexpected(ACTION))?;
         Ok(last.unwrap_or_default())
     }
@@ -77,7 +76,7 @@ impl Follower {
             is_first = false;
             let page = entries.len();
             for (cursor, change) in entries {
-                if !latest.add(&change) {
+                if !latest.add(change) {
                     changes.jobs = latest.in_order();
                     return Ok(changes);
                 }
@@ -92,10 +91,10 @@ impl Follower {
     }
 
     /// The entries behind a cursor, and with the first page what the stream's bounds are.
-    async fn page(&self, from: Cursor, with_bounds: bool) -> Result<(Option<Bounds>, Vec<(Cursor, Vec<u8>)>), Error> {
+    async fn page(&self, from: Cursor, with_bounds: bool) -> Result<(Option<Bounds>, Vec<Change>), Error> {
         let mut asking = pipe();
         if with_bounds {
-            asking.add_command(self.link.scripts.call(&self.link.scripts.bounds));
+            asking.add_command(self.link.scripts.call("bounds"));
         }
         asking.cmd("XRANGE").arg(&self.link.scripts.changes).arg(format!("({}", id_of(from))).arg("+");
         asking.arg("COUNT").arg(ENTRIES_MAX);
@@ -146,6 +145,9 @@ impl Follower {
     }
 }
 
+/// One entry, and its jobs, each with where it stands.
+type Change = (Cursor, Vec<(JobId, Vec<u8>)>);
+
 /// The first and the last change there is.
 type Bounds = (Option<Cursor>, Option<Cursor>);
 
@@ -158,14 +160,13 @@ struct Latest {
 
 impl Latest {
     /// Adds one entry's jobs; `false`, adding none, where they would become more than are answered at once.
-    fn add(&mut self, change: &[u8]) -> bool {
-        let told: Vec<(JobId, &[u8])> = layout::events(change).collect();
+    fn add(&mut self, told: Vec<(JobId, Vec<u8>)>) -> bool {
         let fresh = told.iter().filter(|(id, _)| !self.statuses.contains_key(id)).count();
         if self.statuses.len() + fresh > CHANGES_MAX {
             return false;
         }
         for (id, body) in told {
-            if let Some(status) = layout::status(id, body) {
+            if let Some(status) = layout::status(id, &body) {
                 self.count += 1;
                 self.statuses.insert(id, (self.count, status));
             }
@@ -180,9 +181,14 @@ impl Latest {
     }
 }
 
-fn entry_of(entry: Value) -> Option<(Cursor, Vec<u8>)> {
+fn entry_of(entry: Value) -> Option<Change> {
     let [id, fields] = exactly(entry.array()?)?;
-    Some((cursor_of(&id.bytes()?)?, field(&mut fields.array()?, "c")?))
+    let cursor = cursor_of(&id.bytes()?)?;
+    let (mut fields, mut told) = (fields.array()?.into_iter(), Vec::new());
+    while let Some((job, body)) = fields.next().zip(fields.next()) {
+        told.push((JobId::from_bytes(job.bytes()?.try_into().ok()?), body.bytes()?));
+    }
+    Some((cursor, told))
 }
 
 fn bounds_of(answer: Value) -> Option<Bounds> {

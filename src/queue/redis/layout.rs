@@ -9,7 +9,7 @@
 //! tail          length (u16) worker, length (u32) verdict
 //! verdict       0 inference (u64 µs) class (u32) confidence (f32) length (u16) label, length (u16) probabilities
 //!               1 reason │ 2 (cancelled)
-//! event         id (16 bytes) length (u32) body: a settled record, or
+//! change        of each job its id and a body: a settled record, or
 //!               "Q" attempts (u32) rest │ "R" attempts (u32) length (u16) worker rest
 //! letter        died (u64 ms) attempts (u32) length (u16) worker, reason
 //! ```
@@ -37,29 +37,27 @@ fn put_rest(bytes: &mut Vec<u8>, job: &Job) {
     bytes.extend(job.filename.as_bytes());
 }
 
-/// The event that a job was submitted. Its rest begins at byte 25.
-pub fn queued_event(job: &Job) -> Vec<u8> {
-    event(job, b'Q', 0, None)
+/// What is told of a job that was submitted. Its rest begins at byte 5.
+pub fn queued(job: &Job) -> Vec<u8> {
+    let mut body = Vec::with_capacity(5 + rest_len(job));
+    body.push(b'Q');
+    body.extend([0; 4]);
+    put_rest(&mut body, job);
+    body
 }
 
-/// The event that a job was claimed.
-pub fn running_event(job: &Job, attempt: u32, worker: &str) -> Vec<u8> {
-    event(job, b'R', attempt, Some(worker))
+/// What is told of a job that was claimed.
+pub fn running(job: &Job, attempt: u32, worker: &str) -> Vec<u8> {
+    let mut body = Vec::with_capacity(7 + worker.len() + rest_len(job));
+    body.push(b'R');
+    body.extend(attempt.to_be_bytes());
+    put_short(&mut body, worker.as_bytes());
+    put_rest(&mut body, job);
+    body
 }
 
-fn event(job: &Job, kind: u8, attempts: u32, worker: Option<&str>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(2 * ID + 32 + job.filename.len() + worker.map_or(0, str::len));
-    bytes.extend(job.id.as_bytes());
-    bytes.extend([0; 4]);
-    bytes.push(kind);
-    bytes.extend(attempts.to_be_bytes());
-    if let Some(worker) = worker {
-        put_short(&mut bytes, worker.as_bytes());
-    }
-    put_rest(&mut bytes, job);
-    let length = u32::try_from(bytes.len() - ID - 4).unwrap_or(u32::MAX);
-    bytes[ID..ID + 4].copy_from_slice(&length.to_be_bytes());
-    bytes
+fn rest_len(job: &Job) -> usize {
+    ID + 8 + job.filename.len()
 }
 
 /// A job's pixels, and their shape.
@@ -119,7 +117,7 @@ pub fn job(head: &[u8], image: &[u8]) -> Option<Job> {
     Some(Job { id, batch, filename, image, submitted })
 }
 
-/// Where a job stands, by the body of an event or a settled record.
+/// Where a job stands, by the body of a change or a settled record.
 pub fn status(id: JobId, body: &[u8]) -> Option<Status> {
     let mut body = Reader(body);
     let (attempts, progress) = match body.byte()? {
@@ -157,16 +155,6 @@ fn verdict(bytes: &[u8]) -> Option<Verdict> {
         FAILED => Verdict::Failed { reason: text(bytes.0) },
         CANCELLED => Verdict::Cancelled,
         _ => return None,
-    })
-}
-
-/// The jobs of a change, each with the body that says where it stands.
-pub fn events(change: &[u8]) -> impl Iterator<Item = (JobId, &[u8])> {
-    let mut change = Reader(change);
-    std::iter::from_fn(move || {
-        let id = JobId::from_bytes(change.array()?);
-        let length = change.u32()? as usize;
-        Some((id, change.take(length)?))
     })
 }
 
@@ -255,8 +243,7 @@ mod tests {
     #[test]
     fn a_job_is_read_as_it_was_written() {
         let written = a_job();
-        let event = queued_event(&written);
-        let head = [&event[..ID], &event[25..]].concat();
+        let head = [written.id.as_bytes(), &queued(&written)[5..]].concat();
 
         let read = job(&head, &image(&written.image));
 
@@ -264,23 +251,23 @@ mod tests {
     }
 
     #[test]
-    fn an_event_says_who_runs_a_job() {
+    fn a_change_says_who_runs_a_job() {
         let job = a_job();
-        let change = [queued_event(&job), running_event(&job, 2, "w")].concat();
 
-        let told: Vec<_> = events(&change).filter_map(|(id, body)| status(id, body)).collect();
+        let waits = status(job.id, &queued(&job)).expect("a status");
+        let runs = status(job.id, &running(&job, 2, "w")).expect("a status");
 
-        assert_eq!(told.len(), 2);
-        assert_eq!((told[0].attempts, &told[0].progress), (0, &Progress::Queued));
-        assert_eq!((told[1].attempts, &told[1].progress), (2, &Progress::Running { worker: "w".to_owned() }));
-        assert_eq!(told[1].filename, "お.png");
+        assert_eq!((waits.attempts, waits.progress), (0, Progress::Queued));
+        assert_eq!((runs.attempts, runs.progress), (2, Progress::Running { worker: "w".to_owned() }));
+        assert_eq!(runs.filename, "お.png");
     }
 
     #[test]
     fn what_is_cut_short_is_nothing() {
-        let event = queued_event(&a_job());
+        let body = running(&a_job(), 1, "w");
+        let head = 8 + ID + 8;
 
-        assert!((0..event.len()).all(|end| events(&event[..end]).next().is_none()));
+        assert!((0..head).all(|end| status(a_job().id, &body[..end]).is_none()));
         assert_eq!(job(&[0; 20], &[0; 12]), None);
     }
 }

@@ -121,7 +121,7 @@ impl Link {
 
     /// Makes again what was deleted.
     pub async fn found_again(&self, action: &'static str) -> Result<(), Error> {
-        self.ask(action, &self.scripts.call(&self.scripts.found)).await.map(drop)
+        self.ask(action, &self.scripts.call("found")).await.map(drop)
     }
 
     /// What to say of an answer that makes no sense.
@@ -164,7 +164,7 @@ impl Link {
             self.forget(&live);
             return Ok(true);
         }
-        if error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) {
+        if error.detail().is_some_and(|detail| detail.starts_with("Function not found")) {
             self.load(&live).await?;
             return Ok(true);
         }
@@ -224,8 +224,14 @@ impl Link {
             return Err(Trouble::TooOld { place: self.place.clone(), version: version.to_owned() }.into());
         }
         let live = Live { connection, run: field("run_id").unwrap_or_default().trim().into() };
-        self.load(&live).await?;
-        self.found(&live).await?;
+        let found = self.found(&live).await;
+        if let Err(error) = found {
+            // Redis keeps functions as it keeps data; a new one has neither.
+            if !self.mend(live.clone(), &error).await? {
+                return Err(error.into());
+            }
+            self.found(&live).await?;
+        }
         Ok(live)
     }
 
@@ -248,9 +254,8 @@ impl Link {
         Ok(self.scripts.load().exec_async(&mut live.connection.clone()).await?)
     }
 
-    async fn found(&self, live: &Live) -> Result<(), Failure> {
-        let found = self.scripts.call(&self.scripts.found);
-        Ok(found.exec_async(&mut live.connection.clone()).await?)
+    async fn found(&self, live: &Live) -> Result<(), RedisError> {
+        self.scripts.call("found").exec_async(&mut live.connection.clone()).await
     }
 
     /// A connection for a call that waits, of the server's present run.

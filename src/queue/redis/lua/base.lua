@@ -1,10 +1,10 @@
--- What every script stands on: names, the time, records, and the changes that readers follow.
+-- What every function stands on: names, the time, records, and the changes that readers follow.
 --
--- The line before this one defines ROOT, JOBS_MAX, LEASE, ATTEMPTS_MAX, CLAIMS_MAX, OUTCOME_TTL and DEAD_TTL (times in ms).
--- ../layout.rs says how records, heads and events are built.
-local call, sub, byte = redis.call, string.sub, string.byte
-local pack, unpack_at = struct.pack, struct.unpack
-local JOBS, GROUP = KEYS[1], 'workers'
+-- The lines before this one define ROOT, JOBS_MAX, LEASE, ATTEMPTS_MAX, CLAIMS_MAX, OUTCOME_TTL, DEAD_TTL (times in ms)
+-- and PREFIX, which every function's name begins with. ../layout.rs says how records, heads and events are built.
+-- Libraries cannot be reached while functions are loaded, so every call binds them.
+local call, sub, byte, pack, unpack_at
+local JOBS, GROUP = ROOT .. ':jobs', 'workers'
 local TALLY, BACK, AGAIN, STATE = ROOT .. ':tally', ROOT .. ':back', ROOT .. ':again', ROOT .. ':state'
 local CHANGES, NUDGES, DEAD, GRAVES = ROOT .. ':changes', ROOT .. ':nudges', ROOT .. ':dead', ROOT .. ':graves'
 local OPEN = ROOT .. ':open'
@@ -14,8 +14,10 @@ local CHANGES_KEPT, EVENTS_MAX = 4000, 100
 -- Arguments given to one command; Lua's stack holds 8,000.
 local ARGS_MAX = 2000
 
-local time = call('TIME')
-local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
+-- Of the call under way: begin() sets them.
+local NOW, epoch, cut
+-- What readers are told when it ends: of each job its id, and where it stands.
+local events = {}
 
 -- Calls f with at most ARGS_MAX of the values at a time.
 local function in_parts(values, f)
@@ -25,13 +27,17 @@ local function in_parts(values, f)
 end
 
 -- The hash with the records of all jobs whose ids begin alike: those of one minute (UUID version 7).
-local function bucket(id) return ROOT .. ':at:' .. sub(id, 1, 4) end
+local bucket_of, bucket_is = '', ''
+local function bucket(id)
+  local prefix = sub(id, 1, 4)
+  if prefix ~= bucket_of then bucket_of, bucket_is = prefix, ROOT .. ':at:' .. prefix end
+  return bucket_is
+end
 
 local function is_settled(record) return byte(record) == 83 end
 
 -- How often the clock was set back, and what it showed then. An outcome from before counts as settled then at the
 -- latest: otherwise it would be kept for longer than its time-to-live.
-local epoch, cut
 local function read_epoch()
   local state = call('HMGET', STATE, 'epoch', 'cut')
   epoch, cut = tonumber(state[1]) or 0, tonumber(state[2]) or 0
@@ -52,7 +58,7 @@ local function records(ids)
   while first <= #ids do
     local prefix, last = sub(ids[first], 1, 4), first
     while last < #ids and last - first < ARGS_MAX and sub(ids[last + 1], 1, 4) == prefix do last = last + 1 end
-    local values = call('HMGET', ROOT .. ':at:' .. prefix, unpack(ids, first, last))
+    local values = call('HMGET', bucket(ids[first]), unpack(ids, first, last))
     for n, value in ipairs(values) do found[first + n - 1] = alive(value) end
     first = last + 1
   end
@@ -95,17 +101,31 @@ local function keep_tally(entry, tally)
   call('HSET', TALLY, entry, tally.deliveries .. ' ' .. tally.claims .. ' ' .. tally.faults .. ' ' .. again)
 end
 
--- Changes, told together when the script ends.
-local events = {}
 local function flush_events()
-  if #events > 0 then
-    call('XADD', CHANGES, 'MAXLEN', '~', CHANGES_KEPT, '*', 'c', table.concat(events))
-    events = {}
+  for first = 1, #events, 2 * EVENTS_MAX do
+    local last = math.min(first + 2 * EVENTS_MAX - 1, #events)
+    call('XADD', CHANGES, 'MAXLEN', '~', CHANGES_KEPT, '*', unpack(events, first, last))
   end
+  events = {}
 end
-local function tell(event)
-  events[#events + 1] = event
-  if #events == EVENTS_MAX then flush_events() end
+local function tell(id, body)
+  events[#events + 1] = id
+  events[#events + 1] = body
 end
-local function tell_body(id, body) tell(id .. pack('>I4', #body) .. body) end
-local function tell_queued(id, rest, claims) tell_body(id, 'Q' .. pack('>I4', claims) .. rest) end
+local function tell_queued(id, rest, claims) tell(id, 'Q' .. pack('>I4', claims) .. rest) end
+
+-- Every function begins anew, whatever became of the one before.
+local beginnings = {}
+local function register(name, flags, body)
+  redis.register_function({
+    function_name = PREFIX .. name,
+    flags = flags,
+    callback = function(_, args)
+      call, sub, byte, pack, unpack_at = redis.call, string.sub, string.byte, struct.pack, struct.unpack
+      local time = call('TIME')
+      NOW, epoch, events = time[1] * 1000 + math.floor(time[2] / 1000), nil, {}
+      for _, begin in ipairs(beginnings) do begin() end
+      return body(args)
+    end,
+  })
+end

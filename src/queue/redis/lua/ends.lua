@@ -4,7 +4,8 @@
 local NUDGES_MAX = 64
 
 -- What is written when the script ends: records by bucket, entries that are over, settled jobs by batch.
-local fresh, over, closed, nudges = {}, {}, {}, 0
+local fresh, over, closed, nudges, stamp, once
+beginnings[1] = function() fresh, over, closed, nudges, stamp, once = {}, {}, {}, 0, nil, pack('>I4', 1) end
 
 local function finish()
   for key, pairs_ in pairs(fresh) do
@@ -31,13 +32,14 @@ local function finish()
   end
   for _ = 1, math.min(nudges, NUDGES_MAX) do call('XADD', NUDGES, 'MAXLEN', NUDGES_MAX, '*', 'n', '') end
   flush_events()
-  fresh, over, closed, nudges = {}, {}, {}, 0
+  beginnings[1]()
 end
 
 -- Gives a job its outcome. `tail` is its worker and its verdict, `claimed` eight bytes.
 local function conclude(id, record, claimed, attempts, tail)
   local entry, rest = entry_of(record), rest_of(record)
-  local settled = 'S' .. pack('>LI2', NOW, epoch) .. claimed .. pack('>I4', attempts) .. tail .. rest
+  if not stamp then stamp = 'S' .. pack('>LI2', NOW, epoch) end
+  local settled = stamp .. claimed .. (attempts == 1 and once or pack('>I4', attempts)) .. tail .. rest
   local key, batch = bucket(id), ROOT .. ':batch:' .. sub(rest, 1, 16)
   local list = fresh[key]
   if not list then list = {} fresh[key] = list end
@@ -45,7 +47,7 @@ local function conclude(id, record, claimed, attempts, tail)
   list[#list + 1] = settled
   closed[batch] = (closed[batch] or 0) + 1
   over[#over + 1] = entry
-  tell_body(id, settled)
+  tell(id, settled)
 end
 
 local function tail_of(worker, verdict) return pack('>I2', #worker) .. worker .. pack('>I4', #verdict) .. verdict end
@@ -136,12 +138,19 @@ local function renew_all()
   end
 end
 
+-- How much later the clock may be than the last time that was written down.
+local CLOCK_STALE_MAX = 100
+
 -- Takes back what lapsed. `run` names the server's run: while it was down nobody could extend a lease, and while its
--- clock was ahead leases were given that would now last too long; both begin anew.
+-- clock was ahead leases were given that would now last too long; both begin anew. Answers whose turn was last.
 local function catch_up(run)
-  local state = call('HMGET', STATE, 'clock', 'lapse', 'run')
+  local state = call('HMGET', STATE, 'clock', 'lapse', 'run', 'epoch', 'cut', 'last')
   local clock, lapse = tonumber(state[1]) or 0, tonumber(state[2]) or 0
-  read_epoch()
+  epoch, cut = tonumber(state[4]) or 0, tonumber(state[5]) or 0
+  if NOW >= clock and NOW < lapse and state[3] == run then
+    if NOW > clock + CLOCK_STALE_MAX then call('HSET', STATE, 'clock', NOW) end
+    return state[6]
+  end
   if NOW < clock then
     epoch, cut = (epoch + 1) % 65536, NOW
     call('HSET', STATE, 'epoch', epoch, 'cut', cut)
@@ -149,7 +158,7 @@ local function catch_up(run)
   if NOW < clock or state[3] ~= run then
     renew_all()
     lapse = NOW + LEASE
-  elseif NOW >= lapse then
+  else
     local longest, lapsed = 0, {}
     each_held(function(held)
       if held[3] >= LEASE then lapsed[#lapsed + 1] = held else longest = math.max(longest, held[3]) end
@@ -159,4 +168,5 @@ local function catch_up(run)
     finish()
   end
   call('HSET', STATE, 'clock', NOW, 'lapse', lapse, 'run', run)
+  return state[6]
 end

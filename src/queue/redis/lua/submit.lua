@@ -1,4 +1,4 @@
--- ARGV: batch, key or '', fingerprint, answer; then of each job its event (as a reader is told of it) and its image.
+-- ARGV: batch, key or '', fingerprint, answer; then of each job its id, what a reader is told of it, and its image.
 local batch, key, fingerprint, answer = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local repeats = ROOT .. ':key:' .. key
 if key ~= '' then
@@ -9,7 +9,7 @@ if key ~= '' then
   end
 end
 local ids = {}
-for n = 5, #ARGV, 2 do ids[#ids + 1] = sub(ARGV[n], 1, 16) end
+for n = 5, #ARGV, 3 do ids[#ids + 1] = ARGV[n] end
 -- A job that is known was sent once more by a sender unsure of our answer.
 local known, count = records(ids), #ids
 for n = 1, #ids do if known[n] then count = count - 1 end end
@@ -18,8 +18,8 @@ if call('XLEN', JOBS) + count > JOBS_MAX then return { 'full' } end
 local by_bucket, taken = {}, {}
 for n, id in ipairs(ids) do
   if not known[n] then
-    local event, image = ARGV[3 + 2 * n], ARGV[4 + 2 * n]
-    local rest = sub(event, 26)
+    local body, image = ARGV[3 + 3 * n], ARGV[4 + 3 * n]
+    local rest = sub(body, 6)
     local entry = call('XADD', JOBS, '*', 'job', id .. rest, 'image', image)
     local at = bucket(id)
     local list = by_bucket[at]
@@ -27,7 +27,7 @@ for n, id in ipairs(ids) do
     list[#list + 1] = id
     list[#list + 1] = waiting_record(entry, rest)
     taken[#taken + 1] = id
-    tell(event)
+    tell(id, body)
   end
 end
 for at, list in pairs(by_bucket) do
@@ -36,10 +36,14 @@ for at, list in pairs(by_bucket) do
 end
 if count > 0 then
   local members = ROOT .. ':batch:' .. batch
-  local before = call('HGET', members, 'jobs') or ''
-  call('HSET', members, 'jobs', before .. table.concat(taken))
-  call('HINCRBY', members, 'open', count)
-  call('PERSIST', members)
+  local before = call('HGET', members, 'jobs')
+  if before then
+    call('HSET', members, 'jobs', before .. table.concat(taken))
+    call('HINCRBY', members, 'open', count)
+    call('PERSIST', members)
+  else
+    call('HSET', members, 'jobs', table.concat(taken), 'open', count)
+  end
 end
 -- A key is gone one millisecond after its time, in Redis; here, at that very millisecond.
 if key ~= '' then call('SET', repeats, fingerprint .. batch .. answer, 'PX', math.max(OUTCOME_TTL - 1, 1)) end
