@@ -121,28 +121,34 @@ local function each_held(f, ...)
   until #found < 1000
 end
 
--- Lets every lease last LEASE from now.
-local function renew_all()
+-- What a lease still lasts at least after the server was away: enough for the next heartbeats, and not so long that the
+-- jobs of a dead worker wait for ever where the server is away again and again.
+local GRACE = LEASE / 2
+
+-- Lets every lease whose last heartbeat is longer ago than `idle` count as though it were that long ago.
+local function renew(idle)
   local by_worker = {}
   each_held(function(held)
-    local list = by_worker[held[2]]
-    if not list then list = {} by_worker[held[2]] = list end
-    list[#list + 1] = held[1]
+    if held[3] >= idle then
+      local list = by_worker[held[2]]
+      if not list then list = {} by_worker[held[2]] = list end
+      list[#list + 1] = held[1]
+    end
   end)
   for worker, entries in pairs(by_worker) do
-    for first = 1, #entries, ARGS_MAX do
-      local some = { unpack(entries, first, math.min(first + ARGS_MAX - 1, #entries)) }
-      some[#some + 1] = 'JUSTID'
+    in_parts(entries, function(...)
+      local some = { ... }
+      for _, word in ipairs({ 'IDLE', idle, 'JUSTID' }) do some[#some + 1] = word end
       call('XCLAIM', JOBS, GROUP, worker, 0, unpack(some))
-    end
+    end)
   end
 end
 
 -- How much later the clock may be than the last time that was written down.
 local CLOCK_STALE_MAX = 100
 
--- Takes back what lapsed. `run` names the server's run: while it was down nobody could extend a lease, and while its
--- clock was ahead leases were given that would now last too long; both begin anew. Answers whose turn was last.
+-- Takes back what lapsed. `run` names the server's run: while it was down nobody could extend a lease; while its clock
+-- was ahead leases were given that would now last too long. Answers whose turn was last.
 local function catch_up(run)
   local state = call('HMGET', STATE, 'clock', 'lapse', 'run', 'epoch', 'cut', 'last')
   local clock, lapse = tonumber(state[1]) or 0, tonumber(state[2]) or 0
@@ -155,9 +161,12 @@ local function catch_up(run)
     epoch, cut = (epoch + 1) % 65536, NOW
     call('HSET', STATE, 'epoch', epoch, 'cut', cut)
   end
-  if NOW < clock or state[3] ~= run then
-    renew_all()
+  if NOW < clock then
+    renew(0)
     lapse = NOW + LEASE
+  elseif state[3] ~= run then
+    renew(LEASE - GRACE)
+    lapse = NOW + GRACE
   else
     local longest, lapsed = 0, {}
     each_held(function(held)
