@@ -2,18 +2,20 @@
 
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, mpsc};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 
 use kana::clock::Timestamp;
 use rand::RngExt;
 use rustix::process::Signal;
 
-use super::process::send;
+use super::process::{send, spawn_bound};
 use super::resp::{self, Address};
 use super::time::ServerClock;
+use super::tls;
 
 /// Below the ports that the kernel hands out by itself, so that no client sits on the port of a server that is away.
+/// The port above each is for TLS.
 const PORTS: std::ops::Range<u16> = 12_000..32_000;
 
 /// Ports tried until one is free.
@@ -32,8 +34,8 @@ pub struct Options {
     pub memory_max: Option<u64>,
     /// Its clock stands still from here on, until it is set.
     pub clock: Option<Timestamp>,
-    /// Anything else, as on its command line.
-    pub more: Vec<String>,
+    /// Listens for TLS, too, with certificates of its own.
+    pub tls: bool,
 }
 
 /// A real `redis-server` on a free port of the loopback, in a folder of its own; gone with this value.
@@ -42,7 +44,7 @@ pub struct RedisServer {
     port: u16,
     options: Options,
     clock: Option<ServerClock>,
-    child: Mutex<Child>,
+    child: Mutex<Option<Child>>,
     log: Arc<Mutex<String>>,
 }
 
@@ -60,18 +62,18 @@ impl RedisServer {
     pub fn with(options: Options) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = options.clock.map(|now| ServerClock::at(folder.path().join("clock"), now));
-        let log = Arc::new(Mutex::new(String::new()));
-        for _ in 0..TRIES_MAX {
-            let port = rand::rng().random_range(PORTS);
-            let mut command = command(folder.path(), port, &options);
-            if let Some(clock) = &clock {
-                clock.show_to(&mut command);
-            }
-            if let Ok(child) = run(command, &log) {
-                return Self { folder, port, options, clock, child: Mutex::new(child), log };
-            }
+        if options.tls {
+            tls::certificates(folder.path());
         }
-        panic!("no Redis server starts; they say:\n{}", log.lock().expect("a log"));
+        let mut server = Self { folder, port: 0, options, clock, child: Mutex::new(None), log: Arc::default() };
+        for _ in 0..TRIES_MAX {
+            server.port = 2 * rand::rng().random_range(PORTS.start / 2..PORTS.end / 2);
+            if server.begin(&[]).recv().is_ok() {
+                return server;
+            }
+            server.kill();
+        }
+        panic!("no Redis server starts");
     }
 
     /// What `--queue` takes.
@@ -87,12 +89,18 @@ impl RedisServer {
         }
     }
 
+    /// The same, by TLS.
+    pub fn tls_url(&self) -> String {
+        let authority = self.folder.path().join(tls::AUTHORITY);
+        format!("rediss://127.0.0.1:{}?ca={}", self.port + 1, authority.display())
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }
 
     pub fn pid(&self) -> u32 {
-        self.child().id()
+        self.child().as_ref().expect("a server").id()
     }
 
     /// Where it keeps what it keeps.
@@ -110,11 +118,12 @@ impl RedisServer {
         self.clock.as_ref().expect("a server started with a clock of its own").share()
     }
 
-    /// SIGKILL, as a power cut would; what it kept on disk stays.
+    /// SIGKILL, as its own fault or the kernel's would; what it wrote to disk stays.
     pub fn kill(&self) {
-        let mut child = self.child();
-        child.kill().expect("our child");
-        child.wait().expect("our child");
+        if let Some(mut child) = self.child().take() {
+            child.kill().expect("our child");
+            child.wait().expect("our child");
+        }
     }
 
     /// SIGSTOP: connections stay, and nothing answers.
@@ -135,7 +144,13 @@ impl RedisServer {
     /// The same, with more on its command line this time.
     pub fn restart_with(&self, more: &[&str]) {
         self.kill();
-        *self.child() = run(self.command_again(more), &self.log).unwrap_or_else(|error| panic!("{error}"));
+        self.begin(more).recv().expect("a server that answers");
+    }
+
+    /// The same, but while this returns, it may still be loading what it keeps.
+    pub fn restart_and_load(&self, more: &[&str]) {
+        self.kill();
+        drop(self.begin(more));
     }
 
     /// Sends one command on a connection of its own, and answers as `redis-cli` would print it without a terminal: one
@@ -149,16 +164,50 @@ impl RedisServer {
         resp::ask(&Address { port: self.port, password: self.options.password }, words)
     }
 
-    fn command_again(&self, more: &[&str]) -> Command {
-        let mut command = command(self.folder.path(), self.port, &self.options);
+    /// Starts it; the receiver hears when it answers, or that it ended instead.
+    fn begin(&self, more: &[&str]) -> mpsc::Receiver<()> {
+        let mut command = self.command_line();
+        command.args(more).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = spawn_bound(command).expect("a redis-server on the path");
+        let said = BufReader::new(child.stdout.take().expect("a pipe"));
+        *self.child() = Some(child);
+        let (ready, answers) = mpsc::channel();
+        let log = Arc::clone(&self.log);
+        std::thread::spawn(move || {
+            for line in said.lines().map_while(Result::ok) {
+                if line.contains(READY) {
+                    let _ = ready.send(());
+                }
+                log.lock().expect("a log").push_str(&format!("{line}\n"));
+            }
+        });
+        answers
+    }
+
+    fn command_line(&self) -> Command {
+        let Options { append, password, memory_max, tls, clock: _ } = &self.options;
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--save", ""]);
+        command.args(["--maxmemory-policy", "noeviction", "--dir"]).arg(self.folder.path());
+        if let Some(append) = append {
+            command.args(["--appendonly", "yes", "--appendfsync", append]);
+        }
+        if let Some(password) = password {
+            command.args(["--requirepass", password]);
+        }
+        if let Some(bytes) = memory_max {
+            command.args(["--maxmemory", &bytes.to_string()]);
+        }
+        if *tls {
+            command.args(["--tls-port", &(self.port + 1).to_string()]).args(tls::options(self.folder.path()));
+        }
         if let Some(clock) = &self.clock {
             clock.show_to(&mut command);
         }
-        command.args(more);
         command
     }
 
-    fn child(&self) -> MutexGuard<'_, Child> {
+    fn child(&self) -> MutexGuard<'_, Option<Child>> {
         self.child.lock().expect("a child")
     }
 }
@@ -170,82 +219,4 @@ impl Drop for RedisServer {
             eprintln!("the log of Redis at port {}:\n{}", self.port, self.log());
         }
     }
-}
-
-fn command(folder: &Path, port: u16, options: &Options) -> Command {
-    let mut command = Command::new("redis-server");
-    command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"]).arg(folder);
-    command.args(["--maxmemory-policy", "noeviction", "--enable-debug-command", "local"]);
-    if let Some(append) = options.append {
-        command.args(["--appendonly", "yes", "--appendfsync", append]);
-    }
-    if let Some(password) = options.password {
-        command.args(["--requirepass", password]);
-    }
-    if let Some(bytes) = options.memory_max {
-        command.args(["--maxmemory", &bytes.to_string()]);
-    }
-    command.args(&options.more);
-    command
-}
-
-/// Runs a server and waits until it answers; what it says goes to `log`.
-fn run(mut command: Command, log: &Arc<Mutex<String>>) -> io::Result<Child> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = spawn(command)?;
-    let mut said = BufReader::new(child.stdout.take().expect("a pipe"));
-    if listen(&mut said, log) {
-        let log = Arc::clone(log);
-        std::thread::spawn(move || while listen(&mut said, &log) {});
-        return Ok(child);
-    }
-    child.wait()?;
-    Err(io::Error::other("the server ended before it answered"))
-}
-
-/// Writes down what a server says until it says that it is ready; `false` where it ends instead.
-fn listen(said: &mut BufReader<ChildStdout>, log: &Mutex<String>) -> bool {
-    let mut line = String::new();
-    while said.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
-        log.lock().expect("a log").push_str(&line);
-        if line.contains(READY) {
-            return true;
-        }
-        line.clear();
-    }
-    false
-}
-
-type Order = (Command, mpsc::Sender<io::Result<Child>>);
-
-/// Starts a process that the kernel kills when this one is gone, however it goes. The kernel takes the *thread* that
-/// started it for its parent, so that is one which lives as long as this process.
-fn spawn(command: Command) -> io::Result<Child> {
-    static NURSERY: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
-        let (orders, taken) = mpsc::channel::<Order>();
-        std::thread::spawn(move || {
-            for (command, answer) in taken {
-                let _ = answer.send(spawn_here(command));
-            }
-        });
-        orders
-    });
-    let (answer, child) = mpsc::channel();
-    NURSERY.send((command, answer)).expect("a thread that never ends");
-    child.recv().expect("a thread that never ends")
-}
-
-#[cfg(target_os = "linux")]
-fn spawn_here(mut command: Command) -> io::Result<Child> {
-    use std::os::unix::process::CommandExt;
-
-    let die_with_parent = || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?);
-    // SAFETY: between fork and exec only system calls may be made, and this makes one.
-    unsafe { command.pre_exec(die_with_parent) };
-    command.spawn()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn spawn_here(mut command: Command) -> io::Result<Child> {
-    command.spawn()
 }

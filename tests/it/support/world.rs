@@ -72,6 +72,11 @@ impl Ground {
         Self { url, time, redis: Some(server), _folder: None }
     }
 
+    /// Whatever is at this address, which goes by a clock of its own.
+    pub fn at(url: &str) -> Self {
+        Self { url: Url::from_str(url).expect("a queue's address"), ..Self::memory() }
+    }
+
     /// Opens the queue; where it lives on a server, a runtime has to be at hand.
     pub fn open(&self, limits: Limits) -> Box<dyn Queue> {
         queue::open(&self.url, limits, self.time.clock() as Arc<dyn Clock>).expect("a queue")
