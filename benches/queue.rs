@@ -4,11 +4,12 @@
 //! The same run measures what `redis-benchmark` reaches with XADD alone on the same server, so that the figures can be
 //! compared as ratios whatever the machine. The last line is one JSON object.
 
+#[path = "common/server.rs"]
+mod server;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use kana::job::{BatchId, Job, JobId, Progress};
 use kana::prediction::Prediction;
 use kana::queue::{self, Error, Inference, Limits, Queue, Settlement, Submission, Url};
 use serde_json::{Value, json};
+use server::Server;
 
 /// How long each queue is measured.
 const SPAN: Duration = Duration::from_secs(5);
@@ -40,57 +42,18 @@ const REQUESTS: &str = "400000";
 /// How long a claim or a look waits before it is asked again whether to go on.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// `redis-server` on a free port, with the durability that the documentation advises.
-struct Server {
-    process: Child,
-    port: u16,
-    _folder: tempfile::TempDir,
-}
-
-impl Server {
-    fn start() -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
-        command.args(["--appendfsync", "everysec", "--dir"]).arg(folder.path()).stdout(Stdio::piped());
-        let mut process = command.spawn().context("could not start redis-server: is it installed?")?;
-        let output = process.stdout.take().context("redis-server has no output")?;
-        let mut lines = BufReader::new(output).lines();
-        while !lines.next().context("redis-server ended at once")??.contains("Ready to accept connections") {}
-        // What it prints from now on must go somewhere.
-        std::thread::spawn(move || lines.for_each(drop));
-        Ok(Self { process, port, _folder: folder })
-    }
-
-    fn url(&self) -> anyhow::Result<Url> {
-        format!("redis://127.0.0.1:{}", self.port).parse().map_err(anyhow::Error::msg)
-    }
-
-    /// Entries a second that `redis-benchmark` adds to a stream, `pipeline` at once over its 50 connections.
-    fn xadd(&self, pipeline: &str) -> anyhow::Result<f64> {
-        let payload = "x".repeat(IMAGE.bytes());
-        let mut command = Command::new("redis-benchmark");
-        command.args(["-p", &self.port.to_string(), "-P", pipeline, "-n", REQUESTS, "--csv"]);
-        let output = command.args(["XADD", "floor", "*", "image", &payload]).output().context("redis-benchmark")?;
-        ensure!(output.status.success(), "redis-benchmark failed: {}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8(output.stdout)?;
-        let last = text.lines().last().context("redis-benchmark said nothing")?;
-        let rate = last.split("\",\"").nth(1).context("redis-benchmark said something else")?.trim_matches('"').parse();
-        Command::new("redis-cli").args(["-p", &self.port.to_string(), "del", "floor"]).output()?;
-        rate.context("redis-benchmark's rate")
-    }
-
-    fn pid(&self) -> u32 {
-        self.process.id()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Entries a second that `redis-benchmark` adds to a stream, `pipeline` at once over its 50 connections.
+fn xadd(port: u16, pipeline: &str) -> anyhow::Result<f64> {
+    let payload = "x".repeat(IMAGE.bytes());
+    let mut command = Command::new("redis-benchmark");
+    command.args(["-p", &port.to_string(), "-P", pipeline, "-n", REQUESTS, "--csv"]);
+    let output = command.args(["XADD", "floor", "*", "image", &payload]).output().context("redis-benchmark")?;
+    ensure!(output.status.success(), "redis-benchmark failed: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout)?;
+    let last = text.lines().last().context("redis-benchmark said nothing")?;
+    let rate = last.split("\",\"").nth(1).context("redis-benchmark said something else")?.trim_matches('"').parse();
+    Command::new("redis-cli").args(["-p", &port.to_string(), "del", "floor"]).output()?;
+    rate.context("redis-benchmark's rate")
 }
 
 /// Time that a process has spent on processors, in milliseconds.
@@ -208,7 +171,7 @@ fn sqlite(folder: &Path, batch: usize) -> Url {
 async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let server = Server::start()?;
-    let (floor, floor_single) = (server.xadd(PIPELINE)?, server.xadd("1")?);
+    let (floor, floor_single) = (xadd(server.port(), PIPELINE)?, xadd(server.port(), "1")?);
     println!("redis-benchmark XADD of {} bytes: {floor:.0}/s by {PIPELINE}, {floor_single:.0}/s singly", IMAGE.bytes());
     println!("{:<18}{:>12}{:>16}{:>22}", "queue", "jobs/s", "CPU ms/job", "ratio to XADD by 16");
 
@@ -217,7 +180,11 @@ async fn main() -> anyhow::Result<()> {
         for (name, url, others) in [
             ("memory", Url::Memory, vec![]),
             ("sqlite", sqlite(folder.path(), batch), vec![]),
-            ("redis", server.url()?, vec![server.pid()]),
+            (
+                "redis",
+                format!("redis://127.0.0.1:{}", server.port()).parse().map_err(anyhow::Error::msg)?,
+                vec![server.pid()],
+            ),
         ] {
             let (rate, cpu) = measure(&url, batch, &others).await?;
             let ratio = rate / floor;
