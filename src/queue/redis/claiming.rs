@@ -73,10 +73,14 @@ struct Taken {
     is_alone: bool,
 }
 
-/// What a read from the streams brought.
+/// What asking for jobs brought.
 enum Read {
+    /// These, at this time in milliseconds.
     Jobs(Vec<Taken>, u64),
     Nothing,
+    /// Nothing, because the group was gone; it is there again.
+    FoundAgain,
+    /// Nobody knows: the answer may have got lost, with jobs in it.
     BrokeOff,
 }
 
@@ -97,7 +101,7 @@ impl Claims {
                 biased;
                 claimed = claims.take(&worker, room, wait) => claimed,
                 () = tell.closed() => {
-                    claims.reached().entry(worker.clone()).or_default().is_unsure = true;
+                    claims.doubt(&worker);
                     return claims.give_back_unclaimed(&worker).await.unwrap_or_default();
                 }
             };
@@ -116,41 +120,53 @@ impl Claims {
             if self.reached().get(worker).is_some_and(|reached| reached.is_unsure) {
                 self.give_back_unclaimed(worker).await?;
             }
-            let (now, taken) = self.ask(worker, room).await?;
-            let claims = self.receive(worker, taken, (now, false)).await?;
-            if !claims.is_empty() {
-                return Ok(claims);
+            let mut read = self.ask(worker, room).await?;
+            let is_new = matches!(read, Read::Nothing);
+            if is_new {
+                let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.saturating_duration_since(Instant::now()));
+                read = self.read(worker, room, left.min(LOOK_AGAIN)).await?;
             }
-            let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.saturating_duration_since(Instant::now()));
-            let read = self.read(worker, room, left.min(LOOK_AGAIN)).await?;
-            if matches!(read, Read::BrokeOff) {
-                self.reached().entry(worker.to_owned()).or_default().is_unsure = true;
-                breaks += 1;
-            }
-            if let Read::Jobs(taken, now) = read {
-                let claims = self.receive(worker, taken, (now, true)).await?;
-                if !claims.is_empty() {
-                    return Ok(claims);
+            match read {
+                Read::Jobs(taken, now) => {
+                    let claims = self.receive(worker, taken, (now, is_new)).await?;
+                    if !claims.is_empty() {
+                        return Ok(claims);
+                    }
+                    breaks = 0;
+                }
+                Read::Nothing => breaks = 0,
+                Read::FoundAgain => breaks += 1,
+                Read::BrokeOff => {
+                    self.doubt(worker);
+                    breaks += 1;
                 }
             }
+            // After a break nobody knows yet whether there are any.
             let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
-            if is_over && (breaks == 0 || breaks == BREAKS_MAX) {
+            if is_over && (breaks == 0 || breaks >= BREAKS_MAX) {
                 return Ok(Vec::new());
             }
         }
     }
 
     /// What comes before new jobs: what lapsed, was released or is tried again.
-    async fn ask(&self, worker: &str, room: usize) -> Result<(u64, Vec<Taken>), Error> {
+    async fn ask(&self, worker: &str, room: usize) -> Result<Read, Error> {
         let run = self.link.run(ACTION).await?;
         let mut call = self.link.scripts.call("claim");
         call.arg(&*run).arg(worker).arg(room);
-        let answer = self.link.ask(ACTION, &call).await?;
+        let answer = match self.link.ask_once(ACTION, &call).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => return Ok(Read::BrokeOff),
+            Err(error) => {
+                self.doubt(worker);
+                return Err(error);
+            }
+        };
         let read = || {
             let mut answer = answer.array()?.into_iter();
             let (now, kind) = (answer.next()?.number()?, answer.next()?);
             if kind.is("stream") {
-                return Some((now, Vec::new()));
+                return Some(Read::Nothing);
             }
             let taken = answer.next()?.array()?.into_iter().map(|one| {
                 let [entry, deliveries, attempt, head, image, mark] = exactly(one.array()?)?;
@@ -163,7 +179,7 @@ impl Claims {
                     is_alone: mark.is("1"),
                 })
             });
-            Some((now, taken.collect::<Option<Vec<_>>>()?))
+            Some(Read::Jobs(taken.collect::<Option<Vec<_>>>()?, now))
         };
         read().ok_or_else(|| self.link.unexpected(ACTION))
     }
@@ -178,7 +194,7 @@ impl Claims {
             Err(error) if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")) => {
                 self.link.keep(dedicated);
                 self.link.found_again(ACTION).await?;
-                return Ok(Read::Nothing);
+                return Ok(Read::FoundAgain);
             }
             Err(source) => return Err(Error::Unavailable { action: ACTION, source: Box::new(source) }),
         };
@@ -246,19 +262,29 @@ impl Claims {
             let lease = Lease { job: job.id, worker: worker.to_owned(), token: token(now, deliveries) };
             claims.push(Claim { lease, job, attempt });
         }
+        if let Err(error) = self.put_aside(&aside, &strange).await {
+            // Nobody hears of the others either.
+            self.doubt(worker);
+            return Err(error);
+        }
         self.reached().entry(worker.to_owned()).or_default().jobs.extend(claims.iter().map(|claim| claim.lease.job));
+        // The claims stand whether or not readers hear of them now: they will hear of the outcomes.
+        let _ = self.tell(&events).await;
+        Ok(claims)
+    }
+
+    /// Puts aside what is to be claimed alone, and strikes what is no job.
+    async fn put_aside(&self, aside: &[String], strange: &[String]) -> Result<(), Error> {
         if !aside.is_empty() {
             let mut call = self.link.scripts.call("aside");
-            call.arg(&aside);
+            call.arg(aside);
             self.link.ask(ACTION, &call).await?;
         }
         if !strange.is_empty() {
             error!(entries = ?strange, "struck from the queue what somebody else put there: these are no jobs");
-            self.strike(&self.link.scripts.jobs, &strange).await?;
+            self.strike(&self.link.scripts.jobs, strange).await?;
         }
-        // The claims stand whether or not readers hear of them now: they will hear of the outcomes.
-        let _ = self.tell(&events).await;
-        Ok(claims)
+        Ok(())
     }
 
     async fn tell(&self, events: &[(JobId, Vec<u8>)]) -> Result<(), Error> {
@@ -295,6 +321,11 @@ impl Claims {
         self.link.ask(ACTION, &call).await?;
         self.reached().entry(worker.to_owned()).or_default().is_unsure = false;
         Ok(())
+    }
+
+    /// Notes that jobs may have been delivered to a worker that never reached it.
+    fn doubt(&self, worker: &str) {
+        self.reached().entry(worker.to_owned()).or_default().is_unsure = true;
     }
 
     /// Notes that leases are over, whoever ended them.

@@ -101,6 +101,21 @@ impl Link {
             .map_err(|source| Error::Unavailable { action, source })
     }
 
+    /// Sends a command that may not be sent again unheard: `None` where it may have been done, and the answer lost.
+    pub async fn ask_once(&self, action: &'static str, command: &Cmd) -> Result<Option<Value>, Error> {
+        let asking = self.attempt(|mut live| async move {
+            match live.connection.send_packed_command(command).await {
+                Err(error) if is_broken(&error) => {
+                    self.forget(&live);
+                    Ok(Value::Nil)
+                }
+                answer => answer,
+            }
+        });
+        let answer = self.in_time(asking).await.map_err(|source| Error::Unavailable { action, source })?;
+        Ok((answer != Value::Nil).then_some(answer))
+    }
+
     /// Sends several commands together and waits for their answers.
     pub async fn ask_all(&self, action: &'static str, pipeline: &Pipeline) -> Result<Vec<Value>, Error> {
         let asking = self.attempt(|mut live| async move {
@@ -160,7 +175,7 @@ impl Link {
 
     /// Does what may help against an error; whether it is worth another try.
     async fn mend(&self, live: Live, error: &RedisError) -> Result<bool, Failure> {
-        if error.is_io_error() || error.is_connection_dropped() {
+        if is_broken(error) {
             self.forget(&live);
             return Ok(true);
         }
@@ -308,9 +323,14 @@ impl Dedicated {
         let asking = self.connection.send_packed_commands(pipeline, 0, pipeline.len());
         match timeout(wait.saturating_add(ANSWER_MAX), asking).await {
             Ok(Ok(answers)) => answers.into_iter().map(Value::extract_error).collect::<Result<_, _>>().map(Some),
-            Ok(Err(error)) if error.is_io_error() || error.is_connection_dropped() => Ok(None),
+            Ok(Err(error)) if is_broken(&error) => Ok(None),
             Ok(Err(error)) => Err(error),
             Err(_) => Ok(None),
         }
     }
+}
+
+/// Whether the connection is of no more use.
+fn is_broken(error: &RedisError) -> bool {
+    error.is_io_error() || error.is_connection_dropped()
 }
