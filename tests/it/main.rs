@@ -9,6 +9,7 @@ mod gateway;
 mod ground;
 mod model;
 mod picture;
+mod queue_redis;
 mod queue_sqlite;
 mod samples;
 mod scenarios;
