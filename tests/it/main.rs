@@ -11,6 +11,7 @@ mod model;
 mod picture;
 mod queue_sqlite;
 mod samples;
+mod redis_roles;
 mod scenarios;
 mod simulation;
 mod strokes;
