@@ -47,7 +47,7 @@ pub use address::Address;
 use claiming::{Claims, of_token};
 use following::Follower;
 use link::Link;
-use reply::{Reply, exactly};
+use reply::{Reply, Submitted, exactly};
 use script::Scripts;
 
 /// A queue in Redis 7.0 or newer, or in Valkey.
@@ -110,41 +110,6 @@ impl Redis {
         };
         read().ok_or_else(|| self.link.unexpected(action))
     }
-
-    fn receipt(&self, action: &'static str, key: Option<String>, answer: redis::Value) -> Result<Receipt, Error> {
-        let limit = self.limits.jobs_max;
-        let mut words = answer.array().unwrap_or_default().into_iter();
-        let word = words.next().and_then(Reply::bytes).unwrap_or_default();
-        let mut next = || words.next().and_then(Reply::bytes);
-        match (word.as_slice(), key) {
-            (b"accepted", _) => Ok(Receipt::Accepted),
-            (b"full", _) => Err(Error::Full { limit }),
-            (b"reused", Some(key)) => Err(Error::KeyReused { key }),
-            (b"repeated", _) => {
-                let batch = next().and_then(|batch| batch.try_into().ok()).map(BatchId::from_bytes);
-                let answer = next().and_then(|answer| String::from_utf8(answer).ok());
-                let repeated = batch.zip(answer).map(|(batch, answer)| Receipt::Repeated { batch, answer });
-                repeated.ok_or_else(|| self.link.unexpected(action))
-            }
-            _ => Err(self.link.unexpected(action)),
-        }
-    }
-
-    fn depth_of(answer: redis::Value) -> Option<Depth> {
-        let [waiting, dead, oldest, running] = exactly(answer.array()?)?;
-        let count = |value: &redis::Value| value.number().and_then(|count| usize::try_from(count).ok());
-        let mut depth = Depth {
-            waiting: count(&waiting)?,
-            dead: count(&dead)?,
-            oldest: layout::time(&oldest.bytes()?),
-            ..Depth::default()
-        };
-        for pair in running.array()?.chunks_exact(2) {
-            let worker = String::from_utf8(pair[0].clone().bytes()?).ok()?;
-            depth.running.insert(worker, count(&pair[1])?);
-        }
-        Some(depth)
-    }
 }
 
 #[async_trait]
@@ -161,7 +126,13 @@ impl Queue for Redis {
             call.arg(job.id.as_bytes()).arg(layout::queued(job)).arg(layout::image(&job.image));
         }
         let answer = self.link.ask(action, &call).await?;
-        self.receipt(action, submission.idempotency.map(|named| named.key), answer)
+        match reply::submitted(answer).ok_or_else(|| self.link.unexpected(action))? {
+            Submitted::Taken(receipt) => Ok(receipt),
+            Submitted::Full => Err(Error::Full { limit: self.limits.jobs_max }),
+            Submitted::Reused => {
+                Err(Error::KeyReused { key: submission.idempotency.map_or_else(String::new, |named| named.key) })
+            }
+        }
     }
 
     async fn claim(&self, worker: &str, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
@@ -275,7 +246,7 @@ impl Queue for Redis {
     async fn depth(&self) -> Result<Depth, Error> {
         let action = "count jobs";
         let answer = self.link.ask(action, &self.link.scripts.call("depth")).await?;
-        Self::depth_of(answer).ok_or_else(|| self.link.unexpected(action))
+        reply::depth(answer).ok_or_else(|| self.link.unexpected(action))
     }
 
     async fn latest(&self) -> Result<Cursor, Error> {

@@ -11,6 +11,7 @@ mod model;
 mod picture;
 mod queue_redis;
 mod queue_sqlite;
+mod redis_roles;
 mod samples;
 mod scenarios;
 mod simulation;
