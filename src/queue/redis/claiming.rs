@@ -4,14 +4,13 @@
 //! Where there are none of those it reads new ones straight from the stream, and waits there: Redis wakes exactly as
 //! many workers as there are jobs. What comes back into a line meanwhile wakes one by a nudge, in a second stream.
 //!
-//! An answer may get lost on its way, with the jobs in it. So this remembers which jobs reached which worker, and after
-//! a read that broke off it gives back the others, at no cost to them.
+//! An answer may get lost on its way, with the jobs in it. So it is noted which jobs reached which worker (`reached`),
+//! and after anything that went wrong the others are given back, at no cost to them.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Pipeline, Value, pipe};
+use redis::{Pipeline, pipe};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -22,7 +21,8 @@ use crate::queue::{Claim, Error, Lease};
 
 use super::layout;
 use super::link::Link;
-use super::reply::{Reply, exactly, field};
+use super::reached::Reached;
+use super::taken::{self, Handed, News, Taken, of_token, token};
 
 /// How often somebody who waits looks for lapsed leases, of which nobody tells it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -39,38 +39,10 @@ const BREAKS_MAX: usize = 2;
 
 const ACTION: &str = "claim jobs";
 
-/// A lease's token: when it was claimed, and which delivery of its job that was.
-pub fn token(claimed: u64, deliveries: u64) -> u64 {
-    claimed << 16 | (deliveries & 0xffff)
-}
-
-/// When the lease with this token was claimed, in milliseconds, and which delivery that was.
-pub fn of_token(token: u64) -> (u64, u64) {
-    (token >> 16, token & 0xffff)
-}
-
-/// What reached whom.
-#[derive(Default)]
-struct Reached {
-    jobs: HashSet<JobId>,
-    /// A read broke off: jobs may have been delivered that never arrived.
-    is_unsure: bool,
-}
-
 /// Hands out jobs.
 pub struct Claims {
     link: Arc<Link>,
-    reached: Mutex<HashMap<String, Reached>>,
-}
-
-/// A stream entry, taken for a worker.
-struct Taken {
-    entry: String,
-    deliveries: u64,
-    attempt: u32,
-    head: Vec<u8>,
-    image: Vec<u8>,
-    is_alone: bool,
+    reached: Reached,
 }
 
 /// What asking for jobs brought.
@@ -86,7 +58,7 @@ enum Read {
 
 impl Claims {
     pub fn new(link: Arc<Link>) -> Self {
-        Self { link, reached: Mutex::default() }
+        Self { link, reached: Reached::default() }
     }
 
     /// Claims jobs in a task of its own, so that whoever asked may stop listening at any moment: then the jobs go back.
@@ -99,9 +71,10 @@ impl Claims {
         tokio::spawn(async move {
             let claimed = tokio::select! {
                 biased;
-                claimed = claims.take(&worker, room, wait) => claimed,
+                // Whatever went wrong, it may have gone wrong behind a delivery.
+                claimed = claims.take(&worker, room, wait) => claimed.inspect_err(|_| claims.reached.doubt(&worker)),
                 () = tell.closed() => {
-                    claims.doubt(&worker);
+                    claims.reached.doubt(&worker);
                     return claims.give_back_unclaimed(&worker).await.unwrap_or_default();
                 }
             };
@@ -117,7 +90,7 @@ impl Claims {
         let deadline = Instant::now().checked_add(wait);
         let mut breaks = 0;
         loop {
-            if self.reached().get(worker).is_some_and(|reached| reached.is_unsure) {
+            if self.reached.is_unsure(worker) {
                 self.give_back_unclaimed(worker).await?;
             }
             let mut read = self.ask(worker, room).await?;
@@ -137,7 +110,7 @@ impl Claims {
                 Read::Nothing => breaks = 0,
                 Read::FoundAgain => breaks += 1,
                 Read::BrokeOff => {
-                    self.doubt(worker);
+                    self.reached.doubt(worker);
                     breaks += 1;
                 }
             }
@@ -154,34 +127,12 @@ impl Claims {
         let run = self.link.run(ACTION).await?;
         let mut call = self.link.scripts.call("claim");
         call.arg(&*run).arg(worker).arg(room);
-        let answer = match self.link.ask_once(ACTION, &call).await {
-            Ok(Some(answer)) => answer,
-            Ok(None) => return Ok(Read::BrokeOff),
-            Err(error) => {
-                self.doubt(worker);
-                return Err(error);
-            }
-        };
-        let read = || {
-            let mut answer = answer.array()?.into_iter();
-            let (now, kind) = (answer.next()?.number()?, answer.next()?);
-            if kind.is("stream") {
-                return Some(Read::Nothing);
-            }
-            let taken = answer.next()?.array()?.into_iter().map(|one| {
-                let [entry, deliveries, attempt, head, image, mark] = exactly(one.array()?)?;
-                Some(Taken {
-                    entry: String::from_utf8(entry.bytes()?).ok()?,
-                    deliveries: deliveries.number()?,
-                    attempt: u32::try_from(attempt.number()?).ok()?,
-                    head: head.bytes()?,
-                    image: image.bytes()?,
-                    is_alone: mark.is("1"),
-                })
-            });
-            Some(Read::Jobs(taken.collect::<Option<Vec<_>>>()?, now))
-        };
-        read().ok_or_else(|| self.link.unexpected(ACTION))
+        let Some(answer) = self.link.ask_once(ACTION, &call).await? else { return Ok(Read::BrokeOff) };
+        match taken::handed(answer) {
+            Some(Handed::Out(taken, now)) => Ok(Read::Jobs(taken, now)),
+            Some(Handed::Nothing) => Ok(Read::Nothing),
+            None => Err(self.link.unexpected(ACTION)),
+        }
     }
 
     /// Reads new jobs, and waits for them for `wait` where there are none.
@@ -199,7 +150,8 @@ impl Claims {
             Err(source) => return Err(Error::Unavailable { action: ACTION, source: Box::new(source) }),
         };
         self.link.keep(dedicated);
-        let (taken, nudges, now) = self.sort(answers).ok_or_else(|| self.link.unexpected(ACTION))?;
+        let news = taken::news(answers, &self.link.scripts.nudges);
+        let News { taken, nudges, now } = news.ok_or_else(|| self.link.unexpected(ACTION))?;
         if !nudges.is_empty() {
             self.strike(&self.link.scripts.nudges, &nudges).await?;
         }
@@ -216,31 +168,6 @@ impl Claims {
         reading.arg("STREAMS").arg(&self.link.scripts.jobs).arg(&self.link.scripts.nudges).arg(">").arg(">");
         reading.cmd("TIME");
         reading
-    }
-
-    /// The jobs, the nudges' entries and the time in the answers to [`Claims::reading`].
-    fn sort(&self, answers: Vec<Value>) -> Option<(Vec<Taken>, Vec<String>, u64)> {
-        let [streams, time] = exactly(answers)?;
-        let [seconds, micros] = exactly(time.array()?)?;
-        let now = seconds.number()? * 1_000 + micros.number()? / 1_000;
-        let (mut taken, mut nudges) = (Vec::new(), Vec::new());
-        for stream in streams.array()? {
-            let [name, entries] = exactly(stream.array()?)?;
-            for entry in entries.array()? {
-                let [id, fields] = exactly(entry.array()?)?;
-                let entry = String::from_utf8(id.bytes()?).ok()?;
-                if name.is(&self.link.scripts.nudges) {
-                    nudges.push(entry);
-                    continue;
-                }
-                let mut fields = fields.array()?;
-                let head = field(&mut fields, "job").unwrap_or_default();
-                let image = field(&mut fields, "image").unwrap_or_default();
-                let is_alone = field(&mut fields, "alone").is_some();
-                taken.push(Taken { entry, deliveries: 1, attempt: 1, head, image, is_alone });
-            }
-        }
-        Some((taken, nudges, now))
     }
 
     /// Makes claims of what was taken at `now`; where it is new, tells readers that it runs.
@@ -262,12 +189,8 @@ impl Claims {
             let lease = Lease { job: job.id, worker: worker.to_owned(), token: token(now, deliveries) };
             claims.push(Claim { lease, job, attempt });
         }
-        if let Err(error) = self.put_aside(&aside, &strange).await {
-            // Nobody hears of the others either.
-            self.doubt(worker);
-            return Err(error);
-        }
-        self.reached().entry(worker.to_owned()).or_default().jobs.extend(claims.iter().map(|claim| claim.lease.job));
+        self.put_aside(&aside, &strange).await?;
+        self.reached.add(worker, claims.iter().map(|claim| claim.lease.job));
         // The claims stand whether or not readers hear of them now: they will hear of the outcomes.
         let _ = self.tell(&events).await;
         Ok(claims)
@@ -315,28 +238,17 @@ impl Claims {
         let run = self.link.run(ACTION).await?;
         let mut call = self.link.scripts.call("unclaim");
         call.arg(&*run).arg(worker);
-        for job in self.reached().get(worker).iter().flat_map(|reached| &reached.jobs) {
+        for job in self.reached.jobs(worker) {
             call.arg(job.as_bytes());
         }
         self.link.ask(ACTION, &call).await?;
-        self.reached().entry(worker.to_owned()).or_default().is_unsure = false;
+        self.reached.trust(worker);
         Ok(())
-    }
-
-    /// Notes that jobs may have been delivered to a worker that never reached it.
-    fn doubt(&self, worker: &str) {
-        self.reached().entry(worker.to_owned()).or_default().is_unsure = true;
     }
 
     /// Notes that leases are over, whoever ended them.
     pub fn forget<'a>(&self, leases: impl Iterator<Item = &'a Lease>) {
-        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        for lease in leases {
-            if let Some(reached) = reached.get_mut(&lease.worker) {
-                reached.jobs.remove(&lease.job);
-            }
-        }
-        reached.retain(|_, reached| reached.is_unsure || !reached.jobs.is_empty());
+        self.reached.forget(leases);
     }
 
     /// Asks for leases to be given up: `release` and `extend` differ in their script alone.
@@ -355,10 +267,6 @@ impl Claims {
         self.link.ask(ACTION, &call).await?;
         self.forget(leases.iter());
         Ok(())
-    }
-
-    fn reached(&self) -> MutexGuard<'_, HashMap<String, Reached>> {
-        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -383,17 +291,5 @@ impl Drop for Handover {
         let leases = self.taken.drain(..).map(|claim| claim.lease).collect();
         let claims = Arc::clone(&self.claims);
         self.runtime.spawn(async move { claims.release(leases).await });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_says_when_it_was_claimed_and_which_delivery_that_was() {
-        let (claimed, deliveries) = (1_800_000_000_123, 101);
-
-        assert_eq!(of_token(token(claimed, deliveries)), (claimed, deliveries));
     }
 }

@@ -15,7 +15,9 @@ use tokio::time::{Instant, timeout};
 use crate::queue::Error;
 
 use super::address::Address;
+use super::dedicated::{Dedicated, is_broken};
 use super::script::Scripts;
+use super::trouble::{Failure, Trouble};
 
 /// How long Redis may take to answer. It answers in well under a millisecond; a gateway's caller is promised an answer
 /// within two seconds.
@@ -33,24 +35,7 @@ const TRIES: usize = 4;
 const IDLE_MAX: usize = 8;
 
 /// The oldest Redis that will do: scripts with flags, and what XAUTOCLAIM and XPENDING learned, are of 7.0.
-const MAJOR_MIN: u32 = 7;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// Why Redis did not answer.
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error("no answer from {place} within {} ms", ANSWER_MAX.as_millis())]
-    Late { place: String },
-    #[error("{place} was found away a moment ago: {why}")]
-    Away { place: String, why: String },
-    #[error("{place} is Redis {version}; {MAJOR_MIN}.0 or newer is needed")]
-    TooOld { place: String, version: String },
-    #[error("{place} answered with something else than was asked for")]
-    Unexpected { place: String },
-    #[error("could not read the certificate authority {path}")]
-    Authority { path: String, source: std::io::Error },
-}
+pub const MAJOR_MIN: u32 = 7;
 
 /// The way to one Redis.
 pub struct Link {
@@ -75,12 +60,6 @@ pub struct Live {
     connection: MultiplexedConnection,
     /// What the server calls this run of its own.
     pub run: Arc<str>,
-}
-
-/// A connection for a call that waits.
-pub struct Dedicated {
-    connection: MultiplexedConnection,
-    run: Arc<str>,
 }
 
 impl Link {
@@ -314,23 +293,4 @@ impl Link {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Dedicated {
-    /// Sends commands of which the first may wait for `wait`, and answers with their answers; `None` where the
-    /// connection is of no more use, or Redis takes longer than it was given.
-    pub async fn ask(&mut self, pipeline: &Pipeline, wait: Duration) -> Result<Option<Vec<Value>>, RedisError> {
-        let asking = self.connection.send_packed_commands(pipeline, 0, pipeline.len());
-        match timeout(wait.saturating_add(ANSWER_MAX), asking).await {
-            Ok(Ok(answers)) => answers.into_iter().map(Value::extract_error).collect::<Result<_, _>>().map(Some),
-            Ok(Err(error)) if is_broken(&error) => Ok(None),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Ok(None),
-        }
-    }
-}
-
-/// Whether the connection is of no more use.
-fn is_broken(error: &RedisError) -> bool {
-    error.is_io_error() || error.is_connection_dropped()
 }
