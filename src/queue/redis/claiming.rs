@@ -142,9 +142,8 @@ impl Claims {
 
     /// What comes before new jobs: what lapsed, was released or is tried again.
     async fn ask(&self, worker: &str, room: usize) -> Result<(u64, Vec<Taken>), Error> {
-        let run = self.link.run(ACTION).await?;
         let mut call = self.link.scripts.call("claim");
-        call.arg(&*run).arg(worker).arg(room);
+        call.arg(worker).arg(room);
         let answer = self.link.ask(ACTION, &call).await?;
         let read = || {
             let mut answer = answer.array()?.into_iter();
@@ -286,9 +285,8 @@ impl Claims {
 
     /// Gives back what was delivered to a worker and never reached it.
     async fn give_back_unclaimed(&self, worker: &str) -> Result<(), Error> {
-        let run = self.link.run(ACTION).await?;
         let mut call = self.link.scripts.call("unclaim");
-        call.arg(&*run).arg(worker);
+        call.arg(worker);
         for job in self.reached().get(worker).iter().flat_map(|reached| &reached.jobs) {
             call.arg(job.as_bytes());
         }
@@ -317,9 +315,7 @@ impl Claims {
 
     /// Gives jobs back. Where Redis is away their leases lapse instead.
     async fn release(&self, leases: Vec<Lease>) -> Result<(), Error> {
-        let run = self.link.run(ACTION).await?;
         let mut call = self.link.scripts.call("release");
-        call.arg(&*run);
         self.naming(&mut call, leases.iter());
         self.link.ask(ACTION, &call).await?;
         self.forget(leases.iter());
