@@ -71,20 +71,12 @@ impl Redis {
         Self { link, claims, follower, limits }
     }
 
-    /// The call of a script that first does what time asks for.
-    async fn call(&self, action: &'static str, script: &'static str) -> Result<Cmd, Error> {
-        let run = self.link.run(action).await?;
-        let mut call = self.link.scripts.call(script);
-        call.arg(&*run);
-        Ok(call)
-    }
-
     /// Calls a script that answers 1 or 0 for each lease, and forgets those that are over.
     async fn hold(&self, action: &'static str, script: &'static str, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
-        let mut call = self.call(action, script).await?;
+        let mut call = self.link.scripts.call(script);
         self.claims.naming(&mut call, leases.iter());
         let answers = self.link.ask(action, &call).await?.array();
         let answers = answers.filter(|answers| answers.len() == leases.len());
@@ -162,7 +154,7 @@ impl Queue for Redis {
         if settlements.is_empty() {
             return Ok(Vec::new());
         }
-        let mut call = self.call(action, "settle").await?;
+        let mut call = self.link.scripts.call("settle");
         for Settlement { lease: Lease { job, worker, token }, result } in &settlements {
             let (claimed, deliveries) = of_token(*token);
             call.arg(job.as_bytes()).arg(worker).arg(deliveries).arg(&claimed.to_be_bytes());
@@ -188,7 +180,7 @@ impl Queue for Redis {
 
     async fn abandon(&self, worker: &str, cause: Cause) -> Result<usize, Error> {
         let action = "take jobs back";
-        let mut call = self.call(action, "abandon").await?;
+        let mut call = self.link.scripts.call("abandon");
         call.arg(worker).arg(match cause {
             Cause::Stopped => "stopped",
             Cause::Crashed => "crashed",
@@ -200,7 +192,7 @@ impl Queue for Redis {
 
     async fn sweep(&self) -> Result<(), Error> {
         let action = "sweep the queue";
-        let answer = self.link.ask(action, &self.call(action, "sweep").await?).await?;
+        let answer = self.link.ask(action, &self.link.scripts.call("sweep")).await?;
         let found = answer.array().and_then(exactly).and_then(|[a, b]| Some((a.number()?, b.number()?)));
         let (orphans, lost) = found.ok_or_else(|| self.link.unexpected(action))?;
         if orphans > 0 {
@@ -237,7 +229,7 @@ impl Queue for Redis {
 
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error> {
         let action = "cancel a job";
-        let mut call = self.call(action, "cancel").await?;
+        let mut call = self.link.scripts.call("cancel");
         call.arg(job.as_bytes()).arg(&layout::CANCELLED_TAIL);
         match self.link.ask(action, &call).await?.bytes().as_deref() {
             Some(b"cancelled") => Ok(Cancellation::Cancelled),

@@ -124,9 +124,8 @@ impl Claims {
 
     /// What comes before new jobs: what lapsed, was released or is tried again.
     async fn ask(&self, worker: &str, room: usize) -> Result<Read, Error> {
-        let run = self.link.run(ACTION).await?;
         let mut call = self.link.scripts.call("claim");
-        call.arg(&*run).arg(worker).arg(room);
+        call.arg(worker).arg(room);
         let Some(answer) = self.link.ask_once(ACTION, &call).await? else { return Ok(Read::BrokeOff) };
         match taken::handed(answer) {
             Some(Handed::Out(taken, now)) => Ok(Read::Jobs(taken, now)),
@@ -235,9 +234,8 @@ impl Claims {
 
     /// Gives back what was delivered to a worker and never reached it.
     async fn give_back_unclaimed(&self, worker: &str) -> Result<(), Error> {
-        let run = self.link.run(ACTION).await?;
         let mut call = self.link.scripts.call("unclaim");
-        call.arg(&*run).arg(worker);
+        call.arg(worker);
         for job in self.reached.jobs(worker) {
             call.arg(job.as_bytes());
         }
@@ -260,9 +258,7 @@ impl Claims {
 
     /// Gives jobs back. Where Redis is away their leases lapse instead.
     async fn release(&self, leases: Vec<Lease>) -> Result<(), Error> {
-        let run = self.link.run(ACTION).await?;
         let mut call = self.link.scripts.call("release");
-        call.arg(&*run);
         self.naming(&mut call, leases.iter());
         self.link.ask(ACTION, &call).await?;
         self.forget(leases.iter());

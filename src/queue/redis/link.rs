@@ -56,10 +56,10 @@ struct State {
 
 /// A shared connection, and which run of the server it leads to.
 #[derive(Clone)]
-pub struct Live {
+struct Live {
     connection: MultiplexedConnection,
     /// What the server calls this run of its own.
-    pub run: Arc<str>,
+    run: Arc<str>,
 }
 
 impl Link {
@@ -105,12 +105,6 @@ impl Link {
             Value::Array(answers) => Ok(answers),
             _ => Err(self.unexpected(action)),
         }
-    }
-
-    /// Which run of the server answers now.
-    pub async fn run(&self, action: &'static str) -> Result<Arc<str>, Error> {
-        let live = self.in_time(self.live()).await;
-        Ok(live.map_err(|source| Error::Unavailable { action, source })?.run)
     }
 
     /// Makes again what was deleted.

@@ -1,5 +1,5 @@
--- What time asks for, and what strangers did. ARGV: run. Answers { orphans put back in line, jobs lost }.
-catch_up(ARGV[1])
+-- What time asks for, and what strangers did. Answers { orphans put back in line, jobs lost }.
+catch_up()
 
 -- How often the dear parts are done, whoever asks: two of them fit into a lease.
 local PERIOD = 2000
