@@ -1,8 +1,8 @@
 /* How much of a server's log would a power cut leave?
  *
- * As much as the server asked the disk to keep. The file that KANA_TEST_SYNCED names says, in 8 bytes each of this
- * machine's order: when it asked last; and of the last time that the disk has answered, when it had asked, and how many
- * bytes the log had then. Times are microseconds since the Unix epoch. Preloaded.
+ * As much as the server asked the disk to keep. The file that KANA_TEST_SYNCED names says, of the last time that the
+ * disk has answered: when it was asked the time before, when it was asked, and how many bytes the log had then; 8 bytes
+ * each in this machine's order, times in microseconds since the Unix epoch. Preloaded.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -25,11 +25,7 @@ static int is_log(int file) {
     return length >= (ssize_t)ending && memcmp(path + length - ending, LOG, ending) == 0;
 }
 
-static void note(const void *said, size_t bytes, off_t at) {
-    int out = open(getenv("KANA_TEST_SYNCED"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (out < 0 || pwrite(out, said, bytes, at) != (ssize_t)bytes) _exit(70);
-    close(out);
-}
+static int64_t asked_before;
 
 static int sync_by(long number, int file) {
     if (!is_log(file)) return syscall(number, file);
@@ -37,11 +33,14 @@ static int sync_by(long number, int file) {
     struct stat before;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t asked = now.tv_sec * 1000000LL + now.tv_nsec / 1000;
-    note(&asked, sizeof asked, 0);
-    if (fstat(file, &before) != 0) _exit(71);
+    if (fstat(file, &before) != 0) _exit(70);
     int result = syscall(number, file);
-    int64_t answered[2] = { asked, before.st_size };
-    if (result == 0) note(answered, sizeof answered, sizeof asked);
+    if (result != 0) return result;
+    int64_t said[3] = { asked_before, asked, before.st_size };
+    asked_before = asked;
+    int out = open(getenv("KANA_TEST_SYNCED"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (out < 0 || pwrite(out, said, sizeof said, 0) != sizeof said) _exit(71);
+    close(out);
     return result;
 }
 

@@ -48,9 +48,9 @@ pub struct Options {
 
 /// What a server's disk keeps of its log.
 pub struct Synced {
-    /// When the server asked the disk last, whether or not it has answered.
-    pub asked_last: SystemTime,
-    /// When the server asked, of the last time that the disk has answered.
+    /// When the server asked the disk, the time before the last.
+    pub asked_before: SystemTime,
+    /// When it asked, the last time that the disk has answered.
     pub asked: SystemTime,
     /// Bytes of the log, of that time.
     pub bytes: u64,
@@ -164,7 +164,7 @@ impl RedisServer {
         let said = fs::read(self.folder.path().join(SYNCED)).expect("it synced before");
         let number = |nth: usize| u64::from_ne_bytes(said[8 * nth..8 * nth + 8].try_into().expect("8 bytes"));
         let time = |nth| SystemTime::UNIX_EPOCH + Duration::from_micros(number(nth));
-        Synced { asked_last: time(0), asked: time(1), bytes: number(2) }
+        Synced { asked_before: time(0), asked: time(1), bytes: number(2) }
     }
 
     /// SIGSTOP: connections stay, and nothing answers.
