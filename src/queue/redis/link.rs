@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisError, ServerErrorKind, TlsCertificates, Value};
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, ServerErrorKind, Value};
 use tokio::time::{Instant, timeout};
 
 use crate::queue::Error;
@@ -27,8 +27,7 @@ pub const ANSWER_MAX: Duration = Duration::from_millis(1_500);
 /// is missed for no longer than this once it is back.
 const SPARE: Duration = Duration::from_millis(200);
 
-/// How often one call is tried: once more after a connection that turned out dead, scripts that were forgotten, or a
-/// group that was lost.
+/// How often one call is tried: again after a dead connection, lost functions, a lost group, a queue that moved.
 const TRIES: usize = 4;
 
 /// Connections kept for calls that wait: a process has one worker, and one reader of changes.
@@ -52,6 +51,8 @@ struct State {
     live: Option<Live>,
     away: Option<(Instant, String)>,
     idle: Vec<Dedicated>,
+    /// Where a Redis Cluster keeps the queue, once it said so.
+    moved: Option<(String, u16)>,
 }
 
 /// A shared connection, and which run of the server it leads to.
@@ -161,6 +162,13 @@ impl Link {
             self.found(&live).await?;
             return Ok(true);
         }
+        // Every key has the same hash tag, so that one node of a Redis Cluster has all of them.
+        if let Some((place, _)) = error.redirect_node() {
+            let moved = place.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
+            let is_new = moved.is_some() && self.state().moved != moved;
+            *self.state() = State { moved, ..State::default() };
+            return Ok(is_new);
+        }
         // A server that is only just becoming a replica, or loading, is left for another one.
         if matches!(error.kind(), redis::ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)) {
             self.forget(&live);
@@ -202,7 +210,24 @@ impl Link {
         }
     }
 
+    /// Connects to a server that has the groups and the functions, where need be after making them or moving on.
     async fn connect(&self) -> Result<Live, Failure> {
+        let (mut live, mut tries) = (self.introduce().await?, 0);
+        loop {
+            tries += 1;
+            match self.found(&live).await {
+                Ok(()) => return Ok(live),
+                Err(error) if tries < TRIES && self.mend(live.clone(), &error).await? => {
+                    if error.redirect_node().is_some() {
+                        live = self.introduce().await?;
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn introduce(&self) -> Result<Live, Failure> {
         let mut connection = self.open().await?;
         let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
         let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -211,28 +236,12 @@ impl Link {
         if major < MAJOR_MIN {
             return Err(Trouble::TooOld { place: self.place.clone(), version: version.to_owned() }.into());
         }
-        let live = Live { connection, run: field("run_id").unwrap_or_default().trim().into() };
-        let found = self.found(&live).await;
-        if let Err(error) = found {
-            // Redis keeps functions as it keeps data; a new one has neither.
-            if !self.mend(live.clone(), &error).await? {
-                return Err(error.into());
-            }
-            self.found(&live).await?;
-        }
-        Ok(live)
+        Ok(Live { connection, run: field("run_id").unwrap_or_default().trim().into() })
     }
 
     async fn open(&self) -> Result<MultiplexedConnection, Failure> {
-        let client = match &self.address.authority {
-            None => Client::open(self.address.server.as_str())?,
-            Some(path) => {
-                let root = std::fs::read(path);
-                let root = root.map_err(|source| Trouble::Authority { path: path.display().to_string(), source })?;
-                let trusted = TlsCertificates { client_tls: None, root_cert: Some(root) };
-                Client::build_with_tls(self.address.server.as_str(), trusted)?
-            }
-        };
+        let moved = self.state().moved.clone();
+        let client = self.address.client(moved)?;
         // Whoever asks says how long to wait for each answer.
         let config = AsyncConnectionConfig::new().set_connection_timeout(Some(ANSWER_MAX)).set_response_timeout(None);
         Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
@@ -281,7 +290,8 @@ impl Link {
 
     /// Notes that Redis is away, and lets go of every connection to it.
     fn lose(&self, why: &dyn std::fmt::Display) {
-        *self.state() = State { live: None, away: Some((Instant::now(), why.to_string())), idle: Vec::new() };
+        // The node named in the URL knows where the queue is now, if another one had it.
+        *self.state() = State { away: Some((Instant::now(), why.to_string())), ..State::default() };
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -226,3 +226,21 @@ async fn nothing_is_left_of_jobs_whose_time_to_live_has_ended() {
     assert_eq!(server.command(&["XLEN", "{kana}:jobs"]), "0");
     assert_eq!(server.command(&["XLEN", "{kana}:dead"]), "0");
 }
+
+#[tokio::test]
+async fn in_a_redis_cluster_the_queue_is_found_wherever_it_lives() {
+    let (named, holding) = (RedisServer::start(), RedisServer::start());
+    for server in [&named, &holding] {
+        server.kill();
+        server.restart_with(&["--cluster-enabled", "yes"]);
+    }
+    holding.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    named.command(&["CLUSTER", "MEET", "127.0.0.1", &holding.port().to_string()]);
+    eventually("the cluster", async || named.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok").then_some(()))
+        .await;
+
+    let world = at(&named.url());
+    jobs_are_done(&world).await;
+
+    assert_eq!(holding.command(&["EXISTS", "{kana}:jobs"]), "1");
+}
