@@ -36,9 +36,8 @@ pub struct Options {
 pub async fn list_pods(State(app): State<Arc<App>>) -> Result<Json<Vec<view::Pod>>, Problem> {
     let pods = app.steer(|cluster| cluster.pods()).await?;
     let depth = app.ask(|queue| queue.depth()).await?;
-    let in_flight = |name: &str| depth.running.get(name).copied().unwrap_or(0);
     let viewed = pods.into_iter().map(|pod| {
-        let (completed, in_flight) = (app.tally.completed(&pod.name), in_flight(&pod.name));
+        let (completed, in_flight) = (app.tally.completed(&pod.name), depth.held_by(&pod.name));
         view::Pod::new(pod, completed, in_flight)
     });
     Ok(Json(viewed.collect()))

@@ -30,7 +30,7 @@ impl Stage {
     /// A pod enters, or changes.
     pub fn enter(&self, name: &str, phase: Phase) {
         let created = Timestamp::from_millis(1_700_000_000_000);
-        let pod = Pod { name: name.into(), phase, created, restarts: 0, node: None };
+        let pod = Pod { name: name.into(), phase, created, restarts: 0, node: None, reason: None };
         let mut pods = self.pods.lock().unwrap();
         pods.retain(|other| other.name != name);
         pods.push(pod.clone());
