@@ -114,14 +114,14 @@ impl Kubernetes {
         let mut roll = Roll::new(self.release.clone());
         let (board, queue, mourners) = (self.board.clone(), self.queue.clone(), shutdown.clone());
         let hear = move |heard| {
-            let news: Vec<News> = match heard {
+            let news = match heard {
                 Heard::All(records, took) => {
                     let news = roll.all(&records);
                     subject.was_seen(format!("{} pods", roll.pods().len()), took);
                     news
                 }
-                Heard::Changed(record) => roll.changed(&record).into_iter().collect(),
-                Heard::Gone(record) => roll.gone(&record).into_iter().collect(),
+                Heard::Changed(record) => Vec::from_iter(roll.changed(&record)),
+                Heard::Gone(record) => Vec::from_iter(roll.gone(&record)),
                 Heard::Well => return subject.is_well(),
                 Heard::Trouble { verb, error } => return subject.is_troubled(verb, error),
             };
@@ -272,7 +272,8 @@ impl Cluster for Kubernetes {
 }
 
 async fn in_time<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let late = |late| Error::Unavailable { action: "get an answer from Kubernetes in time".into(), source: Box::new(late) };
+    let late =
+        |late| Error::Unavailable { action: "get an answer from Kubernetes in time".into(), source: Box::new(late) };
     timeout(ANSWER_MAX, asked).await.map_err(late)?
 }
 

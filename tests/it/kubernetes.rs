@@ -2,6 +2,7 @@
 
 mod control;
 mod obituaries;
+mod process;
 mod scaling;
 mod watching;
 

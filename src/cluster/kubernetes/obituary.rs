@@ -38,7 +38,8 @@ pub struct Death {
 pub fn deaths(record: &Pod, told: &mut BTreeSet<Dead>) -> Vec<Death> {
     let name = record.metadata.name.as_deref().unwrap_or_default();
     let lives = ends(record).filter_map(|end| {
-        let life = end.message.as_deref().map(str::trim).filter(|life| *life != name && pod::of_worker(life) == name)?;
+        let life =
+            end.message.as_deref().map(str::trim).filter(|life| *life != name && pod::of_worker(life) == name)?;
         Some(Death { dead: Dead::Life(life.to_owned()), cause: cause(end) })
     });
     let over = sight::is_over(record).then(|| of_pod(record));

@@ -102,3 +102,89 @@ fn shortened(text: String) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::kubernetes::testing::{container, ended, record};
+    use serde_json::{Value, json};
+
+    const NAME: &str = "kana-worker-5d4f8-abcde";
+
+    fn with_status(change: impl FnOnce(&mut PodStatus)) -> pod::Pod {
+        let mut record = record(NAME);
+        change(record.status.as_mut().unwrap());
+        pod(&record)
+    }
+
+    fn with_container(state: Value, last: Value) -> pod::Pod {
+        let mut record = record(NAME);
+        container(&mut record).state = serde_json::from_value(state).unwrap();
+        container(&mut record).last_state = serde_json::from_value(last).unwrap();
+        pod(&record)
+    }
+
+    #[test]
+    fn a_ready_pod_that_was_never_restarted_has_nothing_to_explain() {
+        let pod = pod(&record(NAME));
+
+        assert_eq!((pod.name.as_str(), pod.phase, pod.restarts), (NAME, Phase::Ready, 0));
+        assert_eq!((pod.node.as_deref(), pod.reason), (Some("node-1"), None));
+        assert_eq!(pod.created, Timestamp::from_millis(1_767_323_045_000));
+    }
+
+    #[test]
+    fn a_pod_asked_to_end_is_stopping_however_ready_it_says_it_is() {
+        let mut record = record(NAME);
+        record.metadata.deletion_timestamp = record.metadata.creation_timestamp.clone();
+
+        assert_eq!(pod(&record).phase, Phase::Stopping);
+    }
+
+    #[test]
+    fn a_pod_whose_containers_have_all_ended_is_gone() {
+        for phase in ["Failed", "Succeeded"] {
+            assert_eq!(with_status(|status| status.phase = Some(phase.into())).phase, Phase::Gone);
+        }
+    }
+
+    #[test]
+    fn a_pod_that_no_node_has_room_for_says_so() {
+        let why = json!({ "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/1 nodes are available: 1 Insufficient cpu." });
+
+        let pod = with_status(|status| {
+            status.conditions = Some(vec![serde_json::from_value(why).unwrap()]);
+            status.container_statuses = None;
+        });
+
+        assert_eq!(pod.phase, Phase::Starting);
+        assert_eq!(pod.reason.as_deref(), Some("Unschedulable: 0/1 nodes are available: 1 Insufficient cpu."));
+    }
+
+    #[test]
+    fn a_crash_loop_tells_how_the_container_last_ended_and_not_what_it_was_called() {
+        let waiting = json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 10s of kana-worker" } });
+
+        let pod = with_container(waiting, ended(101, "Error", "kana-worker-5d4f8-abcde~k7x2q"));
+
+        assert_eq!(pod.reason.as_deref(), Some("CrashLoopBackOff; last ended with exit code 101"));
+    }
+
+    #[test]
+    fn a_container_that_is_up_again_tells_how_it_last_ended() {
+        let pod = with_container(json!({ "running": {} }), ended(137, "OOMKilled", ""));
+
+        assert_eq!(pod.reason.as_deref(), Some("last ended as OOMKilled, exit code 137"));
+    }
+
+    #[test]
+    fn a_reason_is_kept_short() {
+        let waiting = json!({ "waiting": { "reason": "ErrImagePull", "message": "れ".repeat(1_000) } });
+
+        let reason = with_container(waiting, json!(null)).reason.unwrap();
+
+        assert_eq!(reason.chars().count(), REASON_CHARS_MAX + 1);
+        assert!(reason.starts_with("ErrImagePull: れ") && reason.ends_with('…'));
+    }
+}

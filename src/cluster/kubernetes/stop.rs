@@ -4,7 +4,9 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::{DeleteParams, EvictParams, Preconditions};
+use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::core::Status;
+use serde_json::json;
 
 use super::refusal::{Act, refusal};
 use super::release::Release;
@@ -26,8 +28,12 @@ pub async fn stop(pods: &Api<Pod>, pod: &Pod, how: Stop) -> Result<(), Error> {
             ("delete", "pods", pods.delete(&name, &params).await.map(drop))
         }
         Stop::Evict => {
-            let params = EvictParams { delete_options: Some(params), ..EvictParams::default() };
-            ("create", "pods/eviction", pods.evict(&name, &params).await.map(drop))
+            // Written out, because the client library's own eviction loses these options by misnaming them.
+            let eviction = json!({
+                "apiVersion": "policy/v1", "kind": "Eviction", "metadata": { "name": name }, "deleteOptions": params,
+            });
+            let asked = pods.create_subresource::<_, Status>("eviction", &name, &PostParams::default(), &eviction);
+            ("create", "pods/eviction", asked.await.map(drop))
         }
     };
     let act = Act { verb, resource, namespace: pod.metadata.namespace.as_deref().unwrap_or_default() };
@@ -38,7 +44,7 @@ pub async fn stop(pods: &Api<Pod>, pod: &Pod, how: Stop) -> Result<(), Error> {
 }
 
 /// Whether the name belongs to another pod by now.
-fn is_another(status: &kube::core::Status) -> bool {
+fn is_another(status: &Status) -> bool {
     status.code == 409 && status.message.to_lowercase().contains("precondition")
 }
 

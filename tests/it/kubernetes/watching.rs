@@ -6,7 +6,7 @@ use kana::pod::{Cluster, Error, Event, Phase};
 use serde_json::{Value, json};
 
 use super::{A, B, Stand, heard, heard_of, shown};
-use crate::support::api_server::{PODS, deployment, forbidden, worker};
+use crate::support::api_server::{DEPLOYMENTS, PODS, deployment, forbidden, worker};
 use crate::support::eventually;
 
 const SELECTOR: &str = "app.kubernetes.io%2Fname%3Dkana%2Capp.kubernetes.io%2Finstance%3Da%2C\
@@ -111,9 +111,11 @@ async fn a_watch_that_ends_goes_on_where_it_ended() {
 #[tokio::test]
 async fn a_place_that_the_server_has_forgotten_is_found_again_by_a_new_list() {
     let stand = Stand::prepare(Scaler::Nobody);
+    stand.server.put(DEPLOYMENTS, deployment(1));
     stand.server.put(PODS, born(A, 1));
     stand.start();
     stand.server.watched(PODS).await;
+    stand.has_trouble(|trouble| trouble.is_none()).await;
     let mut events = stand.cluster.events();
 
     stand.server.remove(PODS, A, false);
@@ -133,7 +135,7 @@ async fn a_place_that_the_server_has_forgotten_is_found_again_by_a_new_list() {
 #[tokio::test]
 async fn an_outage_takes_no_pod_off_the_list_and_is_told_until_it_is_over() {
     let stand = Stand::prepare(Scaler::Nobody);
-    stand.server.put("/apis/apps/v1/namespaces/ns/deployments", deployment(1));
+    stand.server.put(DEPLOYMENTS, deployment(1));
     stand.server.put(PODS, born(A, 1));
     stand.start();
     stand.server.watched(PODS).await;

@@ -46,6 +46,8 @@ struct State {
     rules: Vec<Rule>,
     asked: Vec<Asked>,
     watches: Vec<Open>,
+    /// What watches were told, by version, for those that come back.
+    past: Vec<(u64, String, Value)>,
     is_down: bool,
     page: Option<usize>,
     texts: VecDeque<String>,
@@ -96,7 +98,8 @@ impl ApiServer {
         let mut state = self.state();
         let name = object["metadata"]["name"].as_str().expect("a name").to_owned();
         let object = state.versioned(object);
-        let is_same = |(held, other): &(String, Value)| held == collection && other["metadata"]["name"] == name.as_str();
+        let is_same =
+            |(held, other): &(String, Value)| held == collection && other["metadata"]["name"] == name.as_str();
         let known = state.objects.iter().position(is_same);
         let kind = if known.is_some() { "MODIFIED" } else { "ADDED" };
         known.map(|at| state.objects.remove(at));
@@ -208,6 +211,17 @@ impl ApiServer {
         }
         if asked.query.contains("watch=true") {
             let (out, events) = unbounded();
+            let after =
+                asked.query.split_once("resourceVersion=").and_then(|(_, rest)| rest.split('&').next()?.parse().ok());
+            let missed = state.past.iter().filter(|(version, collection, event)| {
+                let name = event["object"]["metadata"]["name"].as_str().unwrap_or_default();
+                after.is_some_and(|after: u64| *version > after)
+                    && *collection == asked.path
+                    && is_meant(&asked.query, name)
+            });
+            for (_, _, event) in missed {
+                let _ = out.unbounded_send(Ok(Bytes::from(format!("{event}\n"))));
+            }
             state.watches.push(Open { path: asked.path, query: asked.query, out });
             return Some(Response::new(Body::from_stream(events)));
         }
@@ -233,6 +247,9 @@ impl State {
     fn tell(&mut self, collection: &str, event: Value) {
         let name = event["object"]["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         let line = Bytes::from(format!("{event}\n"));
+        if event["type"] != "ERROR" {
+            self.past.push((self.version, collection.to_owned(), event));
+        }
         for open in self.watches.iter().filter(|open| open.path == collection) {
             if !is_meant(&open.query, &name) {
                 continue;
@@ -245,8 +262,9 @@ impl State {
         let (method, path) = (&asked.method, asked.path.as_str());
         if method == Method::GET && [PODS, DEPLOYMENTS, HPAS, SCALED_OBJECTS].contains(&path) {
             let held = self.objects.iter().filter(|(held, _)| held == path).map(|(_, object)| object);
-            let items: Vec<_> =
-                held.filter(|object| is_meant(&asked.query, object["metadata"]["name"].as_str().unwrap_or(""))).collect();
+            let items: Vec<_> = held
+                .filter(|object| is_meant(&asked.query, object["metadata"]["name"].as_str().unwrap_or("")))
+                .collect();
             let from = asked.query.split_once("continue=").map_or(0, |(_, rest)| {
                 rest.split('&').next().and_then(|token| token.parse().ok()).expect("a token of this server's")
             });
