@@ -32,8 +32,9 @@ pub async fn stop(pods: &Api<Pod>, pod: &Pod, how: Stop) -> Result<(), Error> {
             let eviction = json!({
                 "apiVersion": "policy/v1", "kind": "Eviction", "metadata": { "name": name }, "deleteOptions": params,
             });
-            let asked = pods.create_subresource::<_, Status>("eviction", &name, &PostParams::default(), &eviction);
-            ("create", "pods/eviction", asked.await.map(drop))
+            let asked: kube::Result<Status> =
+                pods.create_subresource("eviction", &name, &PostParams::default(), &eviction).await;
+            ("create", "pods/eviction", asked.map(drop))
         }
     };
     let act = Act { verb, resource, namespace: pod.metadata.namespace.as_deref().unwrap_or_default() };

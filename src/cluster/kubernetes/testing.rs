@@ -37,12 +37,13 @@ pub fn record(name: &str) -> Pod {
             "containerStatuses": [container],
         },
     });
-    serde_json::from_value(record).unwrap()
+    serde_json::from_value(record).expect("BUG: a record of this file's own making")
 }
 
 /// The only container of a pod.
 pub fn container(pod: &mut Pod) -> &mut ContainerStatus {
-    &mut pod.status.as_mut().unwrap().container_statuses.as_mut().unwrap()[0]
+    let status = pod.status.as_mut().expect("BUG: records of this file have a status");
+    &mut status.container_statuses.as_mut().expect("BUG: records of this file have a container")[0]
 }
 
 /// How a container ended; `life` is the worker's name in the queue.

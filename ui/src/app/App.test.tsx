@@ -35,7 +35,7 @@ describe("the page", () => {
     const reason = 'this service may not list pods: its role lacks the verb "list" on "pods"';
     render(<App api={service({}, [event("trouble", { reason })])} />);
 
-    expect((await screen.findByRole("alert")).textContent).toContain('This service may not list pods');
+    expect((await screen.findByRole("alert")).textContent).toContain("This service may not list pods");
     expect(screen.queryByText(/No pod runs/)).toBeNull();
   });
 
