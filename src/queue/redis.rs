@@ -24,11 +24,15 @@
 
 mod address;
 mod claiming;
+mod dedicated;
 mod following;
 mod layout;
 mod link;
+mod reached;
 mod reply;
 mod script;
+mod taken;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,11 +48,12 @@ use super::{
     Settled, Settlement, Submission,
 };
 pub use address::Address;
-use claiming::{Claims, of_token};
+use claiming::Claims;
 use following::Follower;
 use link::Link;
 use reply::{Reply, Submitted, exactly};
 use script::Scripts;
+use taken::of_token;
 
 /// A queue in Redis 7.0 or newer, or in Valkey.
 pub struct Redis {

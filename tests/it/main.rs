@@ -10,6 +10,7 @@ mod ground;
 mod kubernetes;
 mod model;
 mod picture;
+mod queue_redis;
 mod queue_sqlite;
 mod redis_roles;
 mod samples;
