@@ -7,6 +7,7 @@
 mod client;
 mod data;
 mod flags;
+mod kubernetes;
 mod print;
 mod serve;
 mod train;

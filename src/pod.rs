@@ -39,6 +39,24 @@ pub struct Pod {
     /// The machine it runs on, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+    /// Why it takes no work yet, or how its container last ended, where either is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What parts a pod's name from the name of one life of it, where its container may be restarted in place. No pod's
+/// name can contain it.
+const LIFE_MARK: char = '~';
+
+/// The name under which one life of a pod's worker claims jobs. `life` tells it from the lives before, so that what a
+/// dead one held can be taken back without touching its successor.
+pub fn life_of(pod: &str, life: &str) -> String {
+    format!("{pod}{LIFE_MARK}{life}")
+}
+
+/// The pod of a worker, by the name under which the worker claims jobs.
+pub fn of_worker(worker: &str) -> &str {
+    worker.split(LIFE_MARK).next().unwrap_or(worker)
 }
 
 /// How to end a pod.
@@ -92,6 +110,8 @@ pub enum Event {
     Scale(Scale),
     /// What was done behind the scenes, as a person would have typed it.
     Console(Console),
+    /// What keeps the pods from being seen or steered is another, or nothing any more.
+    Trouble(Option<String>),
 }
 
 /// A command that did, or would do, what just happened.
@@ -120,6 +140,12 @@ pub enum Error {
         /// What was asked, and why not.
         reason: String,
     },
+    /// Caller: 502, until a person has changed the cluster: a right is missing, or something that must be there.
+    #[error("{reason}")]
+    Misconfigured {
+        /// What is missing.
+        reason: String,
+    },
     /// Caller: 503, later again.
     #[error("could not {action}")]
     Unavailable {
@@ -145,6 +171,27 @@ pub trait Cluster: Send + Sync {
     /// Sets the range; the number follows by itself.
     async fn set_range(&self, range: RangeInclusive<u32>) -> Result<Scale, Error>;
 
+    /// The last `lines` lines of a pod's log.
+    async fn logs(&self, name: &str, _lines: u32) -> Result<String, Error> {
+        Err(Error::Refused { reason: format!("the log of {name} is part of the log of this service") })
+    }
+
+    /// What keeps the pods from being seen or steered right now, for people; `None` where nothing does.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// What happens from now on. A receiver that lags is told how many events it missed, and asks for the whole.
     fn events(&self) -> broadcast::Receiver<Event>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_life_of_a_pod_is_that_pods() {
+        assert_eq!(of_worker(&life_of("kana-worker-2x4lq-h7wzd", "k7x2q")), "kana-worker-2x4lq-h7wzd");
+        assert_eq!(of_worker("kana-worker-2x4lq-h7wzd"), "kana-worker-2x4lq-h7wzd");
+    }
 }

@@ -15,12 +15,15 @@ pub enum Format {
     Json,
 }
 
+/// Libraries that log every failure which their caller handles, and logs once. A filter that names one gets it back.
+const QUIET: &str = "kube_client=off";
+
 /// Sends logs to stderr. `filter` is in `tracing`'s syntax, such as `info` or `kana::queue=debug`.
 ///
 /// # Errors
 /// Where `filter` cannot be read.
 pub fn start(format: Format, filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let filter = EnvFilter::builder().parse(filter)?;
+    let filter = EnvFilter::builder().parse(format!("{QUIET},{filter}"))?;
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // Whoever reads stderr may die first, as `kana up` does when it is killed; complaining there about that panics.
     let builder = builder.log_internal_errors(false);

@@ -10,10 +10,11 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{FAILED, Threads, Usage, block_on, flags, print};
+use super::{FAILED, Threads, Usage, block_on, flags, kubernetes, print};
 use crate::clock::{Clock, SystemClock};
-use crate::cluster::local;
+use crate::cluster::{Kubernetes, local};
 use crate::gateway::{self, NoCluster, Parts};
+use crate::pod;
 use crate::queue::{self, Queue};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Format;
@@ -75,6 +76,9 @@ pub struct Gateway {
     cluster: Cluster,
 
     #[command(flatten)]
+    workers: kubernetes::Workers,
+
+    #[command(flatten)]
     model: flags::Model,
 
     #[command(flatten)]
@@ -86,6 +90,8 @@ pub struct Gateway {
 enum Cluster {
     /// Somebody else, out of the gateway's sight
     None,
+    /// A Deployment, whose pods the gateway shows and steers
+    Kubernetes,
 }
 
 /// `kana worker`.
@@ -120,6 +126,9 @@ pub struct Worker {
 
     #[command(flatten)]
     queue: flags::Queue,
+
+    #[command(flatten)]
+    pod: kubernetes::OwnPod,
 }
 
 /// How a gateway faces its clients.
@@ -196,14 +205,21 @@ impl Up {
 
 impl Gateway {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let Cluster::None = self.cluster;
         let config = self.front.config()?;
         let card = self.model.load()?.card().clone();
         block_on(Threads::Cores, async {
             let shutdown = ended_by_signals()?;
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-            let queue = queue::open(&self.url, self.queue.limits(), clock.clone())?.into();
-            let parts = Parts { queue, cluster: Arc::new(NoCluster), card, clock };
+            let queue: Arc<dyn Queue> = queue::open(&self.url, self.queue.limits(), clock.clone())?.into();
+            let cluster: Arc<dyn pod::Cluster> = match self.cluster {
+                Cluster::None => Arc::new(NoCluster),
+                Cluster::Kubernetes => {
+                    let cluster = Kubernetes::prepare(self.workers.config(), queue.clone()).await?;
+                    cluster.start(&shutdown);
+                    Arc::new(cluster)
+                }
+            };
+            let parts = Parts { queue, cluster, card, clock };
             let gateway = gateway::Gateway::bind(config, parts).await?;
             let _ = print::text(&format!("kana gateway is up at http://{}", gateway.address()));
             let served = gateway.serve(&shutdown).await;
@@ -222,8 +238,10 @@ impl Worker {
                 worker::leave_with_stdin(shutdown.clone()).context("could not watch standard input")?;
             }
             let queue: Arc<dyn Queue> = queue::open(&self.url, self.queue.limits(), Arc::new(SystemClock))?.into();
+            let name = self.name.unwrap_or_else(a_name);
+            let own_pod = self.pod.to_note_on(&name).await;
             let config = worker::Config {
-                name: self.name.unwrap_or_else(a_name),
+                name: self.pod.claims_as(&name),
                 batch_max: self.pace.batch_max,
                 inference_delay: self.pace.inference_delay,
                 stuck_after: self.stuck_after,
@@ -234,6 +252,10 @@ impl Worker {
             let engine: worker::Factory = Box::new(move || model.load()?.classifier());
             let worker = worker::Worker::bind(config, queue, engine).await?;
             let (address, mut readiness) = (worker.address(), worker.readiness());
+            if let Some(pod) = own_pod {
+                // Ends with the worker; nobody waits for a note.
+                tokio::spawn(pod.note_work(worker.busy()));
+            }
             let announce = async {
                 // Fails only where the worker has ended, and its own result tells why.
                 if readiness.wait_for(|ready| *ready).await.is_ok() {

@@ -1,7 +1,8 @@
 //! What happens to the pods?
 //!
 //! One task passes the cluster's events on to the event streams and keeps the list of pods that the counts are joined
-//! with. When it could not keep up, or the cluster could not be asked at first, it asks for the whole.
+//! with. When it could not keep up, or the cluster could not tell its pods, it asks for the whole, again and again,
+//! while it goes on passing on what it hears.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -13,7 +14,7 @@ use tracing::warn;
 use super::app::App;
 use super::feed::Kind;
 use super::view;
-use crate::pod::{Error, Event, Phase, Pod};
+use crate::pod::{Event, Phase, Pod};
 
 /// The pause before a cluster that did not answer is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -30,15 +31,33 @@ pub async fn run(app: Arc<App>) {
 async fn follow(app: &App) {
     // Before the list is read, so that nothing happens in between unseen.
     let mut events = app.parts.cluster.events();
-    catch_up(app).await;
+    let mut whole = Whole::Wanted;
     loop {
-        match events.recv().await {
-            Ok(event) => pass_on(app, event),
-            Err(RecvError::Lagged(_)) => catch_up(app).await,
-            // A cluster in which nothing ever happens.
-            Err(RecvError::Closed) => return,
+        if whole != Whole::Known {
+            whole = catch_up(app, whole).await;
+        }
+        tokio::select! {
+            event = events.recv() => match event {
+                Ok(event) => pass_on(app, event),
+                Err(RecvError::Lagged(_)) => whole = Whole::Wanted,
+                // A cluster in which nothing ever happens; one that could not be asked yet still may be.
+                Err(RecvError::Closed) if whole == Whole::Known => return,
+                Err(RecvError::Closed) => tokio::time::sleep(PAUSE).await,
+            },
+            () = tokio::time::sleep(PAUSE), if whole != Whole::Known => {}
         }
     }
+}
+
+/// Whether every pod was heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whole {
+    /// It was.
+    Known,
+    /// Ask, and say so where there is no answer.
+    Wanted,
+    /// Ask again; that there was no answer has been said.
+    Missed,
 }
 
 fn pass_on(app: &App, event: Event) {
@@ -46,6 +65,7 @@ fn pass_on(app: &App, event: Event) {
         Event::Pod(pod) => show(app, pod),
         Event::Scale(scale) => app.feed.tell(Kind::Scale, &scale),
         Event::Console(console) => app.feed.tell(Kind::Console, &console),
+        Event::Trouble(reason) => app.feed.tell(Kind::Trouble, &view::Trouble { reason }),
     }
 }
 
@@ -58,36 +78,30 @@ fn show(app: &App, pod: Pod) {
         crew(app).insert(pod.name.clone(), pod.clone());
     }
     app.metrics.observe_pods(crew(app).values().map(|pod| pod.phase));
-    let in_flight = {
-        let depth = app.depth.lock().unwrap_or_else(PoisonError::into_inner);
-        depth.running.get(&pod.name).copied().unwrap_or(0)
-    };
+    let in_flight = app.depth.lock().unwrap_or_else(PoisonError::into_inner).held_by(&pod.name);
     app.feed.tell(Kind::Pod, &view::Pod::new(pod, completed, in_flight));
     app.stirred.notify_one();
 }
 
-async fn catch_up(app: &App) {
-    let mut failing = false;
-    let (pods, scale) = loop {
-        match present(app).await {
-            Ok(present) => break present,
-            Err(error) if !failing => {
-                failing = true;
+async fn catch_up(app: &App, before: Whole) -> Whole {
+    let pods = match app.steer(|cluster| cluster.pods()).await {
+        Ok(pods) => pods,
+        Err(error) => {
+            if before == Whole::Wanted {
                 warn!(error = &error as &dyn std::error::Error, "could not list the pods; trying again");
             }
-            Err(_) => {}
+            return Whole::Missed;
         }
-        tokio::time::sleep(PAUSE).await;
     };
     let names: Vec<&str> = pods.iter().map(|pod| pod.name.as_str()).collect();
     let gone: Vec<Pod> = crew(app).values().filter(|pod| !names.contains(&pod.name.as_str())).cloned().collect();
     gone.into_iter().for_each(|pod| show(app, Pod { phase: Phase::Gone, ..pod }));
     pods.into_iter().for_each(|pod| show(app, pod));
-    app.feed.tell(Kind::Scale, &scale);
-}
-
-async fn present(app: &App) -> Result<(Vec<Pod>, crate::pod::Scale), Error> {
-    Ok((app.steer(|cluster| cluster.pods()).await?, app.steer(|cluster| cluster.scale()).await?))
+    // Where it is not known yet, an event will tell it.
+    if let Ok(scale) = app.steer(|cluster| cluster.scale()).await {
+        app.feed.tell(Kind::Scale, &scale);
+    }
+    Whole::Known
 }
 
 /// Nothing panics while it holds this lock, so what it guards is whole.

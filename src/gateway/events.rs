@@ -3,7 +3,7 @@
 //! A stream is a reader of the feed with a number of its own; nothing is buffered for it. Its connection takes only as
 //! much as its client reads, and a client that falls too far behind is let go.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,10 +33,11 @@ const PRESENT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Follows what happens, as server-sent events
 ///
-/// Every event has a name and one JSON object as its data: `job` (Job), `pod` (Pod), `scale` (Scale), `queue` (Queue)
-/// and `console` (Console). A stream begins with the present pods, scale and queue. One that is taken up again with
-/// `Last-Event-ID` begins behind that event instead; where that is too long ago, a `reset` event comes first (its data
-/// is `{}`), the present state follows, and the jobs that changed in between must be asked for.
+/// Every event has a name and one JSON object as its data: `job` (Job), `pod` (Pod), `scale` (Scale), `queue` (Queue),
+/// `console` (Console) and `trouble` (Trouble). A stream begins with the present pods, trouble, scale and queue. One
+/// that is taken up again with `Last-Event-ID` begins behind that event instead; where that is too long ago, a `reset`
+/// event comes first (its data is `{}`), the present state follows, and the jobs that changed in between must be asked
+/// for.
 #[utoipa::path(
     get,
     path = "/v1/events",
@@ -117,6 +118,7 @@ fn event(kind: Kind, id: &str, data: &str) -> Event {
 
 /// Pods, scale and queue as they are; what cannot be told in time is left out, and follows as events.
 async fn present(app: &App) -> Vec<(Kind, String)> {
+    let trouble = app.parts.cluster.trouble();
     let reading = async {
         let depth = app.parts.queue.depth().await.ok();
         let pods = app.parts.cluster.pods().await.unwrap_or_default();
@@ -124,13 +126,12 @@ async fn present(app: &App) -> Vec<(Kind, String)> {
     };
     let (depth, pods, scale) = tokio::time::timeout(PRESENT_PATIENCE, reading).await.unwrap_or_default();
     let mut told = Vec::new();
-    let none = BTreeMap::new();
-    let running = depth.as_ref().map_or(&none, |depth| &depth.running);
     for pod in pods {
-        let in_flight = running.get(&pod.name).copied().unwrap_or(0);
+        let in_flight = depth.as_ref().map_or(0, |depth| depth.held_by(&pod.name));
         let completed = app.tally.completed(&pod.name);
         told.push((Kind::Pod, serde_json::to_string(&view::Pod::new(pod, completed, in_flight))));
     }
+    told.extend(trouble.map(|reason| (Kind::Trouble, serde_json::to_string(&view::Trouble { reason: Some(reason) }))));
     told.extend(scale.map(|scale| (Kind::Scale, serde_json::to_string(&scale))));
     let queue = depth.map(|depth| app.tally.counted(view::Queue::of_depth(&depth, app.parts.clock.now())));
     told.extend(queue.map(|queue| (Kind::Queue, serde_json::to_string(&queue))));

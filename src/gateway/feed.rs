@@ -23,6 +23,8 @@ pub enum Kind {
     Queue,
     /// Something was done behind the scenes.
     Console,
+    /// What keeps the pods from being seen or steered is another, or nothing any more.
+    Trouble,
 }
 
 impl Kind {
@@ -34,6 +36,7 @@ impl Kind {
             Self::Scale => "scale",
             Self::Queue => "queue",
             Self::Console => "console",
+            Self::Trouble => "trouble",
         }
     }
 }

@@ -26,6 +26,7 @@ const BEARER: &str = "token";
         view::Job,
         view::Pod,
         view::Queue,
+        view::Trouble,
         pod::Scale,
         pod::Console,
     )),

@@ -1,4 +1,4 @@
-//! Which pods are there, and how is one ended?
+//! Which pods are there, what does one say, and how is one ended?
 
 use std::sync::Arc;
 
@@ -12,6 +12,12 @@ use super::app::App;
 use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
 use super::view;
 use crate::pod::Stop;
+
+/// Lines of a log, unless told: a screen or two.
+const LINES: u32 = 100;
+
+/// Lines of a log, at most: beyond this a person wants the whole, and a tool made for logs.
+const LINES_MAX: u32 = 2_000;
 
 /// How to end a pod.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -36,9 +42,8 @@ pub struct Options {
 pub async fn list_pods(State(app): State<Arc<App>>) -> Result<Json<Vec<view::Pod>>, Problem> {
     let pods = app.steer(|cluster| cluster.pods()).await?;
     let depth = app.ask(|queue| queue.depth()).await?;
-    let in_flight = |name: &str| depth.running.get(name).copied().unwrap_or(0);
     let viewed = pods.into_iter().map(|pod| {
-        let (completed, in_flight) = (app.tally.completed(&pod.name), in_flight(&pod.name));
+        let (completed, in_flight) = (app.tally.completed(&pod.name), depth.held_by(&pod.name));
         view::Pod::new(pod, completed, in_flight)
     });
     Ok(Json(viewed.collect()))
@@ -72,4 +77,45 @@ pub async fn stop_pod(
     };
     app.steer(|cluster| async { cluster.stop(&name, how).await }).await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// How much of a log to read.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Tail {
+    /// Lines from its end, from 1 to 2000; 100 unless told.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 2000)]
+    pub lines: Option<String>,
+}
+
+/// Reads the end of a pod's log
+#[utoipa::path(
+    get,
+    path = "/v1/pods/{name}/logs",
+    tag = "pods",
+    params(("name" = String, Path, description = "The pod"), Tail),
+    responses(
+        (status = 200, description = "Its last lines", body = String, content_type = "text/plain"),
+        (status = 404, body = Document, content_type = MEDIA_TYPE,
+            description = "This service has no such pod"),
+        (status = 422, body = Document, content_type = MEDIA_TYPE,
+            description = "That is no number of lines, or this pod's log is not kept apart"),
+        Otherwise,
+    )
+)]
+pub async fn read_pod_logs(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    Query(tail): Query<Tail>,
+) -> Result<String, Problem> {
+    let lines = match tail.lines.as_deref() {
+        None => Some(LINES),
+        Some(lines) => lines.parse().ok().filter(|lines| (1..=LINES_MAX).contains(lines)),
+    };
+    let wrong = || {
+        let lines = tail.lines.as_deref().unwrap_or_default();
+        Problem::unprocessable(format!("lines is {lines:?}, not a whole number from 1 to {LINES_MAX}"))
+    };
+    let lines = lines.ok_or_else(wrong)?;
+    Ok(app.steer(|cluster| async { cluster.logs(&name, lines).await }).await?)
 }

@@ -175,6 +175,7 @@ impl From<pod::Error> for Problem {
         match &error {
             pod::Error::Unknown { .. } => Self::not_found(error.to_string()),
             pod::Error::Refused { .. } => Self::unprocessable(error.to_string()),
+            pod::Error::Misconfigured { .. } => Self::new(StatusCode::BAD_GATEWAY, error.to_string()),
             pod::Error::Unavailable { action, source } => {
                 warn!(error = source.as_ref() as &dyn std::error::Error, "cluster could not {action}");
                 Self::unavailable("the cluster does not answer; nothing is known to have happened")

@@ -97,7 +97,7 @@ fn tell(app: &App, depth: Depth, told: &mut Told) {
     let crew: BTreeMap<String, Pod> = app.crew.lock().unwrap_or_else(PoisonError::into_inner).clone();
     told.pods.retain(|name, _| crew.contains_key(name));
     for (name, pod) in crew {
-        let in_flight = depth.running.get(&name).copied().unwrap_or(0);
+        let in_flight = depth.held_by(&name);
         let pod = view::Pod::new(pod, app.tally.completed(&name), in_flight);
         if told.pods.get(&name) != Some(&pod) {
             app.feed.tell(Kind::Pod, &pod);

@@ -67,6 +67,7 @@ fn submit() -> OpenApiRouter<Arc<App>> {
 fn operate() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(pods::stop_pod))
+        .routes(routes!(pods::read_pod_logs))
         .routes(routes!(scale::set_scale))
         .routes(routes!(dead::replay_dead))
         .routes(routes!(dead::discard_dead))

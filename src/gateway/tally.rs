@@ -7,9 +7,10 @@ use std::time::Instant;
 use super::rate::Rate;
 use super::view;
 use crate::job::{Outcome, Verdict};
+use crate::pod;
 
-/// Workers counted at once: far more than live at once, because a pod that is replaced gets a new name.
-const WORKERS_MAX: usize = 10_000;
+/// Pods counted at once: far more than live at once, because a pod that is replaced gets a new name.
+const PODS_MAX: usize = 10_000;
 
 /// Counts since the start.
 #[derive(Default)]
@@ -20,7 +21,7 @@ struct Counts {
     accepted: u64,
     done: u64,
     failed: u64,
-    by_worker: HashMap<String, u64>,
+    by_pod: HashMap<String, u64>,
     rate: Rate,
     /// `done + failed` when the rate was last told, and when that was.
     told: (u64, Option<Instant>),
@@ -39,22 +40,22 @@ impl Tally {
             Verdict::Done { .. } => counts.done += 1,
             Verdict::Failed { .. } | Verdict::Cancelled => counts.failed += 1,
         }
-        let Some(worker) = &outcome.worker else { return };
-        if let Some(completed) = counts.by_worker.get_mut(worker) {
+        let Some(pod) = outcome.worker.as_deref().map(pod::of_worker) else { return };
+        if let Some(completed) = counts.by_pod.get_mut(pod) {
             *completed += 1;
-        } else if counts.by_worker.len() < WORKERS_MAX {
-            counts.by_worker.insert(worker.clone(), 1);
+        } else if counts.by_pod.len() < PODS_MAX {
+            counts.by_pod.insert(pod.to_owned(), 1);
         }
     }
 
-    /// How many jobs a worker has settled.
-    pub fn completed(&self, worker: &str) -> u64 {
-        self.counts().by_worker.get(worker).copied().unwrap_or(0)
+    /// How many jobs a pod has settled.
+    pub fn completed(&self, pod: &str) -> u64 {
+        self.counts().by_pod.get(pod).copied().unwrap_or(0)
     }
 
-    /// A worker will not be asked for any more.
-    pub fn forget(&self, worker: &str) {
-        self.counts().by_worker.remove(worker);
+    /// A pod will not be asked for any more.
+    pub fn forget(&self, pod: &str) {
+        self.counts().by_pod.remove(pod);
     }
 
     /// Brings the rate up to date; call it at a steady pace.

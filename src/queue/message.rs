@@ -1,10 +1,12 @@
 //! What do a queue and its callers say to each other?
 
 use std::collections::BTreeMap;
+use std::ops::Bound::{Included, Unbounded};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::job::{BatchId, Job, JobId, Status};
+use crate::pod;
 use crate::prediction::Prediction;
 
 /// Jobs to be taken in together, all or none.
@@ -141,6 +143,16 @@ pub struct Depth {
 }
 
 impl Depth {
+    /// Jobs that a pod holds, in all its lives.
+    pub fn held_by(&self, pod: &str) -> usize {
+        let workers = self.running.range::<str, _>((Included(pod), Unbounded));
+        workers
+            .take_while(|(worker, _)| worker.starts_with(pod))
+            .filter(|(worker, _)| pod::of_worker(worker) == pod)
+            .map(|(_, held)| held)
+            .sum()
+    }
+
     /// Jobs leased.
     pub fn in_flight(&self) -> usize {
         self.running.values().sum()

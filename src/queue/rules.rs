@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::pod;
 
 use super::Limits;
 
@@ -67,6 +68,7 @@ impl Tally {
 
     /// Why a job with this tally got no further attempt, in words for its sender.
     pub fn reason(self, limits: &Limits, worker: &str, end: End<'_>) -> String {
+        let worker = pod::of_worker(worker);
         let last = match end {
             End::Failed(why) => format!("worker {worker} failed: {why}"),
             End::Lapsed => format!("the lease of worker {worker} lapsed"),

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::queue::{Lease, Settlement};
 
 /// What a held lease waits for.
@@ -16,12 +18,21 @@ enum Stage {
 
 /// The leases between claim and settlement. A batch being settled and a batch being classified are in it at a time.
 #[derive(Debug, Default)]
-pub struct Held(Mutex<HashMap<Lease, Stage>>);
+pub struct Held {
+    leases: Mutex<HashMap<Lease, Stage>>,
+    /// Whether there are any.
+    busy: watch::Sender<bool>,
+}
 
 impl Held {
+    /// None; `busy` is told whenever there are some, and whenever there are none any more.
+    pub fn telling(busy: watch::Sender<bool>) -> Self {
+        Self { leases: Mutex::default(), busy }
+    }
+
     /// These were claimed.
     pub fn add(&self, leases: impl IntoIterator<Item = Lease>) {
-        self.map().extend(leases.into_iter().map(|lease| (lease, Stage::Working)));
+        self.change(|map| map.extend(leases.into_iter().map(|lease| (lease, Stage::Working))));
     }
 
     /// The queue will be told these results; answers those whose lease was not lost before.
@@ -34,17 +45,17 @@ impl Held {
 
     /// These are settled.
     pub fn settled<'a>(&self, leases: impl IntoIterator<Item = &'a Lease>) {
-        let mut map = self.map();
-        for lease in leases {
-            map.remove(lease);
-        }
+        self.change(|map| {
+            for lease in leases {
+                map.remove(lease);
+            }
+        });
     }
 
     /// The queue says that this one is lost. Answers whether that is news: of one being settled it means that the
     /// queue has heard.
     pub fn lost(&self, lease: &Lease) -> bool {
-        let mut map = self.map();
-        map.get(lease) == Some(&Stage::Working) && map.remove(lease).is_some()
+        self.change(|map| map.get(lease) == Some(&Stage::Working) && map.remove(lease).is_some())
     }
 
     /// All of them.
@@ -52,9 +63,18 @@ impl Held {
         self.map().keys().cloned().collect()
     }
 
+    fn change<T>(&self, change: impl FnOnce(&mut HashMap<Lease, Stage>) -> T) -> T {
+        let mut map = self.map();
+        let changed = change(&mut map);
+        let busy = !map.is_empty();
+        // While the map is locked, so that what is told last is the case.
+        self.busy.send_if_modified(|before| std::mem::replace(before, busy) != busy);
+        changed
+    }
+
     // Nothing in here can panic halfway, so a poisoned lock still guards a whole map.
     fn map(&self) -> MutexGuard<'_, HashMap<Lease, Stage>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,5 +112,20 @@ mod tests {
         assert_eq!(held.all(), [lease(1)]);
         held.settled([&lease(1)]);
         assert!(held.all().is_empty());
+    }
+
+    #[test]
+    fn whoever_follows_hears_when_there_is_work_and_when_there_is_none_any_more() {
+        let (busy, mut heard) = watch::channel(false);
+        let held = Held::telling(busy);
+
+        held.add([lease(1), lease(2)]);
+        assert!(heard.has_changed().unwrap() && *heard.borrow_and_update());
+
+        held.lost(&lease(1));
+        assert!(!heard.has_changed().unwrap());
+
+        held.settled([&lease(2)]);
+        assert!(heard.has_changed().unwrap() && !*heard.borrow_and_update());
     }
 }

@@ -68,6 +68,7 @@ pub struct Worker {
     listener: TcpListener,
     address: SocketAddr,
     vitals: Arc<Vitals>,
+    busy: watch::Sender<bool>,
 }
 
 /// What the consumer, its heartbeat, its settling and its health routes share.
@@ -93,7 +94,7 @@ impl Worker {
         let address = listener.local_addr().context("could not read the address that was taken")?;
         let (delay, vitals) = (config.inference_delay, Arc::new(Vitals::new(LOAD_MAX)));
         let engine: Factory = Box::new(move || engine().map(|engine| Slow::down(engine, delay)));
-        Ok(Self { config, queue, engine, listener, address, vitals })
+        Ok(Self { config, queue, engine, listener, address, vitals, busy: watch::Sender::new(false) })
     }
 
     /// The address taken.
@@ -106,6 +107,11 @@ impl Worker {
         self.vitals.readiness()
     }
 
+    /// Whether it holds jobs, now and from now on; ends with the worker.
+    pub fn busy(&self) -> watch::Receiver<bool> {
+        self.busy.subscribe()
+    }
+
     /// Claims, classifies and settles until `shutdown` begins; then finishes its batch and gives the rest back.
     ///
     /// # Errors
@@ -116,7 +122,7 @@ impl Worker {
             delay: self.config.inference_delay,
             stuck_after: self.config.stuck_after,
             queue: self.queue,
-            held: Held::default(),
+            held: Held::telling(self.busy),
             vitals: self.vitals,
             metrics: Metrics::new(),
             drain: Drain::new(shutdown.clone()),

@@ -7,6 +7,7 @@ mod conformance;
 mod data;
 mod gateway;
 mod ground;
+mod kubernetes;
 mod model;
 mod picture;
 mod queue_redis;

@@ -14,6 +14,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["queue"]),
     ("redis", &["queue"]),
     ("kube", &["cluster"]),
+    ("k8s_openapi", &["cluster"]),
     ("burn", &["train"]),
     ("axum", &["gateway", "worker"]),
     ("clap", &["cli", "main", "telemetry"]),

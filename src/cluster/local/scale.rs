@@ -147,7 +147,14 @@ mod tests {
     }
 
     fn pod(name: &str, phase: Phase, created: u64) -> Pod {
-        Pod { name: name.into(), phase, created: Timestamp::from_millis(created), restarts: 0, node: None }
+        Pod {
+            name: name.into(),
+            phase,
+            created: Timestamp::from_millis(created),
+            restarts: 0,
+            node: None,
+            reason: None,
+        }
     }
 
     #[test]

@@ -9,11 +9,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{error, info};
 
 use super::child::{self, Report};
-use super::obituary::{self, Obituary};
+use super::obituary::Obituary;
 use super::respawn::{Death, HEALTHY_AFTER, Respawn};
 use super::scale::{Load, desired, superfluous};
 use super::{Config, Order, Shared, name};
 use crate::clock::Clock;
+use crate::cluster::take_back::take_back;
 use crate::pod::{Error, Event, Phase, Pod, Scale, ScaledBy, Stop};
 use crate::queue::{Depth, Queue};
 use crate::shutdown::Shutdown;
@@ -144,7 +145,7 @@ impl Supervisor {
         self.parts.shared.console(command, format!("pid {pid}"), begin.elapsed());
         let (orders, inbox) = mpsc::channel(4);
         let created = self.parts.clock.now();
-        let pod = Pod { name, phase: Phase::Starting, created, restarts: 0, node: None };
+        let pod = Pod { name, phase: Phase::Starting, created, restarts: 0, node: None, reason: None };
         self.parts.shared.tell(Event::Pod(pod.clone()));
         self.pods.push(Running { pod, pid, born: begin, orders });
         shutdown.spawn(life.live(inbox, self.reporter.clone()));
@@ -206,7 +207,7 @@ impl Supervisor {
                 let mut running = self.pods.remove(at);
                 let asked = std::mem::replace(&mut running.pod.phase, Phase::Gone) == Phase::Stopping;
                 self.parts.shared.tell(Event::Pod(running.pod));
-                shutdown.spawn(obituary::take_back(self.parts.queue.clone(), name.to_owned(), death));
+                shutdown.spawn(take_back(self.parts.queue.clone(), name.to_owned(), death.cause));
                 let obituary = Obituary { name, how: &how, tail: &tail };
                 match asked {
                     true => obituary.of_one_asked(),

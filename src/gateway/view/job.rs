@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::job::{BatchId, JobId, Outcome, Progress, Status, Verdict};
+use crate::pod;
 
 /// How far a job has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -98,7 +99,7 @@ impl Job {
     }
 
     fn settle(&mut self, outcome: Outcome) {
-        self.worker = outcome.worker;
+        self.worker = outcome.worker.as_deref().map(pod::of_worker).map(str::to_owned);
         self.queued_ms = Some(outcome.queued.as_secs_f64() * 1e3);
         match outcome.verdict {
             Verdict::Done { prediction, inference } => {
@@ -135,7 +136,7 @@ impl From<Status> for Job {
             Progress::Queued => {}
             Progress::Running { worker } => {
                 job.state = State::Running;
-                job.worker = Some(worker);
+                job.worker = Some(pod::of_worker(&worker).to_owned());
             }
             Progress::Settled(outcome) => job.settle(outcome),
         }

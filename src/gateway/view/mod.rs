@@ -7,4 +7,4 @@ mod job;
 mod service;
 
 pub use job::{Batch, CANCELLED, Counts, Job, Receipt, Rejection, State};
-pub use service::{DeadLetter, Model, Pod, Queue, Range, Status};
+pub use service::{DeadLetter, Model, Pod, Queue, Range, Status, Trouble};

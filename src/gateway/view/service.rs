@@ -31,6 +31,19 @@ pub struct Pod {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub node: Option<String>,
+    /// Why it takes no work yet, or how its container last ended, where either is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<String>,
+}
+
+/// What keeps the service from seeing or steering its pods.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Trouble {
+    /// For people; absent where nothing is amiss any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<String>,
 }
 
 impl Pod {
@@ -45,6 +58,7 @@ impl Pod {
             completed,
             in_flight,
             node: pod.node,
+            reason: pod.reason,
         }
     }
 }
@@ -186,7 +200,7 @@ impl From<queue::DeadLetter> for DeadLetter {
             died: letter.died,
             attempts: letter.attempts,
             reason: letter.reason,
-            worker: letter.worker,
+            worker: letter.worker.as_deref().map(pod::of_worker).map(str::to_owned),
         }
     }
 }

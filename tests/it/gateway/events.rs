@@ -261,3 +261,34 @@ fn one_job() -> kana::queue::Submission {
     };
     kana::queue::Submission { batch, jobs: vec![job], idempotency: None }
 }
+
+#[tokio::test]
+async fn what_keeps_the_pods_from_being_seen_is_told_when_it_begins_when_it_ends_and_at_the_start_of_a_stream() {
+    let app = App::start().await;
+    let mut early = Stream::open(&app, None).await;
+
+    app.stage.ail(Some("no right"));
+    let begun = early.until("a trouble", |seen| seen.name == "trouble").await;
+    let late = Stream::open(&app, None).await.until("the trouble", |seen| seen.name == "trouble").await;
+    app.stage.ail(None);
+    let ended = early.until("its end", |seen| seen.name == "trouble").await;
+
+    assert_eq!((begun.data, late.data), (json!({"reason": "no right"}), json!({"reason": "no right"})));
+    assert_eq!(ended.data, json!({}));
+}
+
+#[tokio::test]
+async fn pods_that_could_not_be_seen_are_told_as_soon_as_they_can() {
+    let app = App::start().await;
+    app.stage.ail(Some("no right"));
+    // So much at once that the gateway asks for the whole, which it is not given.
+    app.stage.enter("pod-1", Phase::Ready);
+    (0..64).for_each(|_| app.stage.say("noise"));
+    let mut stream = Stream::open(&app, None).await;
+    app.stage.say("heard meanwhile");
+    stream.until("what is said meanwhile", |seen| seen.data["command"] == "heard meanwhile").await;
+
+    app.stage.ail(None);
+
+    stream.until("the pod", |seen| seen.name == "pod" && seen.data["name"] == "pod-1").await;
+}

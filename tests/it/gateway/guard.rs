@@ -111,6 +111,7 @@ async fn only_the_scope_operate_may_touch_pods_scale_and_dead_letters() {
     let app = with_tokens().await;
     let doors = [
         (Method::DELETE, "/v1/pods/x", 404),
+        (Method::GET, "/v1/pods/x/logs", 404),
         (Method::PUT, "/v1/scale", 400),
         (Method::POST, "/v1/dead/x/replay", 404),
         (Method::DELETE, "/v1/dead/x", 404),

@@ -27,6 +27,54 @@ async fn pods_are_listed_with_what_they_did_and_do() {
 }
 
 #[tokio::test]
+async fn what_every_life_of_a_pod_did_and_does_is_told_as_the_pods() {
+    let app = App::start().await;
+    app.stage.enter("pod-1", Phase::Ready);
+    app.stage.enter("pod-10", Phase::Ready);
+    let receipt = app.accept((0..6).map(|n| ("a.png", png(n))).collect()).await;
+    app.work("pod-1~first", 1).await;
+    app.claim("pod-1~first", 1).await;
+    app.claim("pod-1~secnd", 2).await;
+    app.claim("pod-10~first", 1).await;
+    app.seen_to_end(1).await;
+
+    let pods = app.json("/v1/pods").await;
+    let job = app.json(&format!("/v1/jobs/{}", receipt["jobs"][0]["id"].as_str().unwrap())).await;
+
+    assert_eq!((&pods[0]["completed"], &pods[0]["in_flight"]), (&json!(1), &json!(3)));
+    assert_eq!((&pods[1]["completed"], &pods[1]["in_flight"]), (&json!(0), &json!(1)));
+    assert_eq!(job["worker"], "pod-1");
+}
+
+#[tokio::test]
+async fn what_keeps_the_pods_from_being_seen_is_told_instead_of_an_empty_list() {
+    let app = App::start().await;
+    app.stage.ail(Some("its role lacks the verb \"list\" on \"pods\""));
+
+    let response = app.get("/v1/pods").await;
+
+    assert_eq!(response.status(), 502);
+    let problem: Value = response.json().await.unwrap();
+    assert_eq!(problem["detail"], "its role lacks the verb \"list\" on \"pods\"");
+}
+
+#[tokio::test]
+async fn the_end_of_a_pods_log_is_read() {
+    let app = App::start().await;
+    app.stage.enter("pod-1", Phase::Ready);
+
+    assert_eq!(app.get("/v1/pods/pod-1/logs").await.text().await.unwrap(), "the last 100 lines of pod-1\n");
+    assert_eq!(app.get("/v1/pods/pod-1/logs?lines=7").await.text().await.unwrap(), "the last 7 lines of pod-1\n");
+    assert_eq!(app.get("/v1/pods/pod-9/logs").await.status(), 404);
+    for lines in ["0", "2001", "-1", "all", ""] {
+        let response = app.get(&format!("/v1/pods/pod-1/logs?lines={lines}")).await;
+
+        assert_eq!(response.status(), 422, "{lines}");
+        assert!(response.text().await.unwrap().contains(&format!("lines is \\\"{lines}\\\"")), "{lines}");
+    }
+}
+
+#[tokio::test]
 async fn a_pod_is_ended_in_the_way_asked_for() {
     let app = App::start().await;
     app.stage.enter("pod-1", Phase::Ready);

@@ -1,5 +1,6 @@
 //! What do the tests share?
 
+pub mod api_server;
 pub mod app;
 pub mod child;
 pub mod drawings;

@@ -13,6 +13,7 @@ pub struct Stage {
     pods: Mutex<Vec<Pod>>,
     scale: Mutex<Scale>,
     stopped: Mutex<Vec<(String, Stop)>>,
+    amiss: Mutex<Option<String>>,
     events: broadcast::Sender<Event>,
 }
 
@@ -22,6 +23,7 @@ impl Stage {
             pods: Mutex::default(),
             scale: Mutex::new(Scale { min: 1, max: 4, current: 1, desired: 1, by: ScaledBy::Local }),
             stopped: Mutex::default(),
+            amiss: Mutex::default(),
             // Few, so that a test can make a reader lag.
             events: broadcast::Sender::new(4),
         }
@@ -30,7 +32,7 @@ impl Stage {
     /// A pod enters, or changes.
     pub fn enter(&self, name: &str, phase: Phase) {
         let created = Timestamp::from_millis(1_700_000_000_000);
-        let pod = Pod { name: name.into(), phase, created, restarts: 0, node: None };
+        let pod = Pod { name: name.into(), phase, created, restarts: 0, node: None, reason: None };
         let mut pods = self.pods.lock().unwrap();
         pods.retain(|other| other.name != name);
         pods.push(pod.clone());
@@ -53,6 +55,13 @@ impl Stage {
         (0..64).for_each(|_| self.say("noise"));
     }
 
+    /// Something keeps the pods from being seen, or nothing any more.
+    pub fn ail(&self, reason: Option<&str>) {
+        let reason = reason.map(str::to_owned);
+        self.amiss.lock().unwrap().clone_from(&reason);
+        let _ = self.events.send(Event::Trouble(reason));
+    }
+
     /// A line for the console.
     pub fn say(&self, command: &str) {
         let console = Console { command: command.into(), output: "done".into(), took_ms: 1.5 };
@@ -68,7 +77,21 @@ impl Stage {
 #[async_trait]
 impl Cluster for Stage {
     async fn pods(&self) -> Result<Vec<Pod>, Error> {
-        Ok(self.pods.lock().unwrap().clone())
+        match self.trouble() {
+            Some(reason) => Err(Error::Misconfigured { reason }),
+            None => Ok(self.pods.lock().unwrap().clone()),
+        }
+    }
+
+    async fn logs(&self, name: &str, lines: u32) -> Result<String, Error> {
+        match self.pods.lock().unwrap().iter().any(|pod| pod.name == name) {
+            true => Ok(format!("the last {lines} lines of {name}\n")),
+            false => Err(Error::Unknown { name: name.into() }),
+        }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.amiss.lock().unwrap().clone()
     }
 
     async fn stop(&self, name: &str, how: Stop) -> Result<(), Error> {

@@ -57,7 +57,8 @@ function messageOf(body: unknown): string | null {
   return null;
 }
 
-function sentence(text: string): string {
+/** `text` as a sentence by itself. */
+export function sentence(text: string): string {
   const start = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(start) ? start : `${start}.`;
 }

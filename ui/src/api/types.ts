@@ -13,6 +13,7 @@ export type Pod = Schemas["Pod"];
 export type Scale = Schemas["Scale"];
 export type Queue = Schemas["Queue"];
 export type Console = Schemas["Console"];
+export type Trouble = Schemas["Trouble"];
 export type Status = Schemas["Status"];
 export type Model = Schemas["Model"];
 export type Stop = NonNullable<NonNullable<operations["stop_pod"]["parameters"]["query"]>["mode"]>;

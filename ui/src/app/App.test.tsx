@@ -31,6 +31,14 @@ describe("the page", () => {
     expect(screen.getByRole("status").textContent).toContain("live");
   });
 
+  it("says what keeps it from showing the pods instead of that there are none", async () => {
+    const reason = 'this service may not list pods: its role lacks the verb "list" on "pods"';
+    render(<App api={service({}, [event("trouble", { reason })])} />);
+
+    expect((await screen.findByRole("alert")).textContent).toContain("This service may not list pods");
+    expect(screen.queryByText(/No pod runs/)).toBeNull();
+  });
+
   it("tells what to do while there is nothing to see", () => {
     render(<App api={service({}, [])} />);
 

@@ -49,7 +49,7 @@ export function App({ api }: { readonly api: Api }) {
       )}
       <main className="layout" data-live={open}>
         <div className="main">
-          <PodsPanel pods={state.pods} api={api} live={open} />
+          <PodsPanel pods={state.pods} api={api} live={open} trouble={state.trouble} />
           <div className="images">
             <UploadPanel api={api} upload={upload} over={over} roomy={state.batches.length === 0} />
             <ResultsPanel

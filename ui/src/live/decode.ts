@@ -2,8 +2,8 @@
 //
 // Only the members that the page cannot do without are looked at; a message that lacks them, or has a name from a later
 // version, is passed over rather than breaking the page.
-import { hasNumbers, hasStrings } from "../api/shape";
-import type { Console, Job, Pod, Queue, Scale } from "../api/types";
+import { hasNumbers, hasStrings, isFields } from "../api/shape";
+import type { Console, Job, Pod, Queue, Scale, Trouble } from "../api/types";
 import type { Message } from "./parser";
 
 export type ServerEvent =
@@ -12,6 +12,7 @@ export type ServerEvent =
   | { readonly type: "scale"; readonly scale: Scale }
   | { readonly type: "queue"; readonly queue: Queue }
   | { readonly type: "console"; readonly console: Console }
+  | { readonly type: "trouble"; readonly trouble: Trouble }
   | { readonly type: "reset" };
 
 /** The event that `message` carries, or `null` where this page has no use for it. */
@@ -29,6 +30,8 @@ export function decode(message: Message): ServerEvent | null {
       return hasNumbers(value, "waiting", "running") ? { type: "queue", queue: value as unknown as Queue } : null;
     case "console":
       return hasStrings(value, "command") ? { type: "console", console: value as unknown as Console } : null;
+    case "trouble":
+      return isFields(value) ? { type: "trouble", trouble: value as unknown as Trouble } : null;
     default:
       return null;
   }

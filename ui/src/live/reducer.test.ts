@@ -46,6 +46,21 @@ describe("pods", () => {
   });
 });
 
+describe("a trouble", () => {
+  const told = (reason?: string): ServerEvent => ({ type: "trouble", trouble: { ...(reason && { reason }) } });
+
+  it("stands until its end is told", () => {
+    const troubled = after([told("no right"), pod("a", 1)]);
+
+    expect(troubled.trouble).toBe("no right");
+    expect(after([told()], troubled).trouble).toBeNull();
+  });
+
+  it("is forgotten at a reset", () => {
+    expect(after([told("no right"), { type: "reset" }]).trouble).toBeNull();
+  });
+});
+
 describe("what is kept", () => {
   it("is the newest lines of the console, each under its own number", () => {
     const line: ServerEvent = { type: "console", console: { command: "kill", output: "", took_ms: 1 } };

@@ -52,9 +52,11 @@ function step(state: State, event: ServerEvent, at: number): State {
       const seq = (state.console.at(-1)?.seq ?? 0) + 1;
       return { ...state, console: [...state.console, { ...event.console, seq }].slice(-CONSOLE_MAX) };
     }
+    case "trouble":
+      return { ...state, trouble: event.trouble.reason ?? null };
     case "reset":
       // What the server says next is the whole present. Batches and console are this page's own past and stay.
-      return { ...state, epoch: state.epoch + 1, pods: [], scale: null, queue: null, history: [] };
+      return { ...state, epoch: state.epoch + 1, pods: [], scale: null, trouble: null, queue: null, history: [] };
   }
 }
 

@@ -42,6 +42,8 @@ export interface State {
   /** Oldest first. */
   readonly pods: readonly PodView[];
   readonly scale: Scale | null;
+  /** What keeps the service from seeing or steering its pods; `null` where nothing does. */
+  readonly trouble: string | null;
   readonly queue: Queue | null;
   readonly history: readonly number[];
   readonly console: readonly ConsoleLine[];
@@ -67,6 +69,7 @@ export const START: State = {
   epoch: 0,
   pods: [],
   scale: null,
+  trouble: null,
   queue: null,
   history: [],
   console: [],

@@ -29,6 +29,12 @@ describe("a pod's tile", () => {
     expect(article.textContent).toContain("in flight3");
   });
 
+  it("says why it takes no work", () => {
+    tile(DONE, { phase: "starting", reason: "CrashLoopBackOff; last ended as OOMKilled, exit code 137" });
+
+    expect(screen.getByRole("article").textContent).toContain("ended as OOMKilled");
+  });
+
   it("kills its pod once, however often it is clicked", async () => {
     const asked = tile(DONE);
     const kill = screen.getByRole<HTMLButtonElement>("button", { name: "Kill kana-worker-x8k2p" });

@@ -46,6 +46,11 @@ export function PodTile({ pod, now, api }: Props) {
         {pod.restarts > 0 && ` · restarted ${pod.restarts} ×`}
         {pod.node !== undefined && ` · ${pod.node}`}
       </p>
+      {pod.reason !== undefined && !gone && (
+        <p className="pod-reason" title={pod.reason}>
+          {pod.reason}
+        </p>
+      )}
       <dl className="pod-numbers numbers">
         <dt>completed</dt>
         <dd>{count(pod.completed)}</dd>

@@ -1,5 +1,6 @@
 // Which pods are there, and how are they?
 import type { Api } from "../../api/client";
+import { sentence } from "../../api/trouble";
 import { countOf } from "../../app/format";
 import { useNow } from "../../app/useNow";
 import type { PodView } from "../../live/state";
@@ -11,9 +12,11 @@ interface Props {
   readonly api: Api;
   /** Whether the list is what the service says, rather than what it said before the line broke. */
   readonly live: boolean;
+  /** What keeps the service from seeing or steering its pods; `null` where nothing does. */
+  readonly trouble: string | null;
 }
 
-export function PodsPanel({ pods, api, live }: Props) {
+export function PodsPanel({ pods, api, live, trouble }: Props) {
   const now = useNow();
   const ready = pods.filter(({ phase }) => phase === "ready").length;
   return (
@@ -22,12 +25,13 @@ export function PodsPanel({ pods, api, live }: Props) {
         <h2 id="pods-title">Pods</h2>
         <span className="muted numbers">{pods.length > 0 && `${countOf(ready, "pod")} ready`}</span>
       </header>
-      {pods.length === 0 ? (
-        <p className="empty">
-          {live
-            ? "No pod runs. Raise the minimum, and one starts; images sent meanwhile wait safely in the queue."
-            : "Waiting for the service to say which pods run."}
+      {trouble !== null && (
+        <p className="trouble pods-trouble" role="alert">
+          {sentence(trouble)}
         </p>
+      )}
+      {pods.length === 0 ? (
+        <p className="empty">{emptiness(live, trouble)}</p>
       ) : (
         <ul className="pod-grid">
           {pods.map((pod) => (
@@ -39,4 +43,10 @@ export function PodsPanel({ pods, api, live }: Props) {
       )}
     </section>
   );
+}
+
+function emptiness(live: boolean, trouble: string | null): string {
+  if (!live) return "Waiting for the service to say which pods run.";
+  if (trouble !== null) return "The service cannot say which pods run. Images sent meanwhile wait safely in the queue.";
+  return "No pod runs. Raise the minimum, and one starts; images sent meanwhile wait safely in the queue.";
 }

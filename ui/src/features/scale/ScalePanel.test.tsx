@@ -56,6 +56,16 @@ describe("the scale", () => {
     expect(asked).toEqual([{ min: 7, max: 7 }]);
   });
 
+  it("that nothing moves is both bounds at once", async () => {
+    const { asked, hear } = panel((range) => ({ ok: true, value: aScale({ ...range, by: "fixed" }) }));
+    hear(aScale({ min: 2, max: 2, by: "fixed" }));
+
+    click("Raise max");
+    await settle();
+
+    expect(asked).toEqual([{ min: 3, max: 3 }]);
+  });
+
   it("falls back to what the service says when it refuses, and says why", async () => {
     panel(() => trouble({ message: "At most 4 pods fit on this machine." }));
 

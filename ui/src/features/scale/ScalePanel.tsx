@@ -17,6 +17,8 @@ const BY: Record<Scale["by"], string> = {
 
 export function ScalePanel({ scale, api }: { readonly scale: Scale | null; readonly api: Api }) {
   const { range, set, busy, trouble } = useRange(scale, api);
+  // A number that nothing moves is both bounds at once.
+  const fixed = scale?.by === "fixed";
   return (
     <section className="panel scale" aria-labelledby="scale-title">
       <header className="panel-head">
@@ -34,7 +36,7 @@ export function ScalePanel({ scale, api }: { readonly scale: Scale | null; reado
               from={0}
               to={PODS_MAX}
               onChange={(min) => {
-                set({ min, max: Math.max(min, range.max) });
+                set({ min, max: fixed ? min : Math.max(min, range.max) });
               }}
             />
             <Stepper
@@ -43,7 +45,7 @@ export function ScalePanel({ scale, api }: { readonly scale: Scale | null; reado
               from={1}
               to={PODS_MAX}
               onChange={(max) => {
-                set({ min: Math.min(range.min, max), max });
+                set({ min: fixed ? max : Math.min(range.min, max), max });
               }}
             />
           </div>

@@ -1,0 +1,103 @@
+//! Where in Kubernetes are the workers, and where in Kubernetes is this worker?
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use tracing::warn;
+
+use crate::cluster::kubernetes::{self, Scaler};
+
+/// The workers that a gateway looks after, with `--cluster kubernetes`.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Kubernetes")]
+pub struct Workers {
+    /// The workers' namespace; without it, that of this process's credentials
+    #[arg(long, env = "KANA_NAMESPACE", value_name = "NAME")]
+    namespace: Option<String>,
+
+    /// The release that they belong to
+    #[arg(long, env = "KANA_RELEASE", value_name = "NAME", required_if_eq("cluster", "kubernetes"))]
+    release: Option<String>,
+
+    /// Their Deployment
+    #[arg(long, env = "KANA_WORKERS", value_name = "NAME", required_if_eq("cluster", "kubernetes"))]
+    workers: Option<String>,
+
+    /// What moves their number
+    #[arg(long, env = "KANA_SCALED_BY", value_enum, default_value_t = ScaledBy::None)]
+    scaled_by: ScaledBy,
+
+    /// The name of that HorizontalPodAutoscaler or ScaledObject
+    #[arg(long, env = "KANA_SCALER", value_name = "NAME",
+          required_if_eq_any([("scaled_by", "hpa"), ("scaled_by", "keda")]))]
+    scaler: Option<String>,
+}
+
+/// What moves the workers' number.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ScaledBy {
+    /// Nothing: it stays as it was set
+    None,
+    /// A HorizontalPodAutoscaler
+    Hpa,
+    /// A KEDA ScaledObject
+    Keda,
+}
+
+impl Workers {
+    /// The workers, as the cluster takes them.
+    pub fn config(self) -> kubernetes::Config {
+        // Each name was asked for by the parser where it is needed.
+        let scaler = self.scaler.unwrap_or_default();
+        kubernetes::Config {
+            namespace: self.namespace,
+            release: self.release.unwrap_or_default(),
+            workers: self.workers.unwrap_or_default(),
+            scaler: match self.scaled_by {
+                ScaledBy::None => Scaler::Nobody,
+                ScaledBy::Hpa => Scaler::Hpa(scaler),
+                ScaledBy::Keda => Scaler::Keda(scaler),
+            },
+        }
+    }
+}
+
+/// What a worker that is a pod of its own does beyond working.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Kubernetes")]
+pub struct OwnPod {
+    /// Note on its own pod, which is called --name, whether it is busy: Kubernetes then ends idle pods first
+    #[arg(long, env = "KANA_POD_DELETION_COST", requires = "name")]
+    pod_deletion_cost: bool,
+
+    /// The pod's namespace; without it, that of this process's credentials
+    #[arg(long, env = "KANA_NAMESPACE", value_name = "NAME")]
+    namespace: Option<String>,
+
+    /// Claim under a name of this container's own, and leave it in this file, as a container in Kubernetes does in
+    /// /dev/termination-log: its jobs are given back as soon as it ends, though its pod lives on
+    #[arg(long, env = "KANA_TERMINATION_LOG", value_name = "FILE", requires = "name")]
+    termination_log: Option<PathBuf>,
+}
+
+impl OwnPod {
+    /// The name to claim under, for a worker in the pod of this name.
+    pub fn claims_as(&self, pod: &str) -> String {
+        let Some(file) = &self.termination_log else { return pod.to_owned() };
+        kubernetes::begin_life(pod, file).unwrap_or_else(|error| {
+            // Then its jobs wait for their leases to lapse when only its container ends.
+            warn!("could not leave a name in {}: {error}", file.display());
+            pod.to_owned()
+        })
+    }
+
+    /// The pod on which to note whether there is work, where that was asked for and this process has credentials: a
+    /// worker that cannot note anything works all the same.
+    pub async fn to_note_on(&self, pod: &str) -> Option<kubernetes::OwnPod> {
+        if !self.pod_deletion_cost {
+            return None;
+        }
+        let found = kubernetes::OwnPod::find(pod, self.namespace.as_deref()).await;
+        found.inspect_err(|error| warn!("will not note on {pod} whether it is busy: {error}")).ok()
+    }
+}

@@ -1,0 +1,104 @@
+//! Which pods are workers of this release, and of no other?
+//!
+//! Those that bear its labels *and* were made by its Deployment. Labels alone would be too little: anybody may put them
+//! on a pod of their own. A Deployment owns its pods through ReplicaSets that are called after it and the template's
+//! hash, which each pod bears as a label; so the pod's record alone says whose it is, and no right to read ReplicaSets
+//! is needed.
+
+use k8s_openapi::api::core::v1::Pod;
+
+/// The label under which a Deployment notes of which template a pod was made.
+const TEMPLATE_HASH: &str = "pod-template-hash";
+
+/// Where one release's workers are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// The namespace that it lives in; its rights end there.
+    pub namespace: String,
+    /// Its name, which each of its pods bears as `app.kubernetes.io/instance`.
+    pub name: String,
+    /// The Deployment of its workers.
+    pub workers: String,
+}
+
+impl Release {
+    /// Its workers' labels.
+    fn labels(&self) -> [(&'static str, &str); 3] {
+        [
+            ("app.kubernetes.io/name", "kana"),
+            ("app.kubernetes.io/instance", &self.name),
+            ("app.kubernetes.io/component", "worker"),
+        ]
+    }
+
+    /// The selector of its workers' labels, as `kubectl -l` takes it.
+    pub fn selector(&self) -> String {
+        self.labels().map(|(label, value)| format!("{label}={value}")).join(",")
+    }
+
+    /// Whether this pod is one of its workers.
+    pub fn owns(&self, pod: &Pod) -> bool {
+        let metadata = &pod.metadata;
+        let Some(labels) = &metadata.labels else { return false };
+        let Some(hash) = labels.get(TEMPLATE_HASH) else { return false };
+        let made_by = format!("{}-{hash}", self.workers);
+        metadata.namespace.as_deref() == Some(&self.namespace)
+            && self.labels().iter().all(|(label, value)| labels.get(*label).is_some_and(|found| found == value))
+            && metadata.owner_references.iter().flatten().any(|owner| {
+                owner.controller == Some(true)
+                    && owner.api_version == "apps/v1"
+                    && owner.kind == "ReplicaSet"
+                    && owner.name == made_by
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::kubernetes::testing::{record, release};
+
+    #[test]
+    fn a_pod_of_the_workers_deployment_is_owned() {
+        assert!(release().owns(&record("kana-worker-5d4f8-abcde")));
+    }
+
+    #[test]
+    fn a_pod_that_only_bears_the_labels_is_foreign() {
+        let mut orphan = record("kana-worker-5d4f8-abcde");
+        orphan.metadata.owner_references = None;
+
+        assert!(!release().owns(&orphan));
+    }
+
+    #[test]
+    fn a_pod_is_foreign_that_any_one_thing_sets_apart() {
+        let foreign: [fn(&mut Pod); 8] = [
+            |pod| _ = pod.metadata.labels.as_mut().unwrap().insert("app.kubernetes.io/instance".into(), "b".into()),
+            |pod| _ = pod.metadata.labels.as_mut().unwrap().insert("app.kubernetes.io/name".into(), "redis".into()),
+            |pod| _ = pod.metadata.labels.as_mut().unwrap().remove("app.kubernetes.io/component"),
+            |pod| _ = pod.metadata.labels.as_mut().unwrap().remove(TEMPLATE_HASH),
+            |pod| pod.metadata.namespace = Some("elsewhere".into()),
+            |pod| pod.metadata.owner_references.as_mut().unwrap()[0].name = "other-5d4f8".into(),
+            |pod| pod.metadata.owner_references.as_mut().unwrap()[0].kind = "StatefulSet".into(),
+            |pod| pod.metadata.owner_references.as_mut().unwrap()[0].controller = None,
+        ];
+
+        for (n, change) in foreign.into_iter().enumerate() {
+            let mut pod = record("kana-worker-5d4f8-abcde");
+            change(&mut pod);
+
+            assert!(!release().owns(&pod), "change {n}");
+        }
+    }
+
+    #[test]
+    fn workers_are_selected_by_name_instance_and_component() {
+        let selector = release().selector();
+
+        assert_eq!(
+            selector,
+            "app.kubernetes.io/name=kana,app.kubernetes.io/instance=a,app.kubernetes.io/component=worker"
+        );
+    }
+}
