@@ -70,6 +70,8 @@ local LAST = {
 }
 
 local function reason(tally, worker, how, why)
+  -- The pod, whichever of its lives.
+  worker = string.match(worker, '^[^~]*')
   local last = LAST[how](worker, why)
   if tally.faults >= ATTEMPTS_MAX then
     return tally.faults .. ' of ' .. ATTEMPTS_MAX .. ' attempts failed; the last time, ' .. last
