@@ -8,7 +8,7 @@ export KANA_CHROMIUM
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test check fmt openapi clean image image-tar test-image test-chart
+.PHONY: up build test check fmt openapi bench-queue soak image image-tar test-image test-chart clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
 	target/release/kana up
@@ -28,6 +28,12 @@ check: ui/dist/index.html ## Format, lints, docs
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --no-deps --document-private-items
 	cd ui && $(NPM) run check
+
+bench-queue: ## Jobs a second through each queue; the last line is one JSON object
+	$(CARGO) bench --locked --bench queue
+
+soak: ## 100,000 jobs in Redis while workers are killed and connections reset, and a receipt
+	$(CARGO) bench --locked --bench soak
 
 fmt: ## Format everything
 	$(CARGO) fmt

@@ -32,6 +32,10 @@ pub struct Up {
     #[arg(long, env = "KANA_DATA_DIR", value_name = "DIR", default_value = "kana-data")]
     data_dir: PathBuf,
 
+    /// Where jobs wait, if not in the data folder: redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=NAME]
+    #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
+    url: Option<queue::Url>,
+
     #[command(flatten)]
     model: flags::Model,
 
@@ -60,7 +64,7 @@ pub struct Gateway {
     #[command(flatten)]
     front: Front,
 
-    /// Where jobs wait: sqlite:PATH
+    /// Where jobs wait: sqlite:PATH or redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=NAME]
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
     url: queue::Url,
 
@@ -85,11 +89,11 @@ enum Cluster {
 /// `kana worker`.
 #[derive(Debug, Args)]
 pub struct Worker {
-    /// Its name, which every outcome that it settles bears; without it, one of this machine and process
+    /// Its name, which every outcome that it settles bears, unlike that of any other worker; without it, a new one
     #[arg(long, env = "KANA_NAME", value_name = "NAME")]
     name: Option<String>,
 
-    /// Where jobs wait: sqlite:PATH
+    /// Where jobs wait: sqlite:PATH or redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=NAME]
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
     url: queue::Url,
 
@@ -154,6 +158,10 @@ impl Up {
         let range = self.min..=self.max;
         local::check_range(&range)
             .map_err(|error| Usage(format!("invalid range --min {} --max {}: {error}", self.min, self.max)))?;
+        if self.url == Some(queue::Url::Memory) {
+            let why = "workers are processes of their own, which cannot reach this one's memory";
+            return Err(Usage(format!("invalid value 'memory:' for '--queue <URL>': {why}")).into());
+        }
         let format = if log_format == Format::Json { "json" } else { "text" };
         let worker = up::Worker {
             program: std::env::current_exe().context("could not find this program's own file")?,
@@ -165,6 +173,7 @@ impl Up {
         let config = up::Config {
             gateway: self.front.config()?,
             data_dir: self.data_dir.clone(),
+            queue: self.url,
             card: self.model.load()?.card().clone(),
             limits: self.queue.limits(),
             range,
@@ -211,7 +220,7 @@ impl Worker {
             }
             let queue: Arc<dyn Queue> = queue::open(&self.url, self.queue.limits(), Arc::new(SystemClock))?.into();
             let config = worker::Config {
-                name: self.name.unwrap_or_else(|| format!("kana-worker-{}", std::process::id())),
+                name: self.name.unwrap_or_else(|| a_name()),
                 batch_max: self.pace.batch_max,
                 inference_delay: self.pace.inference_delay,
                 stuck_after: self.stuck_after,
@@ -236,6 +245,11 @@ impl Worker {
         })??;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A worker's name, unlike any other of any machine.
+fn a_name() -> String {
+    format!("kana-worker-{}-{:08x}", std::process::id(), rand::random::<u32>())
 }
 
 /// A shutdown that SIGTERM and SIGINT begin, and a second SIGINT cuts short.

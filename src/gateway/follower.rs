@@ -95,17 +95,31 @@ async fn look(app: &App, cursor: Option<Cursor>) -> Result<Changes, Error> {
     let queue = &app.parts.queue;
     let looking = async {
         match cursor {
-            Some(cursor) => queue.changes(cursor, LOOK).await,
+            Some(cursor) => {
+                let changes = queue.changes(cursor, LOOK).await?;
+                if changes.missed {
+                    warn!(
+                        "the queue has forgotten some of what changed; looking after all jobs that somebody waits for"
+                    );
+                    look_after_waiters(app).await?;
+                }
+                Ok(changes)
+            }
             None => {
                 let cursor = queue.latest().await?;
-                let waited = queue.statuses(&app.waiters.jobs()).await?;
-                waited.iter().flatten().for_each(|status| app.waiters.tell(status));
-                Ok(Changes { jobs: Vec::new(), cursor })
+                look_after_waiters(app).await?;
+                Ok(Changes { cursor, ..Changes::default() })
             }
         }
     };
     let late = |late| Error::Unavailable { action: "read changes of the queue in time", source: Box::new(late) };
     tokio::time::timeout(LOOK + LOOK_GRACE, looking).await.map_err(late)?
+}
+
+async fn look_after_waiters(app: &App) -> Result<(), Error> {
+    let waited = app.parts.queue.statuses(&app.waiters.jobs()).await?;
+    waited.iter().flatten().for_each(|status| app.waiters.tell(status));
+    Ok(())
 }
 
 fn tell(app: &App, jobs: Vec<Status>) {

@@ -158,6 +158,8 @@ pub struct Changes {
     pub jobs: Vec<Status>,
     /// Where to go on from.
     pub cursor: Cursor,
+    /// Whether the queue has forgotten some of what changed behind the cursor: look at what you wait for.
+    pub missed: bool,
 }
 
 /// Changes answered at once, at most: some 400 KB.

@@ -19,6 +19,7 @@
 
 pub mod memory;
 mod message;
+pub mod redis;
 mod rules;
 pub mod sqlite;
 mod url;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 
 use super::memory::Memory;
+use super::redis::{Address, Redis};
 use super::sqlite::Sqlite;
 use super::{Error, Limits, Queue};
 
@@ -17,9 +18,12 @@ pub enum Url {
     Memory,
     /// `sqlite:PATH`: one file, shared by processes of one machine.
     Sqlite(PathBuf),
+    /// `redis://…` or `rediss://…`: a Redis, shared by many machines.
+    Redis(Address),
 }
 
-/// Opens the queue that `url` names, and makes it where it does not exist yet.
+/// Opens the queue that `url` names, and makes it where it does not exist yet. A queue in Redis goes by the clock of
+/// its server, and is first called when it is first used.
 ///
 /// # Errors
 /// [`Error::Unavailable`] where its file cannot be opened, is no queue, or is one of a newer kana.
@@ -27,7 +31,18 @@ pub fn open(url: &Url, limits: Limits, clock: Arc<dyn Clock>) -> Result<Box<dyn 
     Ok(match url {
         Url::Memory => Box::new(Memory::new(limits, clock)),
         Url::Sqlite(path) => Box::new(Sqlite::open(path, limits, clock)?),
+        Url::Redis(address) => Box::new(Redis::new(address, limits)),
     })
+}
+
+impl Url {
+    /// The URL with its password, for another process that is to open the same queue. Not for logs.
+    pub fn secret(&self) -> String {
+        match self {
+            Self::Redis(address) => address.secret().to_owned(),
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl FromStr for Url {
@@ -37,7 +52,8 @@ impl FromStr for Url {
         match text.split_once(':') {
             Some(("memory", "")) => Ok(Self::Memory),
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
-            _ => Err(format!("queue {text:?} is neither sqlite:PATH nor memory:")),
+            Some(("redis" | "rediss", _)) => text.parse().map(Self::Redis),
+            _ => Err(format!("queue {text:?} is none of sqlite:PATH, redis://HOST and memory:")),
         }
     }
 }
@@ -47,6 +63,7 @@ impl std::fmt::Display for Url {
         match self {
             Self::Memory => f.write_str("memory:"),
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Redis(address) => address.fmt(f),
         }
     }
 }

@@ -26,13 +26,18 @@ use folder::Folder;
 /// How long ending may take: children have five seconds, requests as long.
 const END_MAX: Duration = Duration::from_secs(6);
 
+/// The variable that tells a worker its queue, whose URL may hold a password.
+const QUEUE: &str = "KANA_QUEUE";
+
 /// What `kana up` is told.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// How the gateway listens.
     pub gateway: gateway::Config,
-    /// Where the queue lives.
+    /// What this service keeps for itself, its queue among it unless that is elsewhere.
     pub data_dir: PathBuf,
+    /// Where the queue is; a file in the data folder where `None`.
+    pub queue: Option<queue::Url>,
     /// What the model says of itself.
     pub card: Arc<Card>,
     /// The queue's bounds.
@@ -66,14 +71,20 @@ pub struct Worker {
 /// Where the folder is in use, the port is taken, or the queue cannot be opened; the message names which.
 pub async fn run(config: Config, shutdown: &Shutdown, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
     let folder = Folder::own(&config.data_dir)?;
-    let url = folder.queue();
+    let url = config.queue.unwrap_or_else(|| folder.queue());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let queue: Arc<dyn Queue> = queue::open(&url, config.limits, clock.clone())?.into();
-    take_back_from_the_dead(queue.as_ref()).await?;
+    // Others may work on a queue that is elsewhere: there, leases of the dead lapse.
+    if url == folder.queue() {
+        take_back_from_the_dead(queue.as_ref()).await?;
+    } else {
+        queue.depth().await.with_context(|| format!("could not use the queue {url}"))?;
+    }
 
     let pods = local::Config {
         program: config.worker.program.clone(),
-        arguments: config.worker.arguments(&url, &config.limits),
+        arguments: config.worker.arguments(&config.limits),
+        environment: vec![(QUEUE.to_owned(), url.secret())],
         range: config.range,
         cool_down: config.cool_down,
     };
@@ -107,12 +118,11 @@ async fn take_back_from_the_dead(queue: &dyn Queue) -> anyhow::Result<()> {
 }
 
 impl Worker {
-    /// The command line of a worker on the queue at `url`. Everything is said, so that no environment changes it.
-    fn arguments(&self, url: &queue::Url, limits: &Limits) -> Vec<String> {
+    /// The command line of a worker. Everything but the queue is said, so that no environment changes it.
+    fn arguments(&self, limits: &Limits) -> Vec<String> {
         let span = |span: Duration| humantime::format_duration(span).to_string();
         // The command first: it is what people look for in a list of processes.
         let mut arguments = vec!["worker".to_owned()];
-        arguments.extend(["--queue".into(), url.to_string()]);
         arguments.extend(["--listen".into(), "127.0.0.1:0".into()]);
         arguments.extend(["--batch-max".into(), self.batch_max.to_string()]);
         arguments.extend(["--inference-delay".into(), span(self.inference_delay)]);

@@ -25,7 +25,7 @@ macro_rules! suite {
 }
 
 suite! {
-    [memory sqlite]
+    [memory sqlite redis]
     [
         // 1. A job accepted is never lost.
         an_accepted_job_waits_until_somebody_claims_it

@@ -6,6 +6,7 @@ mod cluster;
 mod conformance;
 mod data;
 mod gateway;
+mod ground;
 mod model;
 mod picture;
 mod queue_sqlite;

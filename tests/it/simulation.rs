@@ -6,20 +6,20 @@
 //! pass in a second. A failure prints its seed; `KANA_SEED` plays that one again.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::future::Future;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use futures::executor::block_on;
-use kana::clock::{Clock, ManualClock, Timestamp};
+use kana::clock::Timestamp;
 use kana::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
 use kana::queue::{
-    self, Cancellation, Cause, Claim, Cursor, Error, Hold, Idempotency, Limits, Queue, Receipt, Settled, Submission,
-    Url,
+    Cancellation, Cause, Claim, Cursor, Error, Hold, Idempotency, Limits, Queue, Receipt, Settled, Submission,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use tokio::runtime::{self, Runtime};
 
-use crate::support::world::{LIMITS, NOW, a_job, done_as, failed};
+use crate::support::world::{Ground, LIMITS, NOW, a_job, done_as, failed};
 
 /// Long enough that no outcome expires in a history, however far its clock jumps.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -33,13 +33,14 @@ const STEPS: usize = 60;
 /// Histories played where no seed is given.
 const HISTORIES_IN_MEMORY: u64 = 3_000;
 const HISTORIES_IN_A_FILE: u64 = 12;
+const HISTORIES_IN_REDIS: u64 = 12;
 
 const WORKERS: [&str; 4] = ["ka", "ki", "ku", "ke"];
 
 struct History {
     random: StdRng,
     queue: Box<dyn Queue>,
-    clock: Arc<ManualClock>,
+    ground: Ground,
     /// Every job accepted, in the order submitted.
     accepted: Vec<JobId>,
     /// Every claim ever handed out: workers settle old ones too.
@@ -54,13 +55,12 @@ struct History {
 }
 
 impl History {
-    fn new(seed: u64, url: &Url) -> Self {
-        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
-        let queue = queue::open(url, SMALL, Arc::clone(&clock) as Arc<dyn Clock>).expect("a new queue");
+    fn new(seed: u64, ground: Ground) -> Self {
+        let _at_hand = RUNTIME.enter();
         Self {
             random: StdRng::seed_from_u64(seed),
-            queue,
-            clock,
+            queue: ground.open(SMALL),
+            ground,
             accepted: Vec::new(),
             claims: Vec::new(),
             held: HashMap::new(),
@@ -91,7 +91,7 @@ impl History {
     fn submit(&mut self) {
         let batch = BatchId::from_bytes(self.random.random());
         let count = self.random.random_range(1..=5);
-        let now = self.clock.now();
+        let now = self.ground.time.now();
         // Names follow from the seed too: what lapses at the same moment lapses in their order.
         let name = |random: &mut StdRng| JobId::from_bytes(random.random());
         let jobs: Vec<_> = (0..count).map(|n| Job { id: name(&mut self.random), ..a_job(batch, n, now) }).collect();
@@ -125,7 +125,7 @@ impl History {
     fn claim(&mut self) {
         let worker = self.worker();
         let room = self.random.random_range(1..=6);
-        let now = self.clock.now();
+        let now = self.ground.time.now();
 
         let claims = block_on(self.queue.claim(worker, room, NOW)).expect("a claim");
 
@@ -177,7 +177,7 @@ impl History {
 
         assert!(!held || hold == Hold::Kept, "a lease that held was lost");
         if hold == Hold::Kept {
-            self.held.insert(claim.job.id, (claim.lease.token, self.clock.now().after(SMALL.lease)));
+            self.held.insert(claim.job.id, (claim.lease.token, self.ground.time.now().after(SMALL.lease)));
         }
     }
 
@@ -210,7 +210,7 @@ impl History {
 
         match block_on(self.queue.cancel(id)).expect("an answer") {
             Cancellation::Cancelled => {
-                let held = self.held.get(&id).is_some_and(|(_, until)| *until > self.clock.now());
+                let held = self.held.get(&id).is_some_and(|(_, until)| *until > self.ground.time.now());
                 assert!(!was_over && !held, "{id} had started, or was over");
                 assert_eq!(self.outcome(id).map(|outcome| outcome.verdict), Some(Verdict::Cancelled));
                 self.over.insert(id, None);
@@ -226,18 +226,18 @@ impl History {
         let spans = [1, 900, 5_999, 6_000, 60_000, 86_400_000].map(Duration::from_millis);
         let span = spans[self.random.random_range(0..spans.len())];
         if self.random.random_bool(0.75) {
-            self.clock.advance(span);
+            self.ground.time.advance(span);
         } else {
-            self.clock.set(self.clock.now().before(span));
+            self.ground.time.set_back(span);
             block_on(self.queue.sweep()).expect("a sweep");
-            let latest = self.clock.now().after(SMALL.lease);
+            let latest = self.ground.time.now().after(SMALL.lease);
             self.held.values_mut().for_each(|(_, until)| *until = latest.min(*until));
         }
         if self.random.random_bool(0.5) {
             block_on(self.queue.sweep()).expect("a sweep");
         }
         // What lapsed may lapse for good: after another jump backwards nobody may rely on it.
-        let now = self.clock.now();
+        let now = self.ground.time.now();
         self.held.retain(|_, (_, until)| *until > now);
     }
 
@@ -277,7 +277,7 @@ impl History {
             for claim in block_on(self.queue.claim("honest", 4, NOW)).expect("a claim") {
                 assert_eq!(block_on(self.queue.settle(vec![done_as(&claim, 1)])).expect("an answer"), [Settled::Done]);
             }
-            self.clock.advance(SMALL.lease);
+            self.ground.time.advance(SMALL.lease);
         }
         self.held.clear();
         self.look();
@@ -303,7 +303,7 @@ impl History {
     }
 
     fn holds(&self, claim: &Claim) -> bool {
-        let now = self.clock.now();
+        let now = self.ground.time.now();
         self.held.get(&claim.job.id).is_some_and(|(token, until)| *token == claim.lease.token && *until > now)
     }
 
@@ -334,7 +334,7 @@ impl History {
 }
 
 /// Plays `count` histories, or the one that `KANA_SEED` names.
-fn play(count: u64, url: impl Fn(u64) -> Url) {
+fn play(count: u64, ground: impl Fn() -> Ground) {
     let seeds = match std::env::var("KANA_SEED") {
         Ok(seed) => {
             let seed = seed.parse().expect("KANA_SEED is a number");
@@ -344,7 +344,7 @@ fn play(count: u64, url: impl Fn(u64) -> Url) {
     };
     let (begun, played) = (Instant::now(), seeds.end - seeds.start);
     for seed in seeds {
-        let history = std::panic::AssertUnwindSafe(|| History::new(seed, &url(seed)).play());
+        let history = std::panic::AssertUnwindSafe(|| History::new(seed, ground()).play());
         if let Err(panic) = std::panic::catch_unwind(history) {
             eprintln!("this history fails; KANA_SEED={seed} plays it again");
             std::panic::resume_unwind(panic);
@@ -353,13 +353,25 @@ fn play(count: u64, url: impl Fn(u64) -> Url) {
     println!("{played} histories in {:?}", begun.elapsed());
 }
 
+/// Where a queue does what it does between two calls.
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime"));
+
+fn block_on<T>(answer: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(answer)
+}
+
 #[test]
 fn every_accepted_job_has_exactly_one_outcome_in_memory() {
-    play(HISTORIES_IN_MEMORY, |_| Url::Memory);
+    play(HISTORIES_IN_MEMORY, Ground::memory);
 }
 
 #[test]
 fn every_accepted_job_has_exactly_one_outcome_in_a_file() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    play(HISTORIES_IN_A_FILE, |seed| Url::Sqlite(folder.path().join(format!("{seed}.db"))));
+    play(HISTORIES_IN_A_FILE, Ground::sqlite);
+}
+
+#[test]
+fn every_accepted_job_has_exactly_one_outcome_in_redis() {
+    play(HISTORIES_IN_REDIS, Ground::redis);
 }

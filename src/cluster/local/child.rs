@@ -77,13 +77,22 @@ pub struct Life {
     condemned: Option<&'static str>,
 }
 
-/// Starts a child. `arguments` make it a worker that ends with its standard input.
+/// How a child is started. Its arguments make it a worker that ends with its standard input.
+pub struct Start<'a> {
+    pub program: &'a Path,
+    pub arguments: &'a [String],
+    /// What nobody may read in a list of processes.
+    pub environment: &'a [(String, String)],
+}
+
+/// Starts a child.
 ///
 /// # Errors
 /// Where the program cannot be run.
-pub fn start(name: &str, program: &Path, arguments: &[String]) -> std::io::Result<Life> {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+pub fn start(name: &str, how: &Start<'_>) -> std::io::Result<Life> {
+    let mut command = Command::new(how.program);
+    command.args(how.arguments).envs(how.environment.iter().map(|(name, value)| (name, value)));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     // A group of its own: Ctrl-C on the terminal is for this process, which ends its children in order.
     let mut child = command.process_group(0).spawn()?;
     let stdin = child.stdin.take();

@@ -42,6 +42,8 @@ pub struct Config {
     pub program: PathBuf,
     /// Its arguments, to which `--name NAME` is added. They must make a worker that ends with its standard input.
     pub arguments: Vec<String>,
+    /// Variables that it finds beside this process's own: what must not show in a list of processes.
+    pub environment: Vec<(String, String)>,
     /// How many pods there may be.
     pub range: RangeInclusive<u32>,
     /// How long a pod must be spare before it goes.

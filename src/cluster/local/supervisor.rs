@@ -125,7 +125,9 @@ impl Supervisor {
         let name = name::pod(&self.generation);
         let arguments = [&self.config.arguments[..], &["--name".to_owned(), name.clone()]].concat();
         let begin = Instant::now();
-        let life = match child::start(&name, &self.config.program, &arguments) {
+        let Config { program, environment, .. } = &self.config;
+        let start = child::Start { program, arguments: &arguments, environment };
+        let life = match child::start(&name, &start) {
             Ok(life) => life,
             Err(failure) => {
                 let death = Death { cause: crate::queue::Cause::Crashed, was_ready: false, age: Duration::ZERO };

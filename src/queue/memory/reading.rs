@@ -50,7 +50,7 @@ impl Ledger {
             jobs.extend(self.status(*id));
             cursor = Cursor(*changed);
         }
-        Changes { jobs, cursor }
+        Changes { jobs, cursor, missed: false }
     }
 
     pub fn dead(&self, limit: usize) -> Vec<DeadLetter> {

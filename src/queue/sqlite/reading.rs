@@ -128,7 +128,7 @@ impl Reading {
             jobs.push(row::status(row)?);
             cursor = Cursor(unsigned(row, 14)?);
         }
-        Ok(Changes { jobs, cursor })
+        Ok(Changes { jobs, cursor, missed: false })
     }
 
     pub fn dead(&self, limit: usize) -> Result<Vec<DeadLetter>> {

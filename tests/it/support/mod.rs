@@ -9,10 +9,15 @@ pub mod http;
 pub mod idx;
 pub mod pictures;
 pub mod process;
+pub mod proxy;
+pub mod redis;
+pub mod resp;
 pub mod samples;
 pub mod script;
 pub mod scripted;
 pub mod stage;
+pub mod time;
+pub mod tls;
 pub mod world;
 
 pub use eventually::eventually;

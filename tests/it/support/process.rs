@@ -1,9 +1,9 @@
 //! What is a `kana up` of a test's own?
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
 
 use kana::gateway::view::{Batch, Pod, Receipt};
 use kana::job::BatchId;
@@ -186,4 +186,38 @@ pub fn is_gone(pid: u32) -> bool {
     }
     let pid = Pid::from_raw(pid.try_into().expect("a process number")).expect("a process number");
     rustix::process::test_kill_process(pid).is_err()
+}
+
+type Order = (Command, mpsc::Sender<io::Result<Child>>);
+
+/// Starts a process that the kernel kills when this one is gone, however it goes. The kernel takes the *thread* that
+/// started it for its parent, so that is one which lives as long as this process.
+pub fn spawn_bound(command: Command) -> io::Result<Child> {
+    static NURSERY: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
+        let (orders, taken) = mpsc::channel::<Order>();
+        std::thread::spawn(move || {
+            for (command, answer) in taken {
+                let _ = answer.send(spawn_here(command));
+            }
+        });
+        orders
+    });
+    let (answer, child) = mpsc::channel();
+    NURSERY.send((command, answer)).expect("a thread that never ends");
+    child.recv().expect("a thread that never ends")
+}
+
+#[cfg(target_os = "linux")]
+fn spawn_here(mut command: Command) -> io::Result<Child> {
+    use std::os::unix::process::CommandExt;
+
+    let die_with_parent = || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?);
+    // SAFETY: between fork and exec only system calls may be made, and this makes one.
+    unsafe { command.pre_exec(die_with_parent) };
+    command.spawn()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn spawn_here(mut command: Command) -> io::Result<Child> {
+    command.spawn()
 }

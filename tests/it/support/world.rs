@@ -1,6 +1,7 @@
 //! What is a queue's world: its clock, its limits, and people who submit, claim and settle?
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,9 @@ use kana::image::{Image, Shape};
 use kana::job::{BatchId, Job, JobId, Outcome, Progress, Status};
 use kana::prediction::Prediction;
 use kana::queue::{self, Claim, Error, Inference, Limits, Queue, Receipt, Settled, Settlement, Submission, Url};
+
+use super::redis::RedisServer;
+use super::time::Time;
 
 /// Small enough to be reached, and otherwise as in life.
 pub const LIMITS: Limits = Limits {
@@ -36,32 +40,72 @@ const DAWN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub struct World {
     pub queue: Box<dyn Queue>,
     pub clock: Arc<ManualClock>,
-    _folder: tempfile::TempDir,
+    /// What the queue stands on.
+    pub ground: Ground,
+}
+
+/// What a queue stands on: its address, its time, and whatever must not go before it does.
+pub struct Ground {
+    pub url: Url,
+    pub time: Time,
+    /// The server that it lives on, if it lives on one.
+    pub redis: Option<RedisServer>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Ground {
+    pub fn memory() -> Self {
+        Self { url: Url::Memory, time: Time::from(DAWN), redis: None, _folder: None }
+    }
+
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file: PathBuf = folder.path().join("queue.db");
+        Self { url: Url::Sqlite(file), _folder: Some(folder), ..Self::memory() }
+    }
+
+    /// A server of its own, whose clock shows what the test's shows.
+    pub fn redis() -> Self {
+        let server = RedisServer::stopped_in_time(DAWN);
+        let url = Url::from_str(&server.url()).expect("a queue's address");
+        let time = Time::from(DAWN).with(server.clock());
+        Self { url, time, redis: Some(server), _folder: None }
+    }
+
+    /// Whatever is at this address, which goes by a clock of its own.
+    pub fn at(url: &str) -> Self {
+        Self { url: Url::from_str(url).expect("a queue's address"), ..Self::memory() }
+    }
+
+    /// Opens the queue; where it lives on a server, a runtime has to be at hand.
+    pub fn open(&self, limits: Limits) -> Box<dyn Queue> {
+        queue::open(&self.url, limits, self.time.clock() as Arc<dyn Clock>).expect("a queue")
+    }
 }
 
 impl World {
     pub fn memory() -> Self {
-        Self::of(|_| Url::Memory)
+        Self::on(Ground::memory())
     }
 
     pub fn sqlite() -> Self {
-        Self::of(|folder| Url::Sqlite(folder.join("queue.db")))
+        Self::on(Ground::sqlite())
     }
 
-    fn of(url: impl FnOnce(&Path) -> Url) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let clock = Arc::new(ManualClock::at(DAWN));
-        let queue =
-            queue::open(&url(folder.path()), LIMITS, Arc::clone(&clock) as Arc<dyn Clock>).expect("a new queue");
-        Self { queue, clock, _folder: folder }
+    pub fn redis() -> Self {
+        Self::on(Ground::redis())
+    }
+
+    pub fn on(ground: Ground) -> Self {
+        Self { queue: ground.open(LIMITS), clock: ground.time.clock(), ground }
     }
 
     pub fn advance(&self, span: Duration) {
-        self.clock.advance(span);
+        self.ground.time.advance(span);
     }
 
     pub fn set_back(&self, span: Duration) {
-        self.clock.set(self.clock.now().before(span));
+        self.ground.time.set_back(span);
     }
 
     /// `count` jobs, submitted together.

@@ -1,0 +1,60 @@
+-- ARGV: run, worker, room.
+-- Answers { now, 'stream' } where the caller should read new jobs from the stream, otherwise { now, 'taken', claims }
+-- with { entry, deliveries, attempt, head, image, mark } of each.
+local run, worker, room = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local last = catch_up(run)
+-- As a rule nothing has come back.
+if call('EXISTS', BACK, AGAIN) == 0 then
+  if last == 'again' then call('HSET', STATE, 'last', 'first') end
+  return { NOW, 'stream' }
+end
+
+local function is_new_waiting()
+  local groups = call('XINFO', 'GROUPS', JOBS)
+  for _, group in ipairs(groups) do
+    local fields = {}
+    for n = 1, #group, 2 do fields[group[n]] = group[n + 1] end
+    if fields['name'] == GROUP then
+      return #call('XRANGE', JOBS, '(' .. fields['last-delivered-id'], '+', 'COUNT', 1) > 0
+    end
+  end
+  return false
+end
+
+local function take(line, claims)
+  local popped = call('ZPOPMIN', line)
+  local entry = entry_at(popped[1])
+  local tally = tally_of(entry)
+  tally.deliveries, tally.claims = tally.deliveries + 1, tally.claims + 1
+  local found = call('XCLAIM', JOBS, GROUP, worker, 0, entry, 'RETRYCOUNT', tally.deliveries, 'FORCE')[1]
+  -- Somebody else deleted it: the audit finds its record, and says so.
+  if not found then call('HDEL', TALLY, entry) return end
+  keep_tally(entry, tally)
+  local head = found[2][2]
+  local body = 'R' .. pack('>I4I2', tally.claims, #worker) .. worker .. sub(head, 17)
+  tell(sub(head, 1, 16), body)
+  claims[#claims + 1] = { entry, tally.deliveries, tally.claims, head, found[2][4], '' }
+end
+
+local back, again = call('ZCARD', BACK), call('ZCARD', AGAIN)
+local claims = {}
+-- Jobs attempted before are older, so they go first, one alone; but never twice in a row while others wait.
+if again > 0 and not (last == 'again' and (back > 0 or is_new_waiting())) then
+  call('HSET', STATE, 'last', 'again')
+  take(AGAIN, claims)
+  flush_events()
+  return { NOW, 'taken', claims }
+end
+if last == 'again' then call('HSET', STATE, 'last', 'first') end
+if back == 0 then return { NOW, 'stream' } end
+for _ = 1, math.min(room, back) do take(BACK, claims) end
+if #claims < room then
+  local read = call('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', room - #claims, 'STREAMS', JOBS, '>')
+  for _, found in ipairs(read and read[1][2] or {}) do
+    local head = found[2][2]
+    tell(sub(head, 1, 16), 'R' .. pack('>I4I2', 1, #worker) .. worker .. sub(head, 17))
+    claims[#claims + 1] = { found[1], 1, 1, head, found[2][4], found[2][6] or '' }
+  end
+end
+flush_events()
+return { NOW, 'taken', claims }

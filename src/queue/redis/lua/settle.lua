@@ -1,0 +1,31 @@
+-- ARGV: run; then of each settlement its job, worker, deliveries, time of the claim (eight bytes), and either '1' and
+-- worker and verdict as a record holds them, or '0' and why it failed. Answers done, retried, dead or late for each.
+catch_up(ARGV[1])
+local ids = {}
+for n = 2, #ARGV, 6 do ids[#ids + 1] = ARGV[n] end
+local known, answers, seen = records(ids), {}, {}
+local has_tallies = call('EXISTS', TALLY) == 1
+for n, id in ipairs(ids) do
+  local at = 6 * n - 4
+  local worker, deliveries = ARGV[at + 1], tonumber(ARGV[at + 2])
+  local claimed, good, said = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
+  local record, answer = known[n], 'late'
+  if record and not is_settled(record) and not seen[id] then
+    local entry = entry_of(record)
+    if good == '1' then
+      local tally = has_tallies and call('HGET', TALLY, entry)
+      local claims = tally and tonumber(string.match(tally, '%d+ (%d+)')) or 1
+      conclude(id, record, claimed, claims, said)
+      answer, seen[id] = 'done', true
+    else
+      local held = holder(entry)
+      if held and held[2] == worker and tonumber(held[4]) == deliveries then
+        held[3] = NOW - unpack_at('>L', claimed)
+        answer, seen[id] = end_attempt(held, 'failed', said), true
+      end
+    end
+  end
+  answers[n] = answer
+end
+finish()
+return answers

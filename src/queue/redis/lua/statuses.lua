@@ -1,0 +1,23 @@
+-- ARGV: jobs, or 'batch' and a batch. Answers, of each known job, its id and what a reader is told of it.
+local ids = ARGV
+if ARGV[1] == 'batch' then
+  local joined = call('HGET', ROOT .. ':batch:' .. ARGV[2], 'jobs') or ''
+  ids = {}
+  for n = 1, #joined, 16 do ids[#ids + 1] = sub(joined, n, n + 15) end
+end
+local answers = {}
+for n, record in pairs(records(ids)) do
+  local id, body = ids[n], record
+  if not is_settled(record) then
+    local entry = entry_of(record)
+    local held = holder(entry)
+    local claims = tally_of(entry, held).claims
+    if held then
+      body = 'R' .. pack('>I4I2', claims, #held[2]) .. held[2] .. rest_of(record)
+    else
+      body = 'Q' .. pack('>I4', claims) .. rest_of(record)
+    end
+  end
+  answers[#answers + 1] = { n, id, body }
+end
+return answers
