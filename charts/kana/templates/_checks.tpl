@@ -7,8 +7,11 @@
 {{- if gt (int $scaling.min) (int $scaling.max) -}}
 {{- $wrong = append $wrong (printf "autoscaling.min is %d, more than autoscaling.max, which is %d" (int $scaling.min) (int $scaling.max)) -}}
 {{- end -}}
-{{- if and (eq (int $scaling.min) 0) (ne $scaling.mode "keda") -}}
-{{- $wrong = append $wrong (printf "autoscaling.min is 0, which only autoscaling.mode=keda can reach, not %s" $scaling.mode) -}}
+{{- if and (eq (int $scaling.min) 0) (eq $scaling.mode "hpa") -}}
+{{- $wrong = append $wrong "autoscaling.min is 0, which only autoscaling.mode=keda can reach, not hpa" -}}
+{{- end -}}
+{{- if and (eq $scaling.mode "keda") (lookup "autoscaling/v2" "HorizontalPodAutoscaler" .Release.Namespace (printf "%s-worker" (include "kana.full" .))) -}}
+{{- $wrong = append $wrong "there still is a HorizontalPodAutoscaler, and KEDA takes no Deployment that has one: upgrade with autoscaling.mode=none first" -}}
 {{- end -}}
 {{- if and .Values.auth.existingSecret (not .Values.auth.enabled) -}}
 {{- $wrong = append $wrong "auth.existingSecret names tokens, and auth.enabled=false asks for none" -}}
