@@ -5,9 +5,10 @@ NPM ?= npm
 # The tests' own chromium, where it is not at Debian's place: KANA_CHROMIUM=/path make test
 export KANA_CHROMIUM
 
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test check fmt openapi bench-queue soak clean
+.PHONY: up build test check fmt openapi bench-queue soak image image-tar test-image test-chart clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
 	target/release/kana up
@@ -41,6 +42,18 @@ fmt: ## Format everything
 openapi: ## Write ui/openapi.json anew from the routes
 	KANA_UPDATE=1 $(CARGO) test --release --locked --test it openapi
 
+image: ## The container image, by docker build
+	docker build --tag kana:$(VERSION) .
+
+image-tar: ui/dist/index.html ## The same image without a container engine: dist/kana-image.tar
+	tools/image-tar
+
+test-image: image-tar ## Run that image's program from its own root
+	tools/test-image
+
+test-chart: ## Lint, render and check charts/kana; needs Helm
+	tools/test-chart
+
 ui/node_modules/.package-lock.json: ui/package-lock.json
 	cd ui && $(NPM) ci --no-audit --no-fund
 	@touch $@
@@ -49,4 +62,4 @@ ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
 	cd ui && $(NPM) run build
 
 clean: ## Forget all that was built
-	rm -rf target ui/dist ui/node_modules
+	rm -rf target dist ui/dist ui/node_modules

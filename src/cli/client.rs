@@ -39,6 +39,10 @@ pub struct Submit {
     #[arg(long, env = "KANA_PATIENCE", value_name = "TIME", default_value = "60s", value_parser = flags::span)]
     patience: Duration,
 
+    /// What every file shows: fail where one is read as something else
+    #[arg(long, env = "KANA_EXPECT", value_name = "LABEL")]
+    expect: Option<String>,
+
     /// Image files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -133,11 +137,15 @@ impl Server {
 
 impl Submit {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let config =
-            submit::Config { patience: self.patience, ..submit::Config::new(self.server.target(), self.files) };
+        let config = submit::Config {
+            patience: self.patience,
+            expected: self.expect,
+            ..submit::Config::new(self.server.target(), self.files)
+        };
         let summary = block_on(Threads::One, submit::run(&config, &mut io::stdout()))??;
-        let submit::Summary { done, failed, rejected } = summary;
-        print::note(&format!("{done} done, {failed} failed, {rejected} rejected\n"));
+        let submit::Summary { done, failed, rejected, unexpected } = summary;
+        let others = if unexpected == 0 { String::new() } else { format!(", {unexpected} read as something else") };
+        print::note(&format!("{done} done, {failed} failed, {rejected} rejected{others}\n"));
         Ok(if summary.is_complete() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
     }
 }

@@ -39,6 +39,8 @@ pub struct Config {
     pub patience: Duration,
     /// How long to watch a batch that was taken in.
     pub watch_max: Duration,
+    /// What every file should be read as, where somebody knows.
+    pub expected: Option<String>,
     /// The shape of requests.
     pub limits: Limits,
 }
@@ -76,6 +78,7 @@ impl Config {
             patience: Duration::from_secs(60),
             // As long as a gateway keeps outcomes.
             watch_max: Duration::from_secs(60 * 60),
+            expected: None,
             limits: Limits::default(),
         }
     }
@@ -90,12 +93,14 @@ pub struct Summary {
     pub failed: usize,
     /// Not taken in.
     pub rejected: usize,
+    /// Classified, and not as [`Config::expected`].
+    pub unexpected: usize,
 }
 
 impl Summary {
-    /// Whether every file has a result.
+    /// Whether every file has a result, and the expected one.
     pub fn is_complete(&self) -> bool {
-        self.failed == 0 && self.rejected == 0
+        self.failed == 0 && self.rejected == 0 && self.unexpected == 0
     }
 }
 
@@ -116,16 +121,20 @@ pub async fn run(config: &Config, output: &mut (impl Write + Send)) -> Result<Su
         let lines = lines?;
         progress.aside(|| lines.iter().try_for_each(|line| writeln!(output, "{line}")))?;
         output.flush()?;
-        lines.iter().for_each(|line| summary.count(line));
+        lines.iter().for_each(|line| summary.count(line, config.expected.as_deref()));
         progress.add(lines.len() as u64);
     }
     Ok(summary)
 }
 
 impl Summary {
-    fn count(&mut self, line: &Value) {
+    fn count(&mut self, line: &Value, expected: Option<&str>) {
         match line.get("state").and_then(Value::as_str) {
-            Some("done") => self.done += 1,
+            Some("done") => {
+                self.done += 1;
+                let label = line.get("label").and_then(Value::as_str);
+                self.unexpected += usize::from(expected.is_some() && label != expected);
+            }
             Some(_) => self.failed += 1,
             None => self.rejected += 1,
         }

@@ -57,10 +57,25 @@ async fn results_come_in_the_order_in_which_the_files_were_named() {
 
     let (result, lines) = submitted(&config).await;
 
-    assert_eq!(result.expect("results"), Summary { done: 5, failed: 0, rejected: 0 });
+    assert_eq!(result.expect("results"), Summary { done: 5, failed: 0, rejected: 0, unexpected: 0 });
     assert_eq!(names(&lines), ["c.png", "a.png", "d.png", "b.png", "e.png"]);
     assert_eq!(lines[0], job("c.png", "done"));
     assert_eq!(gateway.heard().len(), 3, "two files in a request at most");
+}
+
+#[tokio::test]
+async fn a_file_that_is_read_as_something_else_than_expected_is_a_failure() {
+    let (_folder, files) = folder(&["a.png", "b.png"]);
+    let gateway = Gateway::saying(finished).await;
+    let config = submit::Config::new(target(&gateway), files);
+
+    let (as_expected, _) = submitted(&submit::Config { expected: Some("お".into()), ..config.clone() }).await;
+    let (as_another, _) = submitted(&submit::Config { expected: Some("す".into()), ..config }).await;
+
+    assert!(as_expected.expect("results").is_complete());
+    let summary = as_another.expect("results");
+    assert_eq!(summary, Summary { done: 2, failed: 0, rejected: 0, unexpected: 2 });
+    assert!(!summary.is_complete());
 }
 
 #[tokio::test]
@@ -81,7 +96,7 @@ async fn jobs_that_are_not_over_are_asked_for_until_they_are() {
 
     let (result, lines) = submitted(&submit::Config::new(target(&gateway), files)).await;
 
-    assert_eq!(result.expect("results"), Summary { done: 1, failed: 1, rejected: 0 });
+    assert_eq!(result.expect("results"), Summary { done: 1, failed: 1, rejected: 0, unexpected: 0 });
     assert_eq!(lines, [job("a.png", "done"), job("b.png", "failed")]);
 }
 
@@ -136,7 +151,7 @@ async fn a_rejected_file_is_told_in_its_line_and_counted() {
     let (result, lines) = submitted(&submit::Config::new(target(&gateway), files)).await;
 
     let summary = result.expect("results");
-    assert_eq!(summary, Summary { done: 2, failed: 0, rejected: 1 });
+    assert_eq!(summary, Summary { done: 2, failed: 0, rejected: 1, unexpected: 0 });
     assert!(!summary.is_complete());
     assert_eq!(lines, [job("a.png", "done"), rejected, job("b.png", "done")]);
 }
@@ -169,7 +184,7 @@ async fn a_group_that_is_too_large_for_the_gateway_is_halved_until_it_is_not() {
 
     let (result, lines) = submitted(&submit::Config::new(target(&gateway), files)).await;
 
-    assert_eq!(result.expect("results"), Summary { done: 4, failed: 0, rejected: 1 });
+    assert_eq!(result.expect("results"), Summary { done: 4, failed: 0, rejected: 1, unexpected: 0 });
     assert_eq!(names(&lines), ["a.png", "b.png", "huge.png", "c.png", "d.png"]);
     assert_eq!(lines[2]["error"], "request is larger than 1 MB");
 }
