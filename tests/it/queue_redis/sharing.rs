@@ -231,11 +231,11 @@ async fn nothing_is_left_of_jobs_whose_time_to_live_has_ended() {
 async fn in_a_redis_cluster_the_queue_is_found_wherever_it_lives() {
     let (named, holding) = (RedisServer::start(), RedisServer::start());
     for server in [&named, &holding] {
-        server.kill();
-        server.restart_with(&["--cluster-enabled", "yes"]);
+        server.restart_with(&["--cluster-enabled", "yes", "--cluster-port", &server.port_above().to_string()]);
     }
     holding.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    named.command(&["CLUSTER", "MEET", "127.0.0.1", &holding.port().to_string()]);
+    let (port, bus) = (holding.port().to_string(), holding.port_above().to_string());
+    named.command(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
     eventually("the cluster", async || named.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok").then_some(()))
         .await;
 

@@ -18,7 +18,7 @@ use super::time::ServerClock;
 use super::tls;
 
 /// Below the ports that the kernel hands out by itself, so that no client sits on the port of a server that is away.
-/// The port above each is for TLS.
+/// The port above each is for TLS, or for the other members of a cluster.
 const PORTS: std::ops::Range<u16> = 12_000..32_000;
 
 /// Ports tried until one is free.
@@ -113,11 +113,16 @@ impl RedisServer {
     /// The same, by TLS.
     pub fn tls_url(&self) -> String {
         let authority = self.folder.path().join(tls::AUTHORITY);
-        format!("rediss://127.0.0.1:{}?ca={}", self.port + 1, authority.display())
+        format!("rediss://127.0.0.1:{}?ca={}", self.port_above(), authority.display())
     }
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// A second port that no other server of the tests takes.
+    pub fn port_above(&self) -> u16 {
+        self.port + 1
     }
 
     pub fn pid(&self) -> u32 {
@@ -240,7 +245,7 @@ impl RedisServer {
             command.args(["--maxmemory", &bytes.to_string()]);
         }
         if *tls {
-            command.args(["--tls-port", &(self.port + 1).to_string()]).args(tls::options(self.folder.path()));
+            command.args(["--tls-port", &self.port_above().to_string()]).args(tls::options(self.folder.path()));
         }
         if *on_mains {
             command.env("LD_PRELOAD", self.folder.path().join("disk.so"));
