@@ -89,7 +89,8 @@ impl Roll {
         if known.told.insert(last.dead.clone()) {
             deaths.push(last);
         }
-        let news = (known.pod.phase != Phase::Gone).then_some(pod::Pod { phase: Phase::Gone, ..known.pod });
+        let is_news = known.pod.phase != Phase::Gone;
+        let news = is_news.then_some(pod::Pod { phase: Phase::Gone, ..known.pod });
         Some(News { pod: news, deaths })
     }
 }
