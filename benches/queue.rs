@@ -135,8 +135,8 @@ async fn measure(url: &Url, batch: usize, others: &[u32]) -> anyhow::Result<(f64
     let queue: Arc<dyn Queue> = queue::open(url, limits, Arc::new(SystemClock))?.into();
     let run = Arc::new(Run { queue, batch, ending: AtomicBool::new(false), settled: AtomicUsize::new(0) });
     let mut tasks = tokio::task::JoinSet::new();
-    // Single jobs need many under way at once, as many requests are; batches need few.
-    let crowd = if batch == 1 { 32 } else { 4 };
+    // Single jobs need many under way at once, as many requests are; batches need fewer.
+    let crowd = if batch == 1 { 32 } else { 12 };
     for n in 0..crowd {
         let (submitting, working) = (Arc::clone(&run), Arc::clone(&run));
         tasks.spawn(async move { submitting.submit().await });

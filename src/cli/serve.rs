@@ -32,7 +32,8 @@ pub struct Up {
     #[arg(long, env = "KANA_DATA_DIR", value_name = "DIR", default_value = "kana-data")]
     data_dir: PathBuf,
 
-    /// Where jobs wait, if not in the data folder: redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=NAME]
+    /// Where jobs wait, if not in the data folder: redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME, of which only
+    /// HOST is needed; rediss:// for TLS, ca=FILE for an authority of your own
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
     url: Option<queue::Url>,
 
@@ -64,7 +65,8 @@ pub struct Gateway {
     #[command(flatten)]
     front: Front,
 
-    /// Where jobs wait: sqlite:PATH or redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=NAME]
+    /// Where jobs wait: sqlite:PATH or redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME, of which only HOST is needed;
+    /// rediss:// for TLS, ca=FILE for an authority of your own
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
     url: queue::Url,
 
@@ -93,7 +95,8 @@ pub struct Worker {
     #[arg(long, env = "KANA_NAME", value_name = "NAME")]
     name: Option<String>,
 
-    /// Where jobs wait: sqlite:PATH or redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=NAME]
+    /// Where jobs wait: sqlite:PATH or redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME, of which only HOST is needed;
+    /// rediss:// for TLS, ca=FILE for an authority of your own
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
     url: queue::Url,
 
@@ -220,7 +223,7 @@ impl Worker {
             }
             let queue: Arc<dyn Queue> = queue::open(&self.url, self.queue.limits(), Arc::new(SystemClock))?.into();
             let config = worker::Config {
-                name: self.name.unwrap_or_else(|| a_name()),
+                name: self.name.unwrap_or_else(a_name),
                 batch_max: self.pace.batch_max,
                 inference_delay: self.pace.inference_delay,
                 stuck_after: self.stuck_after,

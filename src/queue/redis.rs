@@ -24,11 +24,15 @@
 
 mod address;
 mod claiming;
+mod dedicated;
 mod following;
 mod layout;
 mod link;
+mod reached;
 mod reply;
 mod script;
+mod taken;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,11 +48,12 @@ use super::{
     Settled, Settlement, Submission,
 };
 pub use address::Address;
-use claiming::{Claims, of_token};
+use claiming::Claims;
 use following::Follower;
 use link::Link;
-use reply::{Reply, exactly};
+use reply::{Reply, Submitted, exactly};
 use script::Scripts;
+use taken::of_token;
 
 /// A queue in Redis 7.0 or newer, or in Valkey.
 pub struct Redis {
@@ -66,20 +71,12 @@ impl Redis {
         Self { link, claims, follower, limits }
     }
 
-    /// The call of a script that first does what time asks for.
-    async fn call(&self, action: &'static str, script: &'static str) -> Result<Cmd, Error> {
-        let run = self.link.run(action).await?;
-        let mut call = self.link.scripts.call(script);
-        call.arg(&*run);
-        Ok(call)
-    }
-
     /// Calls a script that answers 1 or 0 for each lease, and forgets those that are over.
     async fn hold(&self, action: &'static str, script: &'static str, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
-        let mut call = self.call(action, script).await?;
+        let mut call = self.link.scripts.call(script);
         self.claims.naming(&mut call, leases.iter());
         let answers = self.link.ask(action, &call).await?.array();
         let answers = answers.filter(|answers| answers.len() == leases.len());
@@ -110,41 +107,6 @@ impl Redis {
         };
         read().ok_or_else(|| self.link.unexpected(action))
     }
-
-    fn receipt(&self, action: &'static str, key: Option<String>, answer: redis::Value) -> Result<Receipt, Error> {
-        let limit = self.limits.jobs_max;
-        let mut words = answer.array().unwrap_or_default().into_iter();
-        let word = words.next().and_then(Reply::bytes).unwrap_or_default();
-        let mut next = || words.next().and_then(Reply::bytes);
-        match (word.as_slice(), key) {
-            (b"accepted", _) => Ok(Receipt::Accepted),
-            (b"full", _) => Err(Error::Full { limit }),
-            (b"reused", Some(key)) => Err(Error::KeyReused { key }),
-            (b"repeated", _) => {
-                let batch = next().and_then(|batch| batch.try_into().ok()).map(BatchId::from_bytes);
-                let answer = next().and_then(|answer| String::from_utf8(answer).ok());
-                let repeated = batch.zip(answer).map(|(batch, answer)| Receipt::Repeated { batch, answer });
-                repeated.ok_or_else(|| self.link.unexpected(action))
-            }
-            _ => Err(self.link.unexpected(action)),
-        }
-    }
-
-    fn depth_of(answer: redis::Value) -> Option<Depth> {
-        let [waiting, dead, oldest, running] = exactly(answer.array()?)?;
-        let count = |value: &redis::Value| value.number().and_then(|count| usize::try_from(count).ok());
-        let mut depth = Depth {
-            waiting: count(&waiting)?,
-            dead: count(&dead)?,
-            oldest: layout::time(&oldest.bytes()?),
-            ..Depth::default()
-        };
-        for pair in running.array()?.chunks_exact(2) {
-            let worker = String::from_utf8(pair[0].clone().bytes()?).ok()?;
-            depth.running.insert(worker, count(&pair[1])?);
-        }
-        Some(depth)
-    }
 }
 
 #[async_trait]
@@ -161,7 +123,13 @@ impl Queue for Redis {
             call.arg(job.id.as_bytes()).arg(layout::queued(job)).arg(layout::image(&job.image));
         }
         let answer = self.link.ask(action, &call).await?;
-        self.receipt(action, submission.idempotency.map(|named| named.key), answer)
+        match reply::submitted(answer).ok_or_else(|| self.link.unexpected(action))? {
+            Submitted::Taken(receipt) => Ok(receipt),
+            Submitted::Full => Err(Error::Full { limit: self.limits.jobs_max }),
+            Submitted::Reused => {
+                Err(Error::KeyReused { key: submission.idempotency.map_or_else(String::new, |named| named.key) })
+            }
+        }
     }
 
     async fn claim(&self, worker: &str, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
@@ -186,7 +154,7 @@ impl Queue for Redis {
         if settlements.is_empty() {
             return Ok(Vec::new());
         }
-        let mut call = self.call(action, "settle").await?;
+        let mut call = self.link.scripts.call("settle");
         for Settlement { lease: Lease { job, worker, token }, result } in &settlements {
             let (claimed, deliveries) = of_token(*token);
             call.arg(job.as_bytes()).arg(worker).arg(deliveries).arg(&claimed.to_be_bytes());
@@ -212,7 +180,7 @@ impl Queue for Redis {
 
     async fn abandon(&self, worker: &str, cause: Cause) -> Result<usize, Error> {
         let action = "take jobs back";
-        let mut call = self.call(action, "abandon").await?;
+        let mut call = self.link.scripts.call("abandon");
         call.arg(worker).arg(match cause {
             Cause::Stopped => "stopped",
             Cause::Crashed => "crashed",
@@ -224,7 +192,7 @@ impl Queue for Redis {
 
     async fn sweep(&self) -> Result<(), Error> {
         let action = "sweep the queue";
-        let answer = self.link.ask(action, &self.call(action, "sweep").await?).await?;
+        let answer = self.link.ask(action, &self.link.scripts.call("sweep")).await?;
         let found = answer.array().and_then(exactly).and_then(|[a, b]| Some((a.number()?, b.number()?)));
         let (orphans, lost) = found.ok_or_else(|| self.link.unexpected(action))?;
         if orphans > 0 {
@@ -261,7 +229,7 @@ impl Queue for Redis {
 
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error> {
         let action = "cancel a job";
-        let mut call = self.call(action, "cancel").await?;
+        let mut call = self.link.scripts.call("cancel");
         call.arg(job.as_bytes()).arg(&layout::CANCELLED_TAIL);
         match self.link.ask(action, &call).await?.bytes().as_deref() {
             Some(b"cancelled") => Ok(Cancellation::Cancelled),
@@ -275,7 +243,7 @@ impl Queue for Redis {
     async fn depth(&self) -> Result<Depth, Error> {
         let action = "count jobs";
         let answer = self.link.ask(action, &self.link.scripts.call("depth")).await?;
-        Self::depth_of(answer).ok_or_else(|| self.link.unexpected(action))
+        reply::depth(answer).ok_or_else(|| self.link.unexpected(action))
     }
 
     async fn latest(&self) -> Result<Cursor, Error> {

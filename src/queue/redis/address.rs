@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use redis::{Client, ConnectionAddr, IntoConnectionInfo, TlsCertificates};
+
+use super::trouble::{Failure, Trouble};
+
 /// Every key begins with this where the URL names no other prefix.
 const PREFIX: &str = "kana";
 
@@ -28,6 +32,23 @@ impl Address {
     /// The URL as it was given, password included: for whoever must open the same queue.
     pub fn secret(&self) -> &str {
         &self.given
+    }
+
+    /// What connects to the server, or to the node of its cluster that the queue has moved to.
+    pub(super) fn client(&self, moved: Option<(String, u16)>) -> Result<Client, Failure> {
+        let mut server = self.server.as_str().into_connection_info()?;
+        if let Some((to_host, to_port)) = moved {
+            let mut place = server.addr().clone();
+            if let ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } = &mut place {
+                (*host, *port) = (to_host, to_port);
+            }
+            server = server.set_addr(place);
+        }
+        let Some(path) = &self.authority else { return Ok(Client::open(server)?) };
+        let root = std::fs::read(path);
+        let root = root.map_err(|source| Trouble::Authority { path: path.display().to_string(), source })?;
+        let trusted = TlsCertificates { client_tls: None, root_cert: Some(root) };
+        Ok(Client::build_with_tls(server, trusted)?)
     }
 }
 
@@ -58,7 +79,7 @@ impl FromStr for Address {
         if authority.is_some() && url.scheme() != "rediss" {
             return Err(refuse("has a certificate authority without TLS: write rediss://"));
         }
-        redis::Client::open(server).map_err(|error| refuse(&format!("cannot be used: {error}")))?;
+        Client::open(server).map_err(|error| refuse(&format!("cannot be used: {error}")))?;
         Ok(Self { server: server.to_owned(), prefix, authority, given: text.to_owned() })
     }
 }

@@ -4,14 +4,13 @@
 //! Where there are none of those it reads new ones straight from the stream, and waits there: Redis wakes exactly as
 //! many workers as there are jobs. What comes back into a line meanwhile wakes one by a nudge, in a second stream.
 //!
-//! An answer may get lost on its way, with the jobs in it. So this remembers which jobs reached which worker, and after
-//! a read that broke off it gives back the others, at no cost to them.
+//! An answer may get lost on its way, with the jobs in it. So it is noted which jobs reached which worker (`reached`),
+//! and after anything that went wrong the others are given back, at no cost to them.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Pipeline, Value, pipe};
+use redis::{Pipeline, pipe};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -22,7 +21,8 @@ use crate::queue::{Claim, Error, Lease};
 
 use super::layout;
 use super::link::Link;
-use super::reply::{Reply, exactly, field};
+use super::reached::Reached;
+use super::taken::{self, Handed, News, Taken, of_token, token};
 
 /// How often somebody who waits looks for lapsed leases, of which nobody tells it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -39,50 +39,26 @@ const BREAKS_MAX: usize = 2;
 
 const ACTION: &str = "claim jobs";
 
-/// A lease's token: when it was claimed, and which delivery of its job that was.
-pub fn token(claimed: u64, deliveries: u64) -> u64 {
-    claimed << 16 | (deliveries & 0xffff)
-}
-
-/// When the lease with this token was claimed, in milliseconds, and which delivery that was.
-pub fn of_token(token: u64) -> (u64, u64) {
-    (token >> 16, token & 0xffff)
-}
-
-/// What reached whom.
-#[derive(Default)]
-struct Reached {
-    jobs: HashSet<JobId>,
-    /// A read broke off: jobs may have been delivered that never arrived.
-    is_unsure: bool,
-}
-
 /// Hands out jobs.
 pub struct Claims {
     link: Arc<Link>,
-    reached: Mutex<HashMap<String, Reached>>,
+    reached: Reached,
 }
 
-/// A stream entry, taken for a worker.
-struct Taken {
-    entry: String,
-    deliveries: u64,
-    attempt: u32,
-    head: Vec<u8>,
-    image: Vec<u8>,
-    is_alone: bool,
-}
-
-/// What a read from the streams brought.
+/// What asking for jobs brought.
 enum Read {
+    /// These, at this time in milliseconds.
     Jobs(Vec<Taken>, u64),
     Nothing,
+    /// Nothing, because the group was gone; it is there again.
+    FoundAgain,
+    /// Nobody knows: the answer may have got lost, with jobs in it.
     BrokeOff,
 }
 
 impl Claims {
     pub fn new(link: Arc<Link>) -> Self {
-        Self { link, reached: Mutex::default() }
+        Self { link, reached: Reached::default() }
     }
 
     /// Claims jobs in a task of its own, so that whoever asked may stop listening at any moment: then the jobs go back.
@@ -95,9 +71,10 @@ impl Claims {
         tokio::spawn(async move {
             let claimed = tokio::select! {
                 biased;
-                claimed = claims.take(&worker, room, wait) => claimed,
+                // Whatever went wrong, it may have gone wrong behind a delivery.
+                claimed = claims.take(&worker, room, wait) => claimed.inspect_err(|_| claims.reached.doubt(&worker)),
                 () = tell.closed() => {
-                    claims.reached().entry(worker.clone()).or_default().is_unsure = true;
+                    claims.reached.doubt(&worker);
                     return claims.give_back_unclaimed(&worker).await.unwrap_or_default();
                 }
             };
@@ -113,59 +90,48 @@ impl Claims {
         let deadline = Instant::now().checked_add(wait);
         let mut breaks = 0;
         loop {
-            if self.reached().get(worker).is_some_and(|reached| reached.is_unsure) {
+            if self.reached.is_unsure(worker) {
                 self.give_back_unclaimed(worker).await?;
             }
-            let (now, taken) = self.ask(worker, room).await?;
-            let claims = self.receive(worker, taken, (now, false)).await?;
-            if !claims.is_empty() {
-                return Ok(claims);
+            let mut read = self.ask(worker, room).await?;
+            let is_new = matches!(read, Read::Nothing);
+            if is_new {
+                let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.saturating_duration_since(Instant::now()));
+                read = self.read(worker, room, left.min(LOOK_AGAIN)).await?;
             }
-            let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.saturating_duration_since(Instant::now()));
-            let read = self.read(worker, room, left.min(LOOK_AGAIN)).await?;
-            if matches!(read, Read::BrokeOff) {
-                self.reached().entry(worker.to_owned()).or_default().is_unsure = true;
-                breaks += 1;
-            }
-            if let Read::Jobs(taken, now) = read {
-                let claims = self.receive(worker, taken, (now, true)).await?;
-                if !claims.is_empty() {
-                    return Ok(claims);
+            match read {
+                Read::Jobs(taken, now) => {
+                    let claims = self.receive(worker, taken, (now, is_new)).await?;
+                    if !claims.is_empty() {
+                        return Ok(claims);
+                    }
+                    breaks = 0;
+                }
+                Read::Nothing => breaks = 0,
+                Read::FoundAgain => breaks += 1,
+                Read::BrokeOff => {
+                    self.reached.doubt(worker);
+                    breaks += 1;
                 }
             }
+            // After a break nobody knows yet whether there are any.
             let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
-            if is_over && (breaks == 0 || breaks == BREAKS_MAX) {
+            if is_over && (breaks == 0 || breaks >= BREAKS_MAX) {
                 return Ok(Vec::new());
             }
         }
     }
 
     /// What comes before new jobs: what lapsed, was released or is tried again.
-    async fn ask(&self, worker: &str, room: usize) -> Result<(u64, Vec<Taken>), Error> {
-        let run = self.link.run(ACTION).await?;
+    async fn ask(&self, worker: &str, room: usize) -> Result<Read, Error> {
         let mut call = self.link.scripts.call("claim");
-        call.arg(&*run).arg(worker).arg(room);
-        let answer = self.link.ask(ACTION, &call).await?;
-        let read = || {
-            let mut answer = answer.array()?.into_iter();
-            let (now, kind) = (answer.next()?.number()?, answer.next()?);
-            if kind.is("stream") {
-                return Some((now, Vec::new()));
-            }
-            let taken = answer.next()?.array()?.into_iter().map(|one| {
-                let [entry, deliveries, attempt, head, image, mark] = exactly(one.array()?)?;
-                Some(Taken {
-                    entry: String::from_utf8(entry.bytes()?).ok()?,
-                    deliveries: deliveries.number()?,
-                    attempt: u32::try_from(attempt.number()?).ok()?,
-                    head: head.bytes()?,
-                    image: image.bytes()?,
-                    is_alone: mark.is("1"),
-                })
-            });
-            Some((now, taken.collect::<Option<Vec<_>>>()?))
-        };
-        read().ok_or_else(|| self.link.unexpected(ACTION))
+        call.arg(worker).arg(room);
+        let Some(answer) = self.link.ask_once(ACTION, &call).await? else { return Ok(Read::BrokeOff) };
+        match taken::handed(answer) {
+            Some(Handed::Out(taken, now)) => Ok(Read::Jobs(taken, now)),
+            Some(Handed::Nothing) => Ok(Read::Nothing),
+            None => Err(self.link.unexpected(ACTION)),
+        }
     }
 
     /// Reads new jobs, and waits for them for `wait` where there are none.
@@ -178,12 +144,13 @@ impl Claims {
             Err(error) if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")) => {
                 self.link.keep(dedicated);
                 self.link.found_again(ACTION).await?;
-                return Ok(Read::Nothing);
+                return Ok(Read::FoundAgain);
             }
             Err(source) => return Err(Error::Unavailable { action: ACTION, source: Box::new(source) }),
         };
         self.link.keep(dedicated);
-        let (taken, nudges, now) = self.sort(answers).ok_or_else(|| self.link.unexpected(ACTION))?;
+        let news = taken::news(answers, &self.link.scripts.nudges);
+        let News { taken, nudges, now } = news.ok_or_else(|| self.link.unexpected(ACTION))?;
         if !nudges.is_empty() {
             self.strike(&self.link.scripts.nudges, &nudges).await?;
         }
@@ -200,31 +167,6 @@ impl Claims {
         reading.arg("STREAMS").arg(&self.link.scripts.jobs).arg(&self.link.scripts.nudges).arg(">").arg(">");
         reading.cmd("TIME");
         reading
-    }
-
-    /// The jobs, the nudges' entries and the time in the answers to [`Claims::reading`].
-    fn sort(&self, answers: Vec<Value>) -> Option<(Vec<Taken>, Vec<String>, u64)> {
-        let [streams, time] = exactly(answers)?;
-        let [seconds, micros] = exactly(time.array()?)?;
-        let now = seconds.number()? * 1_000 + micros.number()? / 1_000;
-        let (mut taken, mut nudges) = (Vec::new(), Vec::new());
-        for stream in streams.array()? {
-            let [name, entries] = exactly(stream.array()?)?;
-            for entry in entries.array()? {
-                let [id, fields] = exactly(entry.array()?)?;
-                let entry = String::from_utf8(id.bytes()?).ok()?;
-                if name.is(&self.link.scripts.nudges) {
-                    nudges.push(entry);
-                    continue;
-                }
-                let mut fields = fields.array()?;
-                let head = field(&mut fields, "job").unwrap_or_default();
-                let image = field(&mut fields, "image").unwrap_or_default();
-                let is_alone = field(&mut fields, "alone").is_some();
-                taken.push(Taken { entry, deliveries: 1, attempt: 1, head, image, is_alone });
-            }
-        }
-        Some((taken, nudges, now))
     }
 
     /// Makes claims of what was taken at `now`; where it is new, tells readers that it runs.
@@ -246,19 +188,25 @@ impl Claims {
             let lease = Lease { job: job.id, worker: worker.to_owned(), token: token(now, deliveries) };
             claims.push(Claim { lease, job, attempt });
         }
-        self.reached().entry(worker.to_owned()).or_default().jobs.extend(claims.iter().map(|claim| claim.lease.job));
+        self.put_aside(&aside, &strange).await?;
+        self.reached.add(worker, claims.iter().map(|claim| claim.lease.job));
+        // The claims stand whether or not readers hear of them now: they will hear of the outcomes.
+        let _ = self.tell(&events).await;
+        Ok(claims)
+    }
+
+    /// Puts aside what is to be claimed alone, and strikes what is no job.
+    async fn put_aside(&self, aside: &[String], strange: &[String]) -> Result<(), Error> {
         if !aside.is_empty() {
             let mut call = self.link.scripts.call("aside");
-            call.arg(&aside);
+            call.arg(aside);
             self.link.ask(ACTION, &call).await?;
         }
         if !strange.is_empty() {
             error!(entries = ?strange, "struck from the queue what somebody else put there: these are no jobs");
-            self.strike(&self.link.scripts.jobs, &strange).await?;
+            self.strike(&self.link.scripts.jobs, strange).await?;
         }
-        // The claims stand whether or not readers hear of them now: they will hear of the outcomes.
-        let _ = self.tell(&events).await;
-        Ok(claims)
+        Ok(())
     }
 
     async fn tell(&self, events: &[(JobId, Vec<u8>)]) -> Result<(), Error> {
@@ -286,26 +234,19 @@ impl Claims {
 
     /// Gives back what was delivered to a worker and never reached it.
     async fn give_back_unclaimed(&self, worker: &str) -> Result<(), Error> {
-        let run = self.link.run(ACTION).await?;
         let mut call = self.link.scripts.call("unclaim");
-        call.arg(&*run).arg(worker);
-        for job in self.reached().get(worker).iter().flat_map(|reached| &reached.jobs) {
+        call.arg(worker);
+        for job in self.reached.jobs(worker) {
             call.arg(job.as_bytes());
         }
         self.link.ask(ACTION, &call).await?;
-        self.reached().entry(worker.to_owned()).or_default().is_unsure = false;
+        self.reached.trust(worker);
         Ok(())
     }
 
     /// Notes that leases are over, whoever ended them.
     pub fn forget<'a>(&self, leases: impl Iterator<Item = &'a Lease>) {
-        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        for lease in leases {
-            if let Some(reached) = reached.get_mut(&lease.worker) {
-                reached.jobs.remove(&lease.job);
-            }
-        }
-        reached.retain(|_, reached| reached.is_unsure || !reached.jobs.is_empty());
+        self.reached.forget(leases);
     }
 
     /// Asks for leases to be given up: `release` and `extend` differ in their script alone.
@@ -317,17 +258,11 @@ impl Claims {
 
     /// Gives jobs back. Where Redis is away their leases lapse instead.
     async fn release(&self, leases: Vec<Lease>) -> Result<(), Error> {
-        let run = self.link.run(ACTION).await?;
         let mut call = self.link.scripts.call("release");
-        call.arg(&*run);
         self.naming(&mut call, leases.iter());
         self.link.ask(ACTION, &call).await?;
         self.forget(leases.iter());
         Ok(())
-    }
-
-    fn reached(&self) -> MutexGuard<'_, HashMap<String, Reached>> {
-        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -352,17 +287,5 @@ impl Drop for Handover {
         let leases = self.taken.drain(..).map(|claim| claim.lease).collect();
         let claims = Arc::clone(&self.claims);
         self.runtime.spawn(async move { claims.release(leases).await });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_says_when_it_was_claimed_and_which_delivery_that_was() {
-        let (claimed, deliveries) = (1_800_000_000_123, 101);
-
-        assert_eq!(of_token(token(claimed, deliveries)), (claimed, deliveries));
     }
 }

@@ -9,13 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisError, ServerErrorKind, TlsCertificates, Value};
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, ServerErrorKind, Value};
 use tokio::time::{Instant, timeout};
 
 use crate::queue::Error;
 
 use super::address::Address;
+use super::dedicated::{Dedicated, is_broken};
 use super::script::Scripts;
+use super::trouble::{Failure, Trouble};
 
 /// How long Redis may take to answer. It answers in well under a millisecond; a gateway's caller is promised an answer
 /// within two seconds.
@@ -25,32 +27,14 @@ pub const ANSWER_MAX: Duration = Duration::from_millis(1_500);
 /// is missed for no longer than this once it is back.
 const SPARE: Duration = Duration::from_millis(200);
 
-/// How often one call is tried: once more after a connection that turned out dead, scripts that were forgotten, or a
-/// group that was lost.
+/// How often one call is tried: again after a dead connection, lost functions, a lost group, a queue that moved.
 const TRIES: usize = 4;
 
 /// Connections kept for calls that wait: a process has one worker, and one reader of changes.
 const IDLE_MAX: usize = 8;
 
 /// The oldest Redis that will do: scripts with flags, and what XAUTOCLAIM and XPENDING learned, are of 7.0.
-const MAJOR_MIN: u32 = 7;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// Why Redis did not answer.
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error("no answer from {place} within {} ms", ANSWER_MAX.as_millis())]
-    Late { place: String },
-    #[error("{place} was found away a moment ago: {why}")]
-    Away { place: String, why: String },
-    #[error("{place} is Redis {version}; {MAJOR_MIN}.0 or newer is needed")]
-    TooOld { place: String, version: String },
-    #[error("{place} answered with something else than was asked for")]
-    Unexpected { place: String },
-    #[error("could not read the certificate authority {path}")]
-    Authority { path: String, source: std::io::Error },
-}
+pub const MAJOR_MIN: u32 = 7;
 
 /// The way to one Redis.
 pub struct Link {
@@ -67,19 +51,15 @@ struct State {
     live: Option<Live>,
     away: Option<(Instant, String)>,
     idle: Vec<Dedicated>,
+    /// Where a Redis Cluster keeps the queue, once it said so.
+    moved: Option<(String, u16)>,
 }
 
 /// A shared connection, and which run of the server it leads to.
 #[derive(Clone)]
-pub struct Live {
+struct Live {
     connection: MultiplexedConnection,
     /// What the server calls this run of its own.
-    pub run: Arc<str>,
-}
-
-/// A connection for a call that waits.
-pub struct Dedicated {
-    connection: MultiplexedConnection,
     run: Arc<str>,
 }
 
@@ -101,6 +81,21 @@ impl Link {
             .map_err(|source| Error::Unavailable { action, source })
     }
 
+    /// Sends a command that may not be sent again unheard: `None` where it may have been done, and the answer lost.
+    pub async fn ask_once(&self, action: &'static str, command: &Cmd) -> Result<Option<Value>, Error> {
+        let asking = self.attempt(|mut live| async move {
+            match live.connection.send_packed_command(command).await {
+                Err(error) if is_broken(&error) => {
+                    self.forget(&live);
+                    Ok(Value::Nil)
+                }
+                answer => answer,
+            }
+        });
+        let answer = self.in_time(asking).await.map_err(|source| Error::Unavailable { action, source })?;
+        Ok((answer != Value::Nil).then_some(answer))
+    }
+
     /// Sends several commands together and waits for their answers.
     pub async fn ask_all(&self, action: &'static str, pipeline: &Pipeline) -> Result<Vec<Value>, Error> {
         let asking = self.attempt(|mut live| async move {
@@ -111,12 +106,6 @@ impl Link {
             Value::Array(answers) => Ok(answers),
             _ => Err(self.unexpected(action)),
         }
-    }
-
-    /// Which run of the server answers now.
-    pub async fn run(&self, action: &'static str) -> Result<Arc<str>, Error> {
-        let live = self.in_time(self.live()).await;
-        Ok(live.map_err(|source| Error::Unavailable { action, source })?.run)
     }
 
     /// Makes again what was deleted.
@@ -160,7 +149,7 @@ impl Link {
 
     /// Does what may help against an error; whether it is worth another try.
     async fn mend(&self, live: Live, error: &RedisError) -> Result<bool, Failure> {
-        if error.is_io_error() || error.is_connection_dropped() {
+        if is_broken(error) {
             self.forget(&live);
             return Ok(true);
         }
@@ -172,6 +161,13 @@ impl Link {
         if error.code() == Some("NOGROUP") || error.detail().is_some_and(|detail| detail.starts_with("no such key")) {
             self.found(&live).await?;
             return Ok(true);
+        }
+        // Every key has the same hash tag, so that one node of a Redis Cluster has all of them.
+        if let Some((place, _)) = error.redirect_node() {
+            let moved = place.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
+            let is_new = moved.is_some() && self.state().moved != moved;
+            *self.state() = State { moved, ..State::default() };
+            return Ok(is_new);
         }
         // A server that is only just becoming a replica, or loading, is left for another one.
         if matches!(error.kind(), redis::ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)) {
@@ -214,7 +210,24 @@ impl Link {
         }
     }
 
+    /// Connects to a server that has the groups and the functions, where need be after making them or moving on.
     async fn connect(&self) -> Result<Live, Failure> {
+        let (mut live, mut tries) = (self.introduce().await?, 0);
+        loop {
+            tries += 1;
+            match self.found(&live).await {
+                Ok(()) => return Ok(live),
+                Err(error) if tries < TRIES && self.mend(live.clone(), &error).await? => {
+                    if error.redirect_node().is_some() {
+                        live = self.introduce().await?;
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn introduce(&self) -> Result<Live, Failure> {
         let mut connection = self.open().await?;
         let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
         let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -223,28 +236,12 @@ impl Link {
         if major < MAJOR_MIN {
             return Err(Trouble::TooOld { place: self.place.clone(), version: version.to_owned() }.into());
         }
-        let live = Live { connection, run: field("run_id").unwrap_or_default().trim().into() };
-        let found = self.found(&live).await;
-        if let Err(error) = found {
-            // Redis keeps functions as it keeps data; a new one has neither.
-            if !self.mend(live.clone(), &error).await? {
-                return Err(error.into());
-            }
-            self.found(&live).await?;
-        }
-        Ok(live)
+        Ok(Live { connection, run: field("run_id").unwrap_or_default().trim().into() })
     }
 
     async fn open(&self) -> Result<MultiplexedConnection, Failure> {
-        let client = match &self.address.authority {
-            None => Client::open(self.address.server.as_str())?,
-            Some(path) => {
-                let root = std::fs::read(path);
-                let root = root.map_err(|source| Trouble::Authority { path: path.display().to_string(), source })?;
-                let trusted = TlsCertificates { client_tls: None, root_cert: Some(root) };
-                Client::build_with_tls(self.address.server.as_str(), trusted)?
-            }
-        };
+        let moved = self.state().moved.clone();
+        let client = self.address.client(moved)?;
         // Whoever asks says how long to wait for each answer.
         let config = AsyncConnectionConfig::new().set_connection_timeout(Some(ANSWER_MAX)).set_response_timeout(None);
         Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
@@ -293,24 +290,11 @@ impl Link {
 
     /// Notes that Redis is away, and lets go of every connection to it.
     fn lose(&self, why: &dyn std::fmt::Display) {
-        *self.state() = State { live: None, away: Some((Instant::now(), why.to_string())), idle: Vec::new() };
+        // The node named in the URL knows where the queue is now, if another one had it.
+        *self.state() = State { away: Some((Instant::now(), why.to_string())), ..State::default() };
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Dedicated {
-    /// Sends commands of which the first may wait for `wait`, and answers with their answers; `None` where the
-    /// connection is of no more use, or Redis takes longer than it was given.
-    pub async fn ask(&mut self, pipeline: &Pipeline, wait: Duration) -> Result<Option<Vec<Value>>, RedisError> {
-        let asking = self.connection.send_packed_commands(pipeline, 0, pipeline.len());
-        match timeout(wait.saturating_add(ANSWER_MAX), asking).await {
-            Ok(Ok(answers)) => answers.into_iter().map(Value::extract_error).collect::<Result<_, _>>().map(Some),
-            Ok(Err(error)) if error.is_io_error() || error.is_connection_dropped() => Ok(None),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Ok(None),
-        }
     }
 }

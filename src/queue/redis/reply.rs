@@ -2,6 +2,11 @@
 
 use redis::Value;
 
+use crate::job::BatchId;
+use crate::queue::{Depth, Receipt};
+
+use super::layout;
+
 /// An answer taken apart; `None` wherever it is not what was asked for.
 pub trait Reply: Sized {
     fn array(self) -> Option<Vec<Value>>;
@@ -53,4 +58,41 @@ pub fn exactly<const N: usize>(values: Vec<Value>) -> Option<[Value; N]> {
 pub fn field(fields: &mut [Value], name: &str) -> Option<Vec<u8>> {
     let at = fields.chunks_exact(2).position(|pair| pair[0].is(name))?;
     std::mem::replace(&mut fields[2 * at + 1], Value::Nil).bytes()
+}
+
+/// What became of a submission.
+pub enum Submitted {
+    Taken(Receipt),
+    Full,
+    /// Its idempotency key was used with another body.
+    Reused,
+}
+
+/// What `submit` answers.
+pub fn submitted(answer: Value) -> Option<Submitted> {
+    let mut words = answer.array()?.into_iter();
+    let word = words.next()?.bytes()?;
+    match word.as_slice() {
+        b"accepted" => Some(Submitted::Taken(Receipt::Accepted)),
+        b"full" => Some(Submitted::Full),
+        b"reused" => Some(Submitted::Reused),
+        b"repeated" => {
+            let batch = BatchId::from_bytes(words.next()?.bytes()?.try_into().ok()?);
+            let answer = String::from_utf8(words.next()?.bytes()?).ok()?;
+            Some(Submitted::Taken(Receipt::Repeated { batch, answer }))
+        }
+        _ => None,
+    }
+}
+
+/// What `depth` answers.
+pub fn depth(answer: Value) -> Option<Depth> {
+    let [waiting, dead, oldest, running] = exactly(answer.array()?)?;
+    let count = |value: &Value| value.number().and_then(|count| usize::try_from(count).ok());
+    let (waiting, dead, oldest) = (count(&waiting)?, count(&dead)?, layout::time(&oldest.bytes()?));
+    let mut depth = Depth { waiting, dead, oldest, ..Depth::default() };
+    for pair in running.array()?.chunks_exact(2) {
+        depth.running.insert(String::from_utf8(pair[0].clone().bytes()?).ok()?, count(&pair[1])?);
+    }
+    Some(depth)
 }

@@ -15,6 +15,7 @@ pub mod resp;
 pub mod samples;
 pub mod script;
 pub mod scripted;
+pub mod shim;
 pub mod stage;
 pub mod time;
 pub mod tls;

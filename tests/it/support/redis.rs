@@ -1,9 +1,11 @@
 //! What is a Redis server of a test's own?
 
+use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::time::{Duration, SystemTime};
 
 use kana::clock::Timestamp;
 use rand::RngExt;
@@ -11,6 +13,7 @@ use rustix::process::Signal;
 
 use super::process::{send, spawn_bound};
 use super::resp::{self, Address};
+use super::shim;
 use super::time::ServerClock;
 use super::tls;
 
@@ -24,6 +27,9 @@ const TRIES_MAX: usize = 50;
 /// What the server says once it has loaded its data and answers.
 const READY: &str = "Ready to accept connections";
 
+/// Where it says how much of its log the disk was asked to keep.
+const SYNCED: &str = "synced";
+
 /// How a server differs from one that keeps nothing and asks nobody who they are.
 #[derive(Default)]
 pub struct Options {
@@ -36,6 +42,18 @@ pub struct Options {
     pub clock: Option<Timestamp>,
     /// Listens for TLS, too, with certificates of its own.
     pub tls: bool,
+    /// May lose its power: [`RedisServer::cut_power`].
+    pub on_mains: bool,
+}
+
+/// What a server's disk keeps of its log.
+pub struct Synced {
+    /// When the server asked the disk, the time before the last.
+    pub asked_before: SystemTime,
+    /// When it asked, the last time that the disk has answered.
+    pub asked: SystemTime,
+    /// Bytes of the log, of that time.
+    pub bytes: u64,
 }
 
 /// A real `redis-server` on a free port of the loopback, in a folder of its own; gone with this value.
@@ -64,6 +82,9 @@ impl RedisServer {
         let clock = options.clock.map(|now| ServerClock::at(folder.path().join("clock"), now));
         if options.tls {
             tls::certificates(folder.path());
+        }
+        if options.on_mains {
+            shim::build("disk.c", folder.path());
         }
         let mut server = Self { folder, port: 0, options, clock, child: Mutex::new(None), log: Arc::default() };
         for _ in 0..TRIES_MAX {
@@ -126,6 +147,26 @@ impl RedisServer {
         }
     }
 
+    /// Kills it, and takes from its log what the disk has not said that it keeps.
+    pub fn cut_power(&self) {
+        self.kill();
+        let logs = fs::read_dir(self.folder.path().join("appendonlydir")).expect("a log");
+        let logs = logs.map(|log| log.expect("an entry").path());
+        let log = logs.filter(|path| path.to_string_lossy().ends_with(".incr.aof")).max().expect("a log");
+        let log = fs::OpenOptions::new().write(true).open(log).expect("a log");
+        let kept = self.synced().bytes;
+        assert!(log.metadata().expect("a log").len() >= kept, "the disk keeps more than was written");
+        log.set_len(kept).expect("a log");
+    }
+
+    /// What its disk has said, where it is on mains.
+    pub fn synced(&self) -> Synced {
+        let said = fs::read(self.folder.path().join(SYNCED)).expect("it synced before");
+        let number = |nth: usize| u64::from_ne_bytes(said[8 * nth..8 * nth + 8].try_into().expect("8 bytes"));
+        let time = |nth| SystemTime::UNIX_EPOCH + Duration::from_micros(number(nth));
+        Synced { asked_before: time(0), asked: time(1), bytes: number(2) }
+    }
+
     /// SIGSTOP: connections stay, and nothing answers.
     pub fn stop(&self) {
         send(self.pid(), Signal::STOP);
@@ -185,7 +226,7 @@ impl RedisServer {
     }
 
     fn command_line(&self) -> Command {
-        let Options { append, password, memory_max, tls, clock: _ } = &self.options;
+        let Options { append, password, memory_max, tls, on_mains, clock: _ } = &self.options;
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--save", ""]);
         command.args(["--maxmemory-policy", "noeviction", "--dir"]).arg(self.folder.path());
@@ -200,6 +241,10 @@ impl RedisServer {
         }
         if *tls {
             command.args(["--tls-port", &(self.port + 1).to_string()]).args(tls::options(self.folder.path()));
+        }
+        if *on_mains {
+            command.env("LD_PRELOAD", self.folder.path().join("disk.so"));
+            command.env("KANA_TEST_SYNCED", self.folder.path().join(SYNCED));
         }
         if let Some(clock) = &self.clock {
             clock.show_to(&mut command);

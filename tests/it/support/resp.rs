@@ -1,6 +1,6 @@
 //! How does a test say one thing to a Redis server, as a stranger to the queue would?
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 

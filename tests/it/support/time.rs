@@ -5,12 +5,14 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use kana::clock::{Clock, ManualClock, Timestamp};
+
+use super::shim;
 
 /// A test's time: a clock of its own, and the one of the server that its queue lives on, if it lives on one.
 pub struct Time {
@@ -83,14 +85,9 @@ impl ServerClock {
     }
 }
 
-/// The library that stands between a server and the kernel's clock, and the folder that it lives in: built once a
-/// process, by the compiler that Rust links with.
+/// The library that shows a server this clock, and the folder that it lives in: built once a process.
 static SHIM: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let library = folder.path().join("clock.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/clock.c");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o"]).arg(&library).arg(source);
-    assert!(compiler.status().expect("a C compiler").success(), "the clock does not compile");
+    let library = shim::build("clock.c", folder.path());
     (folder, library)
 });

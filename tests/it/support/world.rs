@@ -77,6 +77,11 @@ impl Ground {
         Self { url: Url::from_str(url).expect("a queue's address"), ..Self::memory() }
     }
 
+    /// The same, with this as its time.
+    pub fn by(self, time: Time) -> Self {
+        Self { time, ..self }
+    }
+
     /// Opens the queue; where it lives on a server, a runtime has to be at hand.
     pub fn open(&self, limits: Limits) -> Box<dyn Queue> {
         queue::open(&self.url, limits, self.time.clock() as Arc<dyn Clock>).expect("a queue")

@@ -1,8 +1,8 @@
--- ARGV: run, worker, room.
+-- ARGV: worker, room.
 -- Answers { now, 'stream' } where the caller should read new jobs from the stream, otherwise { now, 'taken', claims }
 -- with { entry, deliveries, attempt, head, image, mark } of each.
-local run, worker, room = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local last = catch_up(run)
+local worker, room = ARGV[1], tonumber(ARGV[2])
+local last = catch_up()
 -- As a rule nothing has come back.
 if call('EXISTS', BACK, AGAIN) == 0 then
   if last == 'again' then call('HSET', STATE, 'last', 'first') end

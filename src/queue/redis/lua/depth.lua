@@ -8,7 +8,7 @@ if summary[1] > 0 then
     running[#running + 1] = tonumber(consumer[2])
   end
 end
-local heads = {}
+local heads, new = {}, 0
 for _, line in ipairs({ BACK, AGAIN }) do
   local first = call('ZRANGE', line, 0, 0)[1]
   if first then heads[#heads + 1] = call('XRANGE', JOBS, entry_at(first), entry_at(first))[1] end
@@ -17,7 +17,9 @@ for _, group in ipairs(call('XINFO', 'GROUPS', JOBS)) do
   local fields = {}
   for n = 1, #group, 2 do fields[group[n]] = group[n + 1] end
   if fields['name'] == GROUP then
-    heads[#heads + 1] = call('XRANGE', JOBS, '(' .. fields['last-delivered-id'], '+', 'COUNT', 1)[1]
+    local found = call('XRANGE', JOBS, '(' .. fields['last-delivered-id'], '+', 'COUNT', 1)[1]
+    heads[#heads + 1] = found
+    if found then new = 1 end
   end
 end
 local oldest = ''
@@ -26,4 +28,7 @@ for _, head in ipairs(heads) do
   local submitted = sub(head[2][2], 33, 40)
   if oldest == '' or submitted < oldest then oldest = submitted end
 end
-return { call('XLEN', JOBS) - held, call('XLEN', DEAD), oldest, running }
+-- What somebody else deleted from under a worker counts as held until the next sweep: then more wait than the
+-- difference says.
+local waiting = math.max(call('XLEN', JOBS) - held, call('ZCARD', BACK) + call('ZCARD', AGAIN) + new)
+return { waiting, call('XLEN', DEAD), oldest, running }

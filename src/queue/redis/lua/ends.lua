@@ -147,21 +147,23 @@ end
 -- How much later the clock may be than the last time that was written down.
 local CLOCK_STALE_MAX = 100
 
--- Takes back what lapsed. `run` names the server's run: while it was down nobody could extend a lease; while its clock
--- was ahead leases were given that would now last too long. Answers whose turn was last.
-local function catch_up(run)
+-- What the server calls this run of its own.
+local function run_of_server() return string.match(call('INFO', 'server'), 'run_id:(%x+)') end
+
+-- Takes back what lapsed, and answers whose turn was last. While the server was down nobody could extend a lease; while
+-- its clock was ahead leases were given that would now last too long.
+local function catch_up()
   local state = call('HMGET', STATE, 'clock', 'lapse', 'run', 'epoch', 'cut', 'last')
   local clock, lapse = tonumber(state[1]) or 0, tonumber(state[2]) or 0
   epoch, cut = tonumber(state[4]) or 0, tonumber(state[5]) or 0
-  if NOW >= clock and NOW < lapse and state[3] == run then
+  if NOW >= clock and NOW < lapse then
     if NOW > clock + CLOCK_STALE_MAX then call('HSET', STATE, 'clock', NOW) end
     return state[6]
   end
+  local run = run_of_server()
   if NOW < clock then
     epoch, cut = (epoch + 1) % 65536, NOW
     call('HSET', STATE, 'epoch', epoch, 'cut', cut)
-  end
-  if NOW < clock then
     renew(0)
     lapse = NOW + LEASE
   elseif state[3] ~= run then

@@ -1,10 +1,10 @@
--- ARGV: run; then of each lease its job, worker and deliveries. Answers 1 for each that held, 0 for each that did not.
-catch_up(ARGV[1])
+-- ARGV: of each lease its job, worker and deliveries. Answers 1 for each that held, 0 for each that did not.
+catch_up()
 local ids = {}
-for n = 2, #ARGV, 3 do ids[#ids + 1] = ARGV[n] end
+for n = 1, #ARGV, 3 do ids[#ids + 1] = ARGV[n] end
 local known, answers, by_worker = records(ids), {}, {}
 for n = 1, #ids do
-  local record, worker, deliveries = known[n], ARGV[3 * n], tonumber(ARGV[3 * n + 1])
+  local record, worker, deliveries = known[n], ARGV[3 * n - 1], tonumber(ARGV[3 * n])
   answers[n] = 0
   if record and not is_settled(record) then
     local entry = entry_of(record)

@@ -1,7 +1,7 @@
--- ARGV: run; then of each lease its job, worker and deliveries. Answers 1 for each that held, 0 for each that did not.
-catch_up(ARGV[1])
+-- ARGV: of each lease its job, worker and deliveries. Answers 1 for each that held, 0 for each that did not.
+catch_up()
 local answers = {}
-for n = 2, #ARGV, 3 do
+for n = 1, #ARGV, 3 do
   local id, worker, deliveries = ARGV[n], ARGV[n + 1], tonumber(ARGV[n + 2])
   local record, answer = record_of(id), 0
   if record and not is_settled(record) then

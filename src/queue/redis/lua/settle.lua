@@ -1,12 +1,12 @@
--- ARGV: run; then of each settlement its job, worker, deliveries, time of the claim (eight bytes), and either '1' and
+-- ARGV: of each settlement its job, worker, deliveries, time of the claim (eight bytes), and either '1' and
 -- worker and verdict as a record holds them, or '0' and why it failed. Answers done, retried, dead or late for each.
-catch_up(ARGV[1])
+catch_up()
 local ids = {}
-for n = 2, #ARGV, 6 do ids[#ids + 1] = ARGV[n] end
+for n = 1, #ARGV, 6 do ids[#ids + 1] = ARGV[n] end
 local known, answers, seen = records(ids), {}, {}
 local has_tallies = call('EXISTS', TALLY) == 1
 for n, id in ipairs(ids) do
-  local at = 6 * n - 4
+  local at = 6 * n - 5
   local worker, deliveries = ARGV[at + 1], tonumber(ARGV[at + 2])
   local claimed, good, said = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
   local record, answer = known[n], 'late'

@@ -1,5 +1,5 @@
--- What time asks for, and what strangers did. ARGV: run. Answers { orphans put back in line, jobs lost }.
-catch_up(ARGV[1])
+-- What time asks for, and what strangers did. Answers { orphans put back in line, jobs lost }.
+catch_up()
 
 -- How often the dear parts are done, whoever asks: two of them fit into a lease.
 local PERIOD = 2000
@@ -18,7 +18,6 @@ end
 local state = call('HMGET', STATE, 'swept', 'orphans', 'audit')
 local swept = tonumber(state[1]) or 0
 if NOW >= swept and NOW - swept < PERIOD then return { 0, 0 } end
-call('HSET', STATE, 'swept', NOW)
 
 local delivered = '0-0'
 for _, group in ipairs(call('XINFO', 'GROUPS', JOBS)) do
@@ -34,6 +33,8 @@ for _, consumer in ipairs(call('XINFO', 'CONSUMERS', JOBS, GROUP)) do
     call('XGROUP', 'DELCONSUMER', NUDGES, GROUP, fields['name'])
   end
 end
+-- Only now: where the group was gone, all of this was refused, and is asked for again at once.
+call('HSET', STATE, 'swept', NOW)
 
 -- Delivered, and neither held nor in a line: somebody deleted the consumer that held it.
 local orphans = 0

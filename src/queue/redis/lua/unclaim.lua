@@ -1,12 +1,12 @@
--- Gives back what was read for a worker and never reached it. ARGV: run, worker, then the jobs that did reach it.
-catch_up(ARGV[1])
+-- Gives back what was read for a worker and never reached it. ARGV: worker, then the jobs that did reach it.
+catch_up()
 local reached, missed = {}, {}
-for n = 3, #ARGV do reached[ARGV[n]] = true end
+for n = 2, #ARGV do reached[ARGV[n]] = true end
 each_held(function(held)
   local found = call('XRANGE', JOBS, held[1], held[1])[1]
   local id = found and sub(found[2][2], 1, 16)
   if id and not reached[id] then missed[#missed + 1] = { id, held } end
-end, ARGV[2])
+end, ARGV[1])
 for _, miss in ipairs(missed) do
   local record = record_of(miss[1])
   if record and not is_settled(record) then
