@@ -12,7 +12,7 @@ use super::app::App;
 use crate::metrics::{Answer, Route};
 
 /// Every template that is measured by itself; all else (the page, the documentation, what is not there) is one.
-const ROUTES: [&str; 17] = [
+const ROUTES: [&str; 18] = [
     "/v1/jobs",
     "/v1/classify",
     "/v1/jobs/{id}",
@@ -20,6 +20,7 @@ const ROUTES: [&str; 17] = [
     "/v1/events",
     "/v1/pods",
     "/v1/pods/{name}",
+    "/v1/pods/{name}/logs",
     "/v1/scale",
     "/v1/status",
     "/v1/samples/{number}",

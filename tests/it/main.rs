@@ -1,5 +1,6 @@
 //! Does kana keep its promises? One binary, so that everything links once.
 
+mod chart;
 mod cli;
 mod client;
 mod cluster;
