@@ -1,0 +1,275 @@
+"""What does kana promise on a cluster? Each function is one promise, which its first line states; they run in this order."""
+import json
+import shlex
+
+from cluster import Failed, eventually, expect, get, kubectl
+from release import NAME, Killer, timed
+
+MISTAKES = "charts/kana/ci/mistakes.txt"
+# The workers' number is what a test sets.
+FIXED = {"autoscaling.mode": "none"}
+QUICK = {**FIXED, "worker.inferenceDelay": "0s"}
+HPA = {**QUICK, "autoscaling.mode": "hpa", "autoscaling.min": "1", "autoscaling.max": "3"}
+KEDA = {**FIXED, "autoscaling.mode": "keda", "autoscaling.min": "0", "autoscaling.max": "3"}
+# One of the mistakes is enough to see that the cluster's own Helm refuses, too; `make test-chart` tries them all.
+MISTAKES_TRIED = 5
+
+
+def wrong_values(release):
+    """Values that make no sense are refused with a reason, and nothing is installed."""
+    lines = [line for line in open(MISTAKES, encoding="utf-8") if line.strip() and not line.startswith("#")]
+    for line in lines[:MISTAKES_TRIED]:
+        flags, _, reason = line.partition("|")
+        refused = release.helm("install", {}, *shlex.split(flags), check=False)
+        expect(refused.returncode != 0 and reason.strip() in refused.stderr, f"{flags}: {refused.stderr or 'installed'}")
+    expect(not get("-n", release.namespace, "deployments")["items"], "something was installed in spite of a mistake")
+
+
+def install(release):
+    """The chart comes up in a namespace that enforces the Pod Security Standard "restricted"."""
+    release.become(FIXED)
+
+    expect(release.ask("GET", "/v1/scale")["by"] == "fixed", "the scale is not the chart's")
+    pods = release.ask("GET", "/v1/pods")
+    expect([pod["name"] for pod in pods] == release.pods(), f"the gateway shows {pods}")
+
+
+def helm_test(release):
+    """`helm test` has an image recognised."""
+    release.become(FIXED)
+
+    said = release.test()
+
+    expect('"label":"す"' in said, said)
+
+
+def twenty_one_images(release):
+    """21 images through the Service come back, each once."""
+    release.become(FIXED)
+
+    lines = release.submit(21).outcomes()
+
+    receipt = release.receipts(lines)
+    expect(receipt == {"queued": 0, "running": 0, "done": 21, "failed": 0}, f"the receipt says {receipt}")
+
+
+def five_hundred_images(release):
+    """500 images through the Service come back, each once, and Redis has nothing left of them that waits."""
+    release.become(QUICK)
+
+    lines = release.submit(500).outcomes()
+
+    expect(release.receipts(lines)["done"] == 500, "the receipts differ")
+    queue = release.ask("GET", "/v1/status")["queue"]
+    expect((queue["waiting"], queue["running"]) == (0, 0), f"left over: {queue}")
+
+
+def two_pods(release):
+    """Two pods of a tenth of a core each take well under the time of one."""
+    release.become(QUICK)
+    seconds = {}
+
+    for pods in (1, 2):
+        release.scale(pods)
+        seconds[pods] = release.load("--requests=4000", "--concurrency=64")["seconds"]
+
+    ratio = seconds[2] / seconds[1]
+    expect(ratio < 0.75, f"two pods take {ratio:.2f} of the time of one")
+    return f"{ratio:.2f} of the time; {4000 / seconds[1]:.0f} and {4000 / seconds[2]:.0f} images a second"
+
+
+def stopped_pods(release):
+    """Pods that are deleted, evicted and killed from the page while they work lose nothing, and are replaced."""
+    release.become(FIXED)
+    release.scale(3)
+    batch = release.submit(600)
+    batch.part_done(0.1)
+
+    for mode in ("delete", "evict", "kill"):
+        pod = release.pods()[0]
+        release.ask("DELETE", f"/v1/pods/{pod}?mode={mode}")
+        eventually(f"{pod} gone", lambda gone=pod: gone not in release.pods())
+        eventually("three pods", lambda: release.ready() == 3)
+    expect(batch.done() < batch.count, "all images were done before the last pod was stopped")
+
+    lines = batch.outcomes()
+    expect(release.receipts(lines)["done"] == 600, "the receipts differ")
+    return f"redelivered: {sum(line['attempts'] > 1 for line in lines)}, workers: {len({line['worker'] for line in lines})}"
+
+
+def pods_killed(release):
+    """While one of three pods is force-deleted every second, 500 images come back, each once."""
+    release.become(FIXED)
+    release.scale(3)
+    batch = release.submit(500)
+    batch.part_done(0.05)
+
+    with Killer(release) as killer:
+        lines = batch.outcomes()
+
+    expect(killer.killed >= 3, f"only {killer.killed} pods were killed")
+    expect(release.receipts(lines)["done"] == 500, "the receipts differ")
+    return f"{killer.killed} killed"
+
+
+def scaled_down(release):
+    """Scaling from three pods to one while they work loses nothing."""
+    release.become(FIXED)
+    release.scale(3)
+    batch = release.submit(400)
+    batch.part_done()
+
+    scale = release.ask("PUT", "/v1/scale", {"min": 1, "max": 1})
+
+    expect(scale["max"] == 1, f"the scale is {scale}")
+    eventually("one pod", lambda: len(release.pods()) == 1)
+    batch.outcomes()
+
+
+def only_its_own(release):
+    """No pod but a worker of this release can be stopped, and a right that is missing is named."""
+    release.become(FIXED)
+    [gateway] = release.pods("app.kubernetes.io/component=gateway")
+    for name in (gateway, "kana-redis-0", "nobody"):
+        status, text = release.answer("DELETE", f"/v1/pods/{name}")
+        expect(status == 404, f"{name}: {status} {text}")
+    role = get("-n", release.namespace, "role", "kana-gateway")
+    [rule] = [rule for rule in role["rules"] if rule["resources"] == ["pods"]]
+    rule["verbs"].remove("delete")
+    kubectl("-n", release.namespace, "replace", "-f", "-", stdin=json.dumps(role))
+
+    def refused():
+        status, text = release.answer("DELETE", f"/v1/pods/{release.pods()[0]}?mode=delete")
+        return status >= 400 and text
+
+    said = eventually("a refusal", refused)
+    expect("delete" in said and "pods" in said, said)
+    rule["verbs"].append("delete")
+    del role["metadata"]["resourceVersion"]
+    kubectl("-n", release.namespace, "replace", "-f", "-", stdin=json.dumps(role))
+
+
+def redis_killed(release):
+    """Redis's pod is killed under work and comes back with its volume: nothing is lost, and no other pod restarts."""
+    release.become(FIXED)
+    batch = release.submit(400)
+    batch.part_done()
+
+    release.kill("app.kubernetes.io/component=redis")
+
+    batch.outcomes()
+    restarts = [status["restartCount"] for pod in get("-n", release.namespace, "pods", "-l", f"app.kubernetes.io/instance={NAME}")["items"]
+                for status in pod["status"]["containerStatuses"]]
+    expect(sum(restarts) == 0, f"restarts: {restarts}")
+
+
+def upgraded(release):
+    """While an upgrade replaces every gateway and worker under load, no request fails."""
+    release.become(FIXED)
+    before = set(release.pods() + release.pods("app.kubernetes.io/component=gateway"))
+    load = release.begin_load("--duration=40s", "--concurrency=4")
+    eventually("requests on their way", lambda: release.ask("GET", "/v1/status")["queue"]["per_second"] > 0)
+
+    release.become({**FIXED, "worker.podAnnotations.e2e": "again", "gateway.podAnnotations.e2e": "again"})
+
+    after = set(release.pods() + release.pods("app.kubernetes.io/component=gateway"))
+    expect(not before & after, f"not replaced: {before & after}")
+    expect(release.running(load), "the load ended before the upgrade did")
+    report = release.report(load)
+    expect(not report["errors"], f"of {report['done']} requests failed: {report['errors']}")
+    return f"{report['done']} requests"
+
+
+def drained(release):
+    """A node that is drained under work lets go of every pod, and nothing is lost."""
+    release.become({**FIXED, "worker.inferenceDelay": "50ms"})
+    release.scale(2)
+    batch = release.submit(400)
+    batch.part_done(0.1)
+    node = get("-n", release.namespace, "pod", release.pods()[0])["spec"]["nodeName"]
+
+    try:
+        kubectl("drain", node, f"--pod-selector=app.kubernetes.io/instance={NAME}", "--ignore-daemonsets", "--delete-emptydir-data",
+                "--timeout=120s")
+    finally:
+        kubectl("uncordon", node)
+
+    batch.outcomes()
+
+
+def scaled_by_cpu(release):
+    """An HPA adds pods under load while pods are killed, and takes them away after; no request fails."""
+    release.become(HPA)
+    eventually("one pod", lambda: release.ready() == 1)
+    load = release.begin_load("--duration=90s", "--concurrency=32")
+
+    eventually("three pods", lambda: len(release.pods()) == 3)
+    lost = release.submit(300)
+    with Killer(release) as killer:
+        lines = lost.outcomes()
+
+    expect(release.receipts(lines)["done"] == 300, "the receipts differ")
+    report = release.report(load)
+    expect(not report["errors"], f"of {report['done']} requests failed: {report['errors']}")
+    scale = release.ask("GET", "/v1/scale")
+    expect((scale["by"], scale["min"], scale["max"]) == ("hpa", 1, 3), f"the scale is {scale}")
+    _, took = timed(lambda: eventually("one pod again", lambda: len(release.pods()) == 1))
+    return f"{killer.killed} killed; back to one pod {took:.0f} s after the load"
+
+
+def range_moved(release):
+    """The range set on the page is the HPA's, and survives an upgrade that does not change it."""
+    release.become(HPA)
+
+    release.ask("PUT", "/v1/scale", {"min": 2, "max": 4})
+
+    bounds = lambda: [get("-n", release.namespace, "hpa", "kana-worker")["spec"][key] for key in ("minReplicas", "maxReplicas")]
+    expect(bounds() == [2, 4], f"the HPA's range is {bounds()}")
+    eventually("two pods", lambda: release.ready() == 2)
+    release.become({**HPA, "worker.podAnnotations.e2e": "range"})
+    expect(bounds() == [2, 4], f"after an upgrade the HPA's range is {bounds()}")
+
+
+def scaled_by_queue(release):
+    """KEDA adds pods from none as images arrive, loses none while pods are killed, and takes all away after."""
+    release.become(FIXED)
+    release.become(KEDA)
+    eventually("no pods", lambda: not release.pods())
+
+    batch, begun = release.submit(500), None
+    with Killer(release) as killer:
+        _, begun = timed(lambda: eventually("the first outcome", batch.done))
+        eventually("two pods or more", lambda: len(release.pods()) >= 2)
+        lines = batch.outcomes()
+
+    expect(release.receipts(lines)["done"] == 500, "the receipts differ")
+    expect(killer.killed >= 3, f"only {killer.killed} pods were killed")
+    scale = release.ask("GET", "/v1/scale")
+    expect((scale["by"], scale["min"], scale["max"]) == ("keda", 0, 3), f"the scale is {scale}")
+    _, took = timed(lambda: eventually("no pods again", lambda: not release.pods()))
+    return f"{killer.killed} killed; first outcome {begun:.0f} s after the client; none left {took:.0f} s after the last"
+
+
+def removed(release):
+    """Uninstalling leaves nothing but what the namespace had."""
+    release.become(KEDA)
+    release.remove()
+
+    kinds = kubectl("api-resources", "--namespaced", "--verbs=list", "-o", "name").split()
+    kinds = [kind for kind in kinds if not kind.startswith("events") and "metrics.k8s.io" not in kind]
+
+    def left():
+        names = kubectl("-n", release.namespace, "get", ",".join(kinds), "-o", "name").split()
+        ours = [name for name in names if name not in ("configmap/kube-root-ca.crt", "serviceaccount/default") and "client-" not in name]
+        return ours
+
+    def nothing():
+        if left():
+            raise Failed(", ".join(left()))
+        return True
+
+    eventually("nothing left", nothing)
+
+
+ALL = [wrong_values, install, helm_test, twenty_one_images, five_hundred_images, two_pods, stopped_pods, pods_killed, scaled_down,
+       only_its_own, redis_killed, upgraded, drained, scaled_by_cpu, range_moved, scaled_by_queue, removed]
