@@ -8,7 +8,7 @@ export KANA_CHROMIUM
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test check fmt openapi bench-queue soak image image-tar test-image test-chart clean
+.PHONY: up build test check fmt openapi bench-queue soak image image-tar test-image test-chart e2e clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
 	target/release/kana up
@@ -53,6 +53,9 @@ test-image: image-tar ## Run that image's program from its own root
 
 test-chart: ## Lint, render and check charts/kana; needs Helm
 	tools/test-chart
+
+e2e: ## Install the chart on the cluster of KUBECONFIG and try to lose an image; E2E='two_pods drained' for some of it
+	python3 tests/e2e $(E2E)
 
 ui/node_modules/.package-lock.json: ui/package-lock.json
 	cd ui && $(NPM) ci --no-audit --no-fund

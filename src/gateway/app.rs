@@ -57,7 +57,9 @@ pub struct App {
     pub beat: Beat,
     /// Set when the end has begun: no longer ready.
     pub draining: AtomicBool,
-    /// Cancelled when what waits must be answered and streams must end.
+    /// Cancelled when nothing more is taken in: streams end.
+    pub closing: CancellationToken,
+    /// Cancelled soon after that, when what still waits must be answered.
     pub ending: CancellationToken,
     /// When this gateway started.
     pub started: Instant,
@@ -80,6 +82,7 @@ impl App {
             stirred: Notify::new(),
             beat: Beat::default(),
             draining: AtomicBool::new(false),
+            closing: CancellationToken::new(),
             ending: CancellationToken::new(),
             started: Instant::now(),
             parts,

@@ -91,9 +91,9 @@ impl Reader {
             }
             let entries = self.app.feed.read(self.after, READ_MAX).ok()?;
             if entries.is_empty() {
-                let ending = self.app.ending.clone();
+                let closing = self.app.closing.clone();
                 tokio::select! {
-                    () = ending.cancelled() => return None,
+                    () = closing.cancelled() => return None,
                     changed = self.latest.changed() => changed.ok()?,
                 }
                 continue;

@@ -21,8 +21,12 @@ use super::routes;
 use super::socket::Socket;
 use crate::shutdown::Shutdown;
 
-/// How long requests may take to finish once the end has begun; then their connections are cut.
-const FINISH_MAX: Duration = Duration::from_secs(5);
+/// How long a request may go on waiting for its jobs once the end has begun; then it is told where they stand. Most jobs
+/// take less, and their senders see nothing of the end.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// How long requests may take to finish after that; then their connections are cut.
+const FINISH_MAX: Duration = Duration::from_secs(3);
 
 /// How long to wait when no connection can be accepted, as when all file descriptors are in use.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -67,10 +71,16 @@ pub async fn serve(listener: TcpListener, app: &Arc<App>, shutdown: &Shutdown) {
         });
     }
     drop(listener);
-    app.ending.cancel();
-    if tokio::time::timeout(FINISH_MAX, graceful.shutdown()).await.is_err() {
-        warn!("cut off requests that did not finish in time");
+    app.closing.cancel();
+    let finished = graceful.shutdown();
+    tokio::pin!(finished);
+    if tokio::time::timeout(WAIT_MAX, &mut finished).await.is_err() {
+        app.ending.cancel();
+        if tokio::time::timeout(FINISH_MAX, finished).await.is_err() {
+            warn!("cut off requests that did not finish in time");
+        }
     }
+    app.ending.cancel();
     cut.cancel();
 }
 

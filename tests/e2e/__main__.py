@@ -28,7 +28,7 @@ def attempt(promise, release):
     begun = time.monotonic()
     try:
         found, verdict = promise(release), "ok"
-    except Failed as error:
+    except (Failed, OSError) as error:
         found, verdict = str(error), "FAILED"
         # What comes next cannot rely on how this left things.
         release.values = None

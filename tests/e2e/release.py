@@ -25,7 +25,7 @@ READ_RIGHT_PERCENT = 90
 BASE = {
     "worker.resources.requests.cpu": "100m",
     "worker.resources.limits.cpu": "100m",
-    "worker.inferenceDelay": "20ms",
+    "worker.inferenceDelay": "100ms",
     "autoscaling.scaleDown.stabilizationSeconds": "0",
     "autoscaling.scaleDown.percent": "100",
     "autoscaling.scaleDown.periodSeconds": "5",
@@ -174,15 +174,18 @@ class Release:
 
     # Pods.
 
-    def pods(self, selector=WORKERS):
-        """Those of the release that have not been told to end."""
+    def listed(self, selector):
         found = get("-n", self.namespace, "pods", "-l", f"app.kubernetes.io/instance={NAME},{selector}")["items"]
-        return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def pods(self, selector=WORKERS):
+        """Names of those that have not been told to end."""
+        return [pod["metadata"]["name"] for pod in self.listed(selector)]
 
     def ready(self, selector=WORKERS):
-        found = get("-n", self.namespace, "pods", "-l", f"app.kubernetes.io/instance={NAME},{selector}")["items"]
-        states = [{state["type"]: state["status"] for state in pod["status"].get("conditions", [])} for pod in found]
-        return sum(state.get("Ready") == "True" for state in states)
+        """How many of them are ready."""
+        conditions = [pod["status"].get("conditions", []) for pod in self.listed(selector)]
+        return sum({"type": "Ready", "status": "True"}.items() <= condition.items() for pod in conditions for condition in pod)
 
     def scale(self, count):
         """Has so many workers, from the page, and waits until they are ready."""
@@ -206,7 +209,14 @@ class Release:
         return json.loads(text) if text else None
 
     def answer(self, method, path, body=None):
-        """Status and body."""
+        """Status and body. The pod behind an old connection may be gone; then another is made."""
+        try:
+            return self.answer_once(method, path, body)
+        except OSError:
+            self.close()
+            return self.answer_once(method, path, body)
+
+    def answer_once(self, method, path, body):
         request = urllib.request.Request(self.url() + path, method=method, data=body and json.dumps(body).encode())
         request.add_header("Authorization", f"Bearer {self.token()}")
         request.add_header("Content-Type", "application/json")
@@ -215,9 +225,6 @@ class Release:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
-        except OSError:
-            self.close()
-            raise
 
     def token(self):
         return kubectl("-n", self.namespace, "get", "secret", "kana-tokens", "-o", "go-template={{.data.operator | base64decode}}")

@@ -82,8 +82,8 @@ def stopped_pods(release):
     """Pods that are deleted, evicted and killed from the page while they work lose nothing, and are replaced."""
     release.become(FIXED)
     release.scale(3)
-    batch = release.submit(600)
-    batch.part_done(0.1)
+    batch = release.submit(800)
+    batch.part_done(0.05)
 
     for mode in ("delete", "evict", "kill"):
         pod = release.pods()[0]
@@ -93,7 +93,7 @@ def stopped_pods(release):
     expect(batch.done() < batch.count, "all images were done before the last pod was stopped")
 
     lines = batch.outcomes()
-    expect(release.receipts(lines)["done"] == 600, "the receipts differ")
+    expect(release.receipts(lines)["done"] == 800, "the receipts differ")
     return f"redelivered: {sum(line['attempts'] > 1 for line in lines)}, workers: {len({line['worker'] for line in lines})}"
 
 
@@ -116,7 +116,7 @@ def scaled_down(release):
     """Scaling from three pods to one while they work loses nothing."""
     release.become(FIXED)
     release.scale(3)
-    batch = release.submit(400)
+    batch = release.submit(200)
     batch.part_done()
 
     scale = release.ask("PUT", "/v1/scale", {"min": 1, "max": 1})
@@ -152,7 +152,7 @@ def only_its_own(release):
 def redis_killed(release):
     """Redis's pod is killed under work and comes back with its volume: nothing is lost, and no other pod restarts."""
     release.become(FIXED)
-    batch = release.submit(400)
+    batch = release.submit(150)
     batch.part_done()
 
     release.kill("app.kubernetes.io/component=redis")
@@ -166,6 +166,7 @@ def redis_killed(release):
 def upgraded(release):
     """While an upgrade replaces every gateway and worker under load, no request fails."""
     release.become(FIXED)
+    release.scale(2)
     before = set(release.pods() + release.pods("app.kubernetes.io/component=gateway"))
     load = release.begin_load("--duration=40s", "--concurrency=4")
     eventually("requests on their way", lambda: release.ask("GET", "/v1/status")["queue"]["per_second"] > 0)
@@ -182,9 +183,9 @@ def upgraded(release):
 
 def drained(release):
     """A node that is drained under work lets go of every pod, and nothing is lost."""
-    release.become({**FIXED, "worker.inferenceDelay": "50ms"})
+    release.become(FIXED)
     release.scale(2)
-    batch = release.submit(400)
+    batch = release.submit(200)
     batch.part_done(0.1)
     node = get("-n", release.namespace, "pod", release.pods()[0])["spec"]["nodeName"]
 

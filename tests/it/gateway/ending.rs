@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::Value;
 
 use super::raw::Raw;
@@ -20,6 +21,22 @@ async fn a_request_that_waits_is_answered_when_the_gateway_ends() {
     let response = sent.await.unwrap().unwrap();
     assert_eq!(response.status(), 202);
     assert_eq!(response.json::<Value>().await.unwrap()["jobs"][0]["state"], "running");
+}
+
+#[tokio::test]
+async fn a_request_whose_jobs_are_done_soon_is_answered_with_them_when_the_gateway_ends() {
+    let app = App::start().await;
+    let sent = tokio::spawn(app.upload("/v1/jobs?wait=1m", vec![("a.png", png(1))]).send());
+    let claims = app.claim("pod-1", 1).await;
+
+    app.shutdown.begin();
+    eventually("no more connections", async || app.request(Method::GET, "/livez").send().await.is_err().then_some(()))
+        .await;
+    app.queue_settle(claims).await;
+
+    let response = sent.await.unwrap().unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.json::<Value>().await.unwrap()["jobs"][0]["state"], "done");
 }
 
 #[tokio::test]
