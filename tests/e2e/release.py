@@ -21,6 +21,8 @@ WORKERS = "app.kubernetes.io/component=worker"
 CLASSES = 10
 # Brush strokes differ, and the model is no oracle: at least so many of a hundred are read right.
 READ_RIGHT_PERCENT = 90
+# The phases of a pod whose program has ended.
+ENDED = ("Succeeded", "Failed")
 # What every test starts from: quick to scale in, and pods slow enough that a test can act while images are on their way.
 BASE = {
     "worker.resources.requests.cpu": "100m",
@@ -68,29 +70,34 @@ def images(names):
             yield from (f"--set={key}.repository={repository}", f"--set-string={key}.tag={tag}")
 
 
-def ended(namespace, pod):
-    """Waits until the pod's program has ended."""
-    eventually(f"{pod} ended", lambda: get("-n", namespace, "pod", pod)["status"]["phase"] in ("Succeeded", "Failed"))
-
-
 class Batch:
     """Images that a pod of the cluster sends through the Service, and what it was answered."""
 
-    def __init__(self, namespace, pod, count):
-        self.namespace, self.pod, self.count = namespace, pod, count
+    def __init__(self, release, pod, count):
+        self.release, self.namespace, self.pod, self.count = release, release.namespace, pod, count
 
-    def done(self):
-        """How many have their outcome so far."""
-        return kubectl("-n", self.namespace, "logs", self.pod, "-c", "client", check=False).count('"state":"done"')
+    def left(self):
+        """How many of the queue's jobs have no outcome yet; None before the first image has arrived."""
+        queue = self.release.ask("GET", "/v1/status")["queue"]
+        left = queue["waiting"] + queue["running"]
+        return left if left or self.over() else None
 
-    def part_done(self, part=0.2):
-        """Waits until this part of the images has its outcome, and not all of them."""
-        eventually(f"{part:.0%} of {self.count} images done", lambda: self.done() >= part * self.count)
-        expect(self.done() < self.count, f"all {self.count} images were done before anything could happen to them")
+    def over(self):
+        return self.release.phase(self.pod) in ENDED
+
+    def part_done(self, part):
+        """Waits until this part of the images has its outcome, and some have not."""
+        eventually(f"{self.count} images taken in", lambda: self.left() == self.count or (self.left() or 0) > self.count / 2)
+        eventually(f"{part:.0%} of {self.count} images done", lambda: self.left() <= (1 - part) * self.count)
+        self.under_way()
+
+    def under_way(self):
+        """Fails where all images have their outcomes already, so that nothing would be proven by what happens next."""
+        expect(self.left(), f"all {self.count} images were done too early")
 
     def outcomes(self):
         """Every image's outcome: each one once, done, and read as what was drawn but for a few. Lines as printed."""
-        ended(self.namespace, self.pod)
+        eventually(f"the end of {self.pod}", self.over)
         text = kubectl("-n", self.namespace, "logs", self.pod, "-c", "client")
         lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
         names = collections.Counter(line["filename"] for line in lines)
@@ -147,18 +154,18 @@ class Release:
     def submit(self, count):
         """Begins to send so many images."""
         files = [f"/samples/sample_{number}.png" for number in range(count)]
-        return Batch(self.namespace, self.client(count, ["submit", *files]), count)
+        return Batch(self, self.client(count, ["submit", *files]), count)
 
     def begin_load(self, *arguments):
         """Begins to send requests by `kana bench`; the pod that does."""
         return self.client(1, ["bench", "--json", *arguments])
 
-    def running(self, pod):
-        return get("-n", self.namespace, "pod", pod)["status"]["phase"] == "Running"
+    def phase(self, pod):
+        return get("-n", self.namespace, "pod", pod)["status"]["phase"]
 
     def report(self, pod):
         """What `kana bench` reports in the end."""
-        ended(self.namespace, pod)
+        eventually(f"the end of {pod}", lambda: self.phase(pod) in ENDED)
         text = kubectl("-n", self.namespace, "logs", pod, "-c", "client")
         return json.loads(next(line for line in text.splitlines() if line.startswith("{")))
 
