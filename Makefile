@@ -8,7 +8,7 @@ export KANA_CHROMIUM
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test check fmt openapi bench-queue soak image image-tar test-image test-chart e2e clean
+.PHONY: up build test check fmt openapi bench-queue soak simulate-scale image image-tar test-image test-chart e2e clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
 	target/release/kana up
@@ -34,6 +34,10 @@ bench-queue: ## Jobs a second through each queue; the last line is one JSON obje
 
 soak: ## 100,000 jobs in Redis while workers are killed and connections reset, and a receipt
 	$(CARGO) bench --locked --bench soak
+
+simulate-scale: ## What limits at which size: check the model, then the table of docs/scale.md
+	tools/simulate-scale --check
+	tools/simulate-scale
 
 fmt: ## Format everything
 	$(CARGO) fmt

@@ -203,7 +203,7 @@ def scaled_by_cpu(release):
     """An HPA adds pods under load while pods are killed, and takes them away after; no request fails."""
     release.become(HPA)
     eventually("one pod", lambda: release.ready() == 1)
-    load = release.begin_load("--duration=90s", "--concurrency=32")
+    load = release.begin_load("--duration=75s", "--concurrency=32")
 
     eventually("three pods", lambda: len(release.pods()) == 3)
     lost = release.submit(300)
@@ -252,8 +252,20 @@ def scaled_by_queue(release):
     return f"{killer.killed} killed; first outcomes {begun:.0f} s after the client began; none left {took:.0f} s after the last"
 
 
+def from_queue_to_cpu(release):
+    """A release that KEDA took to no pods has them again once an HPA scales it."""
+    release.become(FIXED)
+    release.become(KEDA)
+    eventually("no pods", lambda: not release.pods())
+
+    release.become(HPA)
+
+    eventually("one pod", lambda: release.ready() == 1)
+
+
 def removed(release):
     """Uninstalling leaves nothing but what the namespace had."""
+    release.become(FIXED)
     release.become(KEDA)
     release.remove()
 
@@ -274,4 +286,4 @@ def removed(release):
 
 
 ALL = [wrong_values, install, helm_test, twenty_one_images, five_hundred_images, two_pods, stopped_pods, pods_killed, scaled_down,
-       only_its_own, redis_killed, upgraded, drained, scaled_by_cpu, range_moved, scaled_by_queue, removed]
+       only_its_own, redis_killed, upgraded, drained, scaled_by_cpu, range_moved, scaled_by_queue, from_queue_to_cpu, removed]

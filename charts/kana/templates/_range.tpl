@@ -17,3 +17,9 @@ those of the live object, as JSON. */}}
 {{- end -}}
 {{- $range | toJson -}}
 {{- end -}}
+
+{{/* Not empty where the release has a Deployment of workers, and it asks for none. */}}
+{{- define "kana.atZero" -}}
+{{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-worker" (include "kana.full" .)) -}}
+{{- if and $live (eq (int (($live).spec).replicas) 0) -}}yes{{- end -}}
+{{- end -}}
