@@ -111,6 +111,7 @@ impl Kubernetes {
         let board = self.board.clone();
         let (undertaker, dead) = Undertaker::new(self.queue.clone(), board.clone());
         let hear = move |heard| {
+            let is_whole = matches!(heard, Heard::All(..));
             let news = match heard {
                 Heard::All(records, took) => {
                     let news = roll.all(&records);
@@ -122,6 +123,10 @@ impl Kubernetes {
                 Heard::Well => return subject.is_well(),
                 Heard::Trouble { verb, error } => return subject.is_troubled(verb, error),
             };
+            // Most of what is written into a pod's record shows nothing new of it.
+            if news.is_empty() && !is_whole {
+                return;
+            }
             let (pods, deaths): (Vec<_>, Vec<_>) = news.into_iter().map(|News { pod, deaths }| (pod, deaths)).unzip();
             board.set_pods(roll.pods(), pods.into_iter().flatten());
             // Fails only where the end has begun; then leases lapse.
