@@ -98,6 +98,7 @@ impl OwnPod {
             return None;
         }
         let found = kubernetes::OwnPod::find(pod, self.namespace.as_deref()).await;
-        found.inspect_err(|error| warn!("will not note on {pod} whether it is busy: {error}")).ok()
+        let found = found.map_err(anyhow::Error::from);
+        found.inspect_err(|error| warn!("will not note on {pod} whether it is busy: {error:#}")).ok()
     }
 }

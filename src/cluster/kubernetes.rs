@@ -17,6 +17,7 @@ mod scaler;
 mod sight;
 mod stop;
 mod subject;
+mod undertaker;
 mod watch;
 
 #[cfg(test)]
@@ -34,17 +35,16 @@ use tokio::sync::broadcast;
 use tokio::time::timeout;
 use tracing::info;
 
-use crate::cluster::take_back::{take_back, take_back_pod};
 use crate::pod::{Cluster, Error, Event, Pod, Scale, Stop};
 use crate::queue::Queue;
 use crate::shutdown::Shutdown;
 
 use board::{Board, Part};
-use obituary::{Dead, Death};
 use refusal::{Act, refusal};
 use release::Release;
 use roll::{News, Roll};
 use subject::{Single, Subject};
+use undertaker::Undertaker;
 use watch::{Heard, Selector, Source};
 
 pub use cost::OwnPod;
@@ -53,10 +53,6 @@ pub use scaler::Scaler;
 
 /// How long the API server may take to answer what a person asked: a little less than the person's own patience.
 const ANSWER_MAX: Duration = Duration::from_secs(8);
-
-/// How long a process may outlive its pod's record, which a forced deletion removes at once: SIGTERM, a second of
-/// grace, SIGKILL, and as much again for a busy node.
-const LINGER: Duration = Duration::from_secs(3);
 
 /// The longest log that is handed out, in bytes: as much as a page shows.
 const LOG_BYTES_MAX: i64 = 1 << 20;
@@ -112,8 +108,10 @@ impl Kubernetes {
         let subject = self.subject(Part::Pods, "pods".into(), look);
         let source = Source { api: self.pods_api(), of: Selector::Labels(self.release.selector()) };
         let mut roll = Roll::new(self.release.clone());
-        let (board, queue, mourners) = (self.board.clone(), self.queue.clone(), shutdown.clone());
+        let board = self.board.clone();
+        let (undertaker, dead) = Undertaker::new(self.queue.clone(), board.clone());
         let hear = move |heard| {
+            let is_whole = matches!(heard, Heard::All(..));
             let news = match heard {
                 Heard::All(records, took) => {
                     let news = roll.all(&records);
@@ -125,12 +123,16 @@ impl Kubernetes {
                 Heard::Well => return subject.is_well(),
                 Heard::Trouble { verb, error } => return subject.is_troubled(verb, error),
             };
+            // Most of what is written into a pod's record shows nothing new of it.
+            if news.is_empty() && !is_whole {
+                return;
+            }
             let (pods, deaths): (Vec<_>, Vec<_>) = news.into_iter().map(|News { pod, deaths }| (pod, deaths)).unzip();
             board.set_pods(roll.pods(), pods.into_iter().flatten());
-            for death in deaths.into_iter().flatten() {
-                mourners.spawn(until_the_end(mourners.clone(), bury(queue.clone(), death)));
-            }
+            // Fails only where the end has begun; then leases lapse.
+            deaths.into_iter().flatten().for_each(|death| _ = dead.send(death));
         };
+        shutdown.spawn(until_the_end(shutdown.clone(), undertaker.run()));
         shutdown.spawn(until_the_end(shutdown.clone(), watch::follow(source, hear)));
     }
 
@@ -140,7 +142,7 @@ impl Kubernetes {
         let source = Source { api: self.objects_api(&kind), of: Selector::Name(name.clone()) };
         let (mut deployment, board) = (Single::new(subject, name), self.board.clone());
         let hear = move |heard| {
-            if let Some(news) = deployment.hear(heard) {
+            if let Some(news) = deployment.hear(heard, |_| None) {
                 board.set_replicas(news.as_ref().map(scaler::replicas));
             }
         };
@@ -152,9 +154,12 @@ impl Kubernetes {
         let subject = self.subject(Part::Scaler, scaler::right(&bounds.kind), bounds.look());
         let source = Source { api: self.objects_api(&bounds.kind), of: Selector::Name(bounds.name.clone()) };
         let (mut scaler, board) = (Single::new(subject, bounds.name.clone()), self.board.clone());
+        let workers = self.release.workers.clone();
         let hear = move |heard| {
-            if let Some(news) = scaler.hear(heard) {
-                board.set_range(news.map(|object| bounds.of(&object)));
+            let objection = |object: &_| bounds.foreign(object, &workers).or_else(|| bounds.paused(object));
+            if let Some(news) = scaler.hear(heard, objection) {
+                let own = news.filter(|object| bounds.foreign(object, &workers).is_none());
+                board.set_range(own.map(|object| bounds.of(&object)));
             }
         };
         shutdown.spawn(until_the_end(shutdown.clone(), watch::follow(source, hear)));
@@ -230,6 +235,7 @@ impl Cluster for Kubernetes {
     async fn set_range(&self, range: RangeInclusive<u32>) -> Result<Scale, Error> {
         let (client, release) = (self.client.clone(), &self.release);
         if let Some(bounds) = self.scaler.bounds() {
+            self.board.expect_range()?;
             let said = |range: &RangeInclusive<u32>| format!("{} to {}", range.start(), range.end());
             let set = self.show(bounds.command(release, &range), bounds.set(client, release, &range), said).await?;
             self.board.set_range(Some(set));
@@ -252,11 +258,12 @@ impl Cluster for Kubernetes {
 
     async fn logs(&self, name: &str, lines: u32) -> Result<String, Error> {
         let pod = in_time(self.own(name)).await?;
-        let container = pod.spec.and_then(|spec| spec.containers.into_iter().next()).map(|container| container.name);
+        let container = sight::worker(&pod).map(str::to_owned);
         let (tail_lines, limit_bytes) = (Some(i64::from(lines)), Some(LOG_BYTES_MAX));
-        let params = LogParams { container, tail_lines, limit_bytes, ..LogParams::default() };
         let act = Act { verb: "get", resource: "pods/log", namespace: &self.release.namespace };
-        let command = format!("kubectl -n {} logs {name} --tail {lines}", self.release.namespace);
+        let of = container.as_ref().map(|container| format!(" -c {container}")).unwrap_or_default();
+        let command = format!("kubectl -n {} logs {name}{of} --tail {lines}", self.release.namespace);
+        let params = LogParams { container, tail_lines, limit_bytes, ..LogParams::default() };
         let pods = self.pods_api();
         let read = async { pods.logs(name, &params).await.map_err(|error| refusal(error, act)) };
         self.show(command, read, |text| format!("{} lines", text.lines().count())).await
@@ -281,18 +288,5 @@ async fn until_the_end(shutdown: Shutdown, task: impl Future<Output = ()>) {
     tokio::select! {
         () = shutdown.begun() => {}
         () = task => {}
-    }
-}
-
-/// Gives the jobs of the dead back.
-async fn bury(queue: Arc<dyn Queue>, death: Death) {
-    let Death { dead, cause } = death;
-    match dead {
-        Dead::Life(worker) => take_back(queue, worker, cause).await,
-        Dead::Pod(pod) => {
-            take_back_pod(&queue, &pod, cause).await;
-            tokio::time::sleep(LINGER).await;
-            take_back_pod(&queue, &pod, cause).await;
-        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, Semaphore};
@@ -117,6 +117,11 @@ impl App {
             let action = "get an answer from the cluster in time".into();
             Err(pod::Error::Unavailable { action, source: Box::new(late) })
         })
+    }
+
+    /// How many jobs a pod held when the queue was last looked at.
+    pub fn last_held_by(&self, pod: &str) -> usize {
+        self.depth.lock().unwrap_or_else(PoisonError::into_inner).held_by(pod)
     }
 
     /// Whether the end has begun.

@@ -39,7 +39,11 @@ async fn follow(app: &App) {
         tokio::select! {
             event = events.recv() => match event {
                 Ok(event) => pass_on(app, event),
-                Err(RecvError::Lagged(_)) => whole = Whole::Wanted,
+                Err(RecvError::Lagged(_)) => {
+                    // What was missed may have been its beginning or its end, and no list of pods tells that.
+                    app.feed.tell(Kind::Trouble, &view::Trouble { reason: app.parts.cluster.trouble() });
+                    whole = Whole::Wanted;
+                }
                 // A cluster in which nothing ever happens; one that could not be asked yet still may be.
                 Err(RecvError::Closed) if whole == Whole::Known => return,
                 Err(RecvError::Closed) => tokio::time::sleep(PAUSE).await,
@@ -78,7 +82,7 @@ fn show(app: &App, pod: Pod) {
         crew(app).insert(pod.name.clone(), pod.clone());
     }
     app.metrics.observe_pods(crew(app).values().map(|pod| pod.phase));
-    let in_flight = app.depth.lock().unwrap_or_else(PoisonError::into_inner).held_by(&pod.name);
+    let in_flight = app.last_held_by(&pod.name);
     app.feed.tell(Kind::Pod, &view::Pod::new(pod, completed, in_flight));
     app.stirred.notify_one();
 }

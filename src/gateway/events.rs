@@ -13,6 +13,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::timeout;
 
 use super::app::App;
 use super::feed::Kind;
@@ -116,18 +117,21 @@ fn event(kind: Kind, id: &str, data: &str) -> Event {
     Event::default().event(kind.name()).id(id).data(data)
 }
 
-/// Pods, scale and queue as they are; what cannot be told in time is left out, and follows as events.
+/// Pods, scale and queue as they are; what cannot be told in time is left out, and follows as events. Queue and cluster
+/// are asked side by side: a queue that is silent hides no pod, whose next event may be days away.
 async fn present(app: &App) -> Vec<(Kind, String)> {
     let trouble = app.parts.cluster.trouble();
-    let reading = async {
-        let depth = app.parts.queue.depth().await.ok();
-        let pods = app.parts.cluster.pods().await.unwrap_or_default();
-        (depth, pods, app.parts.cluster.scale().await.ok())
-    };
-    let (depth, pods, scale) = tokio::time::timeout(PRESENT_PATIENCE, reading).await.unwrap_or_default();
+    let (queue, cluster) = (&app.parts.queue, &app.parts.cluster);
+    let (depth, pods, scale) = tokio::join!(
+        timeout(PRESENT_PATIENCE, queue.depth()),
+        timeout(PRESENT_PATIENCE, cluster.pods()),
+        timeout(PRESENT_PATIENCE, cluster.scale()),
+    );
+    let depth = depth.ok().and_then(Result::ok);
+    let scale = scale.ok().and_then(Result::ok);
     let mut told = Vec::new();
-    for pod in pods {
-        let in_flight = depth.as_ref().map_or(0, |depth| depth.held_by(&pod.name));
+    for pod in pods.ok().and_then(Result::ok).unwrap_or_default() {
+        let in_flight = depth.as_ref().map_or_else(|| app.last_held_by(&pod.name), |depth| depth.held_by(&pod.name));
         let completed = app.tally.completed(&pod.name);
         told.push((Kind::Pod, serde_json::to_string(&view::Pod::new(pod, completed, in_flight))));
     }

@@ -72,10 +72,12 @@ function handler(): Connect.NextHandleFunction {
     const url = new URL(request.url ?? "/", "http://mock");
     const route = `${request.method ?? ""} ${url.pathname}`;
     const [, pod = ""] = /^DELETE \/v1\/pods\/(.+)$/.exec(route) ?? [];
+    const [, log = ""] = /^GET \/v1\/pods\/(.+)\/logs$/.exec(route) ?? [];
     const [, batch = ""] = /^GET \/v1\/batches\/(.+)$/.exec(route) ?? [];
     if (route === "GET /v1/events") follow(response);
     else if (route === "GET /v1/status") json(response, world.status());
     else if (route === "GET /v1/pods") json(response, [...world.pods.values()]);
+    else if (log !== "") response.end(`2026-01-02T03:04:05Z INFO ${log} is ready\n`);
     else if (route === "POST /v1/jobs")
       void read(request).then((body) => {
         submit(response, body);

@@ -11,6 +11,8 @@ const ROMANISED = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
 /** How long a pod takes to become ready, and to finish one image, in milliseconds. */
 const START_TAKES = 900;
 const IMAGE_TAKES = Number(process.env.MOCK_IMAGE_TAKES ?? 250);
+/** The machine that every pod is on; with it, the page shows what it shows of a cluster. */
+const NODE = process.env.MOCK_NODE;
 /** One image in so many fails for good. */
 const FAILS_EVERY = 17;
 
@@ -57,7 +59,8 @@ export function createWorld(send: Send) {
 
   const start = () => {
     const name = `kana-worker-${Math.random().toString(36).slice(2, 7)}`;
-    const pod = { name, ready: false, created: Date.now(), restarts: 0, completed: 0, in_flight: 0 };
+    const node = NODE === undefined ? {} : { node: NODE };
+    const pod = { name, ready: false, created: Date.now(), restarts: 0, completed: 0, in_flight: 0, ...node };
     tellPod({ ...pod, phase: "starting" });
     setTimeout(() => {
       if (!pods.has(name)) return;

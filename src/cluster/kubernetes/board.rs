@@ -98,6 +98,11 @@ impl Board {
         }
     }
 
+    /// Whether a pod of this name exists, as far as was heard.
+    pub fn shows(&self, name: &str) -> bool {
+        self.state().pods.iter().flatten().any(|pod| pod.name == name)
+    }
+
     /// The scale as last heard of.
     ///
     /// # Errors
@@ -108,6 +113,18 @@ impl Board {
             let trouble = [Part::Workers, Part::Scaler].iter().find_map(|part| state.troubles.get(part));
             trouble.unwrap_or(&Trouble::Silent).error("read the scale")
         })
+    }
+
+    /// Whether a range can be set, as far as is known.
+    ///
+    /// # Errors
+    /// Where what holds it is missing, is not the workers' own, or cannot be seen.
+    pub fn expect_range(&self) -> Result<(), Error> {
+        let state = self.state();
+        match state.troubles.get(&Part::Scaler) {
+            Some(trouble @ Trouble::Misconfigured(_)) if state.range.is_none() => Err(trouble.error("set the range")),
+            _ => Ok(()),
+        }
     }
 
     /// What keeps this board from being right, if anything.

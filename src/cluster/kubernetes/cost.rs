@@ -2,13 +2,14 @@
 //!
 //! An idle one. A worker notes on its own pod whether it has work, as the cost of ending it, and a ReplicaSet that
 //! shrinks ends the cheapest first. Every note is a write to the API server, so only lasting changes are written: work at
-//! once, its end after [`IDLE_FOR`], and never more than one note in [`NOTES_APART`].
+//! once, its end after [`IDLE_FOR`], and never more than one note in [`NOTES_APART`]. Where notes are refused, they are
+//! tried ever more seldom: a hundred pods that lack a right should not keep the API server busy with it.
 
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
@@ -31,6 +32,9 @@ const IDLE_FOR: Duration = Duration::from_secs(3);
 /// How long after a note the next one may be written.
 const NOTES_APART: Duration = Duration::from_secs(5);
 
+/// How long after a note that failed the next one is tried, at most.
+const NOTES_APART_MAX: Duration = Duration::from_secs(5 * 60);
+
 /// How long a note may take.
 const NOTE_MAX: Duration = Duration::from_secs(10);
 
@@ -48,8 +52,10 @@ enum Next {
 /// What was noted, and what is the case. It only decides, and is handed the time.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
-    /// Whether the pod is noted as busy.
-    noted_busy: bool,
+    /// Whether the pod is noted as busy. Unknown at first: the container before this one may have left a note.
+    noted: Option<bool>,
+    /// Attempts that failed since the last note.
+    failures: u32,
     /// When a note was last written, or attempted.
     noted_at: Option<Instant>,
     /// Since when there is no work; `None` while there is.
@@ -66,18 +72,31 @@ impl Cost {
     fn noted(&mut self, busy: bool, done: bool, now: Instant) {
         self.noted_at = Some(now);
         if done {
-            self.noted_busy = busy;
+            (self.noted, self.failures) = (Some(busy), 0);
+        } else {
+            self.failures = self.failures.saturating_add(1);
         }
     }
 
     fn next(&self, now: Instant) -> Next {
         let busy = self.idle_since.is_none();
-        if busy == self.noted_busy {
+        if self.noted == Some(busy) {
             return Next::None;
         }
         let lasting = self.idle_since.map_or(now, |since| since + IDLE_FOR);
-        let due = self.noted_at.map_or(lasting, |noted| lasting.max(noted + NOTES_APART));
+        let doublings = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+        let apart = NOTES_APART.saturating_mul(doublings).min(NOTES_APART_MAX);
+        let due = self.noted_at.map_or(lasting, |noted| lasting.max(noted + apart));
         if due <= now { Next::Note { busy } } else { Next::Wait(due) }
+    }
+
+    /// What to write. A pod that nothing is known of is rid of its note, which costs nothing where there is none.
+    fn words(&self, busy: bool) -> Value {
+        match (busy, self.noted) {
+            (true, _) => BUSY.into(),
+            (false, Some(_)) => IDLE.into(),
+            (false, None) => Value::Null,
+        }
     }
 }
 
@@ -111,7 +130,7 @@ impl OwnPod {
             cost.observe(*busy.borrow_and_update(), now);
             match cost.next(now) {
                 Next::Note { busy } => {
-                    let done = self.note(busy).await;
+                    let done = self.note(cost.words(busy)).await;
                     cost.noted(busy, done.is_ok(), Instant::now());
                     match done {
                         Ok(()) => failing = false,
@@ -137,8 +156,7 @@ impl OwnPod {
         }
     }
 
-    async fn note(&self, busy: bool) -> Result<(), kube::Error> {
-        let cost = if busy { BUSY } else { IDLE };
+    async fn note(&self, cost: Value) -> Result<(), kube::Error> {
         let change = Patch::Merge(json!({ "metadata": { "annotations": { ANNOTATION: cost } } }));
         let params = PatchParams { field_manager: Some("kana-worker".into()), ..PatchParams::default() };
         let noted = timeout(NOTE_MAX, self.pods.patch_metadata(&self.name, &params, &change)).await;
@@ -162,13 +180,17 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_without_work_needs_no_note() {
+    fn a_worker_without_work_takes_away_what_the_container_before_may_have_noted_and_notes_nothing() {
         let now = Instant::now();
         let mut cost = Cost::default();
 
         cost.observe(false, now);
 
-        assert_eq!(cost.next(now + IDLE_FOR), Next::None);
+        assert_eq!(cost.next(now), Next::Wait(now + IDLE_FOR));
+        assert_eq!(cost.next(now + IDLE_FOR), Next::Note { busy: false });
+        assert_eq!(cost.words(false), Value::Null);
+        cost.noted(false, true, now + IDLE_FOR);
+        assert_eq!(cost.next(now + NOTES_APART_MAX), Next::None);
     }
 
     #[test]
@@ -221,14 +243,22 @@ mod tests {
     }
 
     #[test]
-    fn a_note_that_failed_is_tried_again_after_the_same_distance() {
+    fn a_note_that_fails_is_tried_again_ever_more_seldom_until_one_is_taken() {
         let begin = Instant::now();
         let mut cost = Cost::default();
         cost.observe(true, begin);
+        let mut fail = || {
+            cost.noted(true, false, begin);
+            cost.next(begin)
+        };
 
-        cost.noted(true, false, begin);
+        assert_eq!(fail(), Next::Wait(begin + NOTES_APART * 2));
+        assert_eq!(fail(), Next::Wait(begin + NOTES_APART * 4));
+        (0..40).for_each(|_| _ = fail());
+        assert_eq!(fail(), Next::Wait(begin + NOTES_APART_MAX));
 
+        cost.noted(true, true, begin);
+        cost.observe(false, begin);
         assert_eq!(cost.next(begin), Next::Wait(begin + NOTES_APART));
-        assert_eq!(cost.next(begin + NOTES_APART), Next::Note { busy: true });
     }
 }

@@ -45,14 +45,22 @@ pub fn refusal(error: kube::Error, act: Act<'_>) -> Error {
             Some(reason) => Error::Refused { reason },
             None => unavailable(kube::Error::Api(status)),
         },
+        500 if is_torn_between_budgets(&status) => Error::Refused { reason: status.message },
         400 | 403 | 422 => Error::Refused { reason: status.message },
         _ => unavailable(kube::Error::Api(status)),
     }
 }
 
-/// Whether a role would help. Admission says `forbidden` too, of what no role allows.
+/// Whether a role would help. Admission says `forbidden` too, of what no role allows, and in whatever words it likes;
+/// only the authoriser names the user.
 fn is_missing_right(status: &Status) -> bool {
-    status.message.contains(" cannot ")
+    let denial = status.message.split_once("is forbidden: User ");
+    denial.is_some_and(|(_, denial)| denial.contains(" cannot "))
+}
+
+/// Whether several budgets cover one pod, which Kubernetes calls an error of its own: it stays until one is taken away.
+fn is_torn_between_budgets(status: &Status) -> bool {
+    status.message.contains("more than one PodDisruptionBudget")
 }
 
 /// The disruption budget that stands in the way, in Kubernetes' words.
@@ -94,6 +102,25 @@ mod tests {
         let error = refused(json!({ "code": 403, "reason": "Forbidden", "message": message }));
 
         assert!(matches!(error, Error::Refused { reason } if reason == message));
+    }
+
+    #[test]
+    fn what_admission_says_cannot_be_is_no_missing_right() {
+        let message = "admission webhook \"limits.example\" denied the request: maxReplicas cannot be more than 8";
+
+        let error = refused(json!({ "code": 403, "reason": "Forbidden", "message": message }));
+
+        assert!(matches!(&error, Error::Refused { reason } if reason == message), "{error:?}");
+    }
+
+    #[test]
+    fn a_pod_that_two_budgets_cover_is_no_passing_failure() {
+        let message =
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+
+        let error = refused(json!({ "code": 500, "status": "Failure", "message": message }));
+
+        assert!(matches!(&error, Error::Refused { reason } if reason == message), "{error:?}");
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Roll {
 
 #[derive(Debug)]
 struct Known {
+    /// Tells it from another pod of its name.
+    uid: Option<String>,
     pod: pod::Pod,
     /// What its end would mean, were it gone now.
     last: Death,
@@ -68,12 +70,14 @@ impl Roll {
             let pod = pod::Pod { phase: Phase::Gone, ..known.pod };
             return Some(News { pod: Some(pod), deaths: Vec::new() });
         }
-        let pod = sight::pod(record);
-        let before = self.known.remove(name);
+        let (uid, pod) = (record.metadata.uid.clone(), sight::pod(record));
+        // One that took the name of another has a history of its own. What the other held stays leased until that
+        // lapses: the claims of the two cannot be told apart any more.
+        let before = self.known.remove(name).filter(|known| known.uid == uid);
         let news = before.as_ref().is_none_or(|known| known.pod != pod).then(|| pod.clone());
         let mut told = before.map(|known| known.told).unwrap_or_default();
         let deaths = obituary::deaths(record, &mut told);
-        self.known.insert(name.to_owned(), Known { pod, last: obituary::of_pod(record), told });
+        self.known.insert(name.to_owned(), Known { uid, pod, last: obituary::of_pod(record), told });
         (news.is_some() || !deaths.is_empty()).then_some(News { pod: news, deaths })
     }
 
@@ -133,6 +137,21 @@ mod tests {
         assert_eq!(news[0].pod.as_ref().map(|pod| (pod.name.as_str(), pod.phase)), Some((A, Phase::Gone)));
         assert_eq!(news[0].deaths, stopped(A));
         assert_eq!(names(&roll), [B]);
+    }
+
+    #[test]
+    fn a_pod_that_took_the_name_of_a_dead_one_dies_a_death_of_its_own() {
+        let mut roll = Roll::new(release());
+        let mut failed = record(A);
+        failed.status.as_mut().unwrap().phase = Some("Failed".into());
+        roll.changed(&failed);
+        let mut successor = record(A);
+        successor.metadata.uid = Some("another".into());
+
+        let news = roll.all(&[successor.clone()]);
+
+        assert_eq!(news, [News { pod: Some(sight::pod(&successor)), deaths: Vec::new() }]);
+        assert_eq!(roll.gone(&successor).unwrap().deaths, stopped(A));
     }
 
     #[test]

@@ -18,6 +18,12 @@ use crate::pod::{Error, ScaledBy};
 /// Whose change it was, in each object's `managedFields`.
 const FIELD_MANAGER: &str = "kana";
 
+/// What may be scaled by a [`Bounds`].
+const DEPLOYMENT: &str = "Deployment";
+
+/// The annotations by which KEDA lets a ScaledObject rest.
+const PAUSED: [&str; 2] = ["autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"];
+
 /// What moves the number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scaler {
@@ -109,6 +115,25 @@ impl Bounds {
         bound(self.min)..=bound(self.max)
     }
 
+    /// Why this object is none of the workers' business, if it is not: its bounds are those of something else.
+    pub fn foreign(&self, object: &DynamicObject, workers: &str) -> Option<String> {
+        let target = |part: &str| object.data.pointer(&format!("/spec/scaleTargetRef/{part}"))?.as_str();
+        // A ScaledObject need not say that it means a Deployment.
+        let (kind, name) = (target("kind").unwrap_or(DEPLOYMENT), target("name").unwrap_or(workers));
+        let is_foreign = (kind, name) != (DEPLOYMENT, workers);
+        is_foreign.then(|| {
+            format!("the {} {} scales the {kind} {name}, not the {DEPLOYMENT} {workers}", self.kind.kind, self.name)
+        })
+    }
+
+    /// Why nothing moves the number within the bounds, if somebody has seen to that.
+    pub fn paused(&self, object: &DynamicObject) -> Option<String> {
+        let annotations = object.metadata.annotations.as_ref()?;
+        let by = PAUSED.into_iter().find(|by| annotations.get(*by).is_some_and(|value| value != "false"))?;
+        let (kind, name) = (&self.kind.kind, &self.name);
+        Some(format!("the {kind} {name} is paused: the number stays as it is until the annotation {by} is removed"))
+    }
+
     fn change(&self, range: &RangeInclusive<u32>) -> serde_json::Value {
         json!({ "spec": { self.min.0: range.start(), self.max.0: range.end() } })
     }
@@ -195,6 +220,32 @@ mod tests {
 
         assert_eq!(Scaler::Hpa("a".into()).bounds().unwrap().of(&hpa), 2..=7);
         assert_eq!(Scaler::Keda("a".into()).bounds().unwrap().of(&keda), 0..=9);
+    }
+
+    #[test]
+    fn what_scales_something_else_is_foreign() {
+        let keda = Scaler::Keda("a".into()).bounds().unwrap();
+        let scales = |target: Value| {
+            let object = object(json!({ "metadata": {}, "spec": { "scaleTargetRef": target } }));
+            keda.foreign(&object, "kana-worker")
+        };
+
+        assert_eq!(scales(json!({ "name": "kana-worker" })), None);
+        assert_eq!(scales(json!({ "kind": "Deployment", "name": "kana-worker" })), None);
+        let other = "the ScaledObject a scales the Deployment shop, not the Deployment kana-worker";
+        assert_eq!(scales(json!({ "name": "shop" })).as_deref(), Some(other));
+        assert!(scales(json!({ "kind": "StatefulSet", "name": "kana-worker" })).is_some());
+    }
+
+    #[test]
+    fn a_scaled_object_is_paused_by_either_annotation() {
+        let keda = Scaler::Keda("a".into()).bounds().unwrap();
+        let paused = |annotations: Value| keda.paused(&object(json!({ "metadata": { "annotations": annotations } })));
+
+        assert!(paused(json!({ "autoscaling.keda.sh/paused": "true" })).is_some());
+        assert!(paused(json!({ "autoscaling.keda.sh/paused-replicas": "0" })).is_some());
+        assert_eq!(paused(json!({ "autoscaling.keda.sh/paused": "false" })), None);
+        assert_eq!(paused(json!({})), None);
     }
 
     #[test]

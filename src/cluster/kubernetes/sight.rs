@@ -8,6 +8,9 @@ use crate::pod::{self, Phase};
 /// The longest reason told, in characters: two lines of a page. Kubernetes' own messages can be a page by themselves.
 const REASON_CHARS_MAX: usize = 240;
 
+/// What the chart calls the worker's container.
+const WORKER: &str = "worker";
+
 /// The pod, as everybody but Kubernetes sees it.
 pub fn pod(record: &Pod) -> pod::Pod {
     let created = record.metadata.creation_timestamp.as_ref().map(|time| time.0.as_millisecond());
@@ -24,6 +27,12 @@ pub fn pod(record: &Pod) -> pod::Pod {
 /// The containers that run the worker and what was put beside it; those that only prepare the pod are left out.
 pub fn containers(record: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     record.status.iter().flat_map(|status| status.container_statuses.iter().flatten())
+}
+
+/// The container that the worker runs in: the one of its name, because a mesh may put its own before it.
+pub fn worker(record: &Pod) -> Option<&str> {
+    let names = || record.spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.as_str());
+    names().find(|name| *name == WORKER).or_else(|| names().next())
 }
 
 /// Whether every container has ended for good, though the record is still there.

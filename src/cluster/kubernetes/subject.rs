@@ -38,7 +38,7 @@ impl Subject {
     /// It cannot be watched, and will be tried again.
     pub fn is_troubled(&self, verb: &'static str, error: kube::Error) {
         let act = Act { verb, resource: &self.resource, namespace: &self.namespace };
-        self.is_amiss(refusal(error, act), "could not watch");
+        self.is_amiss(refusal(error, act), "could not watch them, trying again");
     }
 
     /// It was looked at; this is what was seen.
@@ -50,7 +50,7 @@ impl Subject {
         if self.board.set_trouble(self.part, &error) {
             self.board.console(self.look.clone(), format!("error: {error}"), Duration::ZERO);
             let error = anyhow::Error::from(error);
-            warn!("{what} {} in namespace {}, trying again: {error:#}", self.resource, self.namespace);
+            warn!("{} in namespace {}: {what}: {error:#}", self.resource, self.namespace);
         }
     }
 }
@@ -59,21 +59,22 @@ impl Subject {
 pub struct Single {
     subject: Subject,
     name: String,
-    is_there: bool,
+    /// What is wrong with it, that it is not there included.
+    amiss: Option<String>,
 }
 
 impl Single {
     /// The one of this name, of which nothing is known yet.
     pub fn new(subject: Subject, name: String) -> Self {
-        Self { subject, name, is_there: true }
+        Self { subject, name, amiss: None }
     }
 
-    /// What is news of it: `Some(None)` where it is not there.
-    pub fn hear<K>(&mut self, heard: Heard<K>) -> Option<Option<K>> {
+    /// What is news of it: `Some(None)` where it is not there. `objection` is what a person should know of one that is.
+    pub fn hear<K>(&mut self, heard: Heard<K>, objection: impl Fn(&K) -> Option<String>) -> Option<Option<K>> {
         match heard {
-            Heard::All(objects, _) => Some(self.stands(objects.into_iter().next())),
-            Heard::Changed(object) => Some(self.stands(Some(object))),
-            Heard::Gone(_) => Some(self.stands(None)),
+            Heard::All(objects, _) => Some(self.stands(objects.into_iter().next(), objection)),
+            Heard::Changed(object) => Some(self.stands(Some(object), objection)),
+            Heard::Gone(_) => Some(self.stands(None, objection)),
             Heard::Well => {
                 self.judge();
                 None
@@ -85,20 +86,24 @@ impl Single {
         }
     }
 
-    fn stands<K>(&mut self, object: Option<K>) -> Option<K> {
-        self.is_there = object.is_some();
+    fn stands<K>(&mut self, object: Option<K>, objection: impl Fn(&K) -> Option<String>) -> Option<K> {
+        let Subject { resource, namespace, .. } = &self.subject;
+        self.amiss = match &object {
+            Some(object) => objection(object),
+            None => Some(format!("there is no {resource} {} in namespace {namespace}", self.name)),
+        };
         self.judge();
         object
     }
 
-    /// That it can be watched is no comfort where it is missing.
+    /// That it can be watched is no comfort where something is wrong with it.
     fn judge(&self) {
-        let Subject { resource, namespace, .. } = &self.subject;
-        if self.is_there {
-            self.subject.is_well();
-        } else {
-            let reason = format!("there is no {resource} {} in namespace {namespace}", self.name);
-            self.subject.is_amiss(Error::Misconfigured { reason }, "missed what is watched:");
+        match &self.amiss {
+            None => self.subject.is_well(),
+            Some(reason) => {
+                let reason = reason.clone();
+                self.subject.is_amiss(Error::Misconfigured { reason }, "found something amiss, watching on");
+            }
         }
     }
 }

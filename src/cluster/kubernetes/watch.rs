@@ -34,6 +34,9 @@ const PAUSE_MIN: Duration = Duration::from_millis(250);
 /// The longest pause: how long an API server that is back goes unnoticed, at most.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// The longest pause that the server may ask for: a figure that is wrong should not make this service blind.
+const ASKED_PAUSE_MAX: Duration = Duration::from_secs(30);
+
 /// HTTP's way of saying that a version is too old to go on from.
 const GONE: u16 = 410;
 
@@ -98,7 +101,11 @@ where
     loop {
         let begin = Instant::now();
         let (turn, wants_rest) = match place {
-            Place::Anew => (list(&source, &mut hear).await, false),
+            Place::Anew => {
+                let turn = list(&source, &mut hear).await;
+                let is_cut = matches!(turn, Ok(Place::Anew));
+                (turn, is_cut)
+            }
             // A watch that ends as soon as it began would otherwise be asked for without end.
             Place::Behind(version) => (watch(&source, version, &mut hear).await, begin.elapsed() < GOOD_AFTER),
         };
@@ -106,13 +113,14 @@ where
             failures = 0;
         }
         let wants_rest = wants_rest || turn.is_err();
+        let asked = turn.as_ref().err().map(|(_, error, _)| asked_pause(error)).unwrap_or_default();
         place = turn.unwrap_or_else(|(verb, error, next)| {
             hear(Heard::Trouble { verb, error });
             next
         });
         if wants_rest {
             failures += 1;
-            sleep(pause(failures, rand::random())).await;
+            sleep(pause(failures, rand::random()).max(asked)).await;
         }
     }
 }
@@ -128,7 +136,14 @@ where
         Selector::Name(name) => params = params.fields(&format!("metadata.name={name}")),
     }
     loop {
-        let page = in_time(source.api.list(&params)).await.map_err(|error| ("list", error, Place::Anew))?;
+        let page = match in_time(source.api.list(&params)).await {
+            Ok(page) => page,
+            // The pages told of a moment that the server has forgotten before the last of them was asked for.
+            Err(kube::Error::Api(status)) if status.code == GONE && params.continue_token.is_some() => {
+                return Ok(Place::Anew);
+            }
+            Err(error) => return Err(("list", error, Place::Anew)),
+        };
         items.extend(page.items);
         params.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
         if params.continue_token.is_none() {
@@ -155,9 +170,16 @@ where
     };
     hear(Heard::Well);
     let mut events = pin!(events);
-    // Silence beyond what the server promised, and a stream that breaks off, are how connections die. Whether the
-    // server is still there, the next turn finds out.
-    while let Ok(Ok(Some(event))) = timeout(SILENCE_MAX, events.try_next()).await {
+    loop {
+        let event = match timeout(SILENCE_MAX, events.try_next()).await {
+            Ok(Ok(Some(event))) => event,
+            Ok(Err(kube::Error::Api(status))) => WatchEvent::Error(status),
+            // Asked for again from here it would come again.
+            Ok(Err(error @ kube::Error::SerdeError(_))) => return Err(("watch", error, Place::Anew)),
+            // Silence beyond what the server promised, and a stream that breaks off, are how connections die. Whether
+            // the server is still there, the next turn finds out.
+            Ok(Ok(None) | Err(_)) | Err(_) => return Ok(Place::Behind(version)),
+        };
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                 version = object.resource_version().unwrap_or(version);
@@ -172,11 +194,20 @@ where
             WatchEvent::Error(status) => return Err(("watch", kube::Error::Api(status), Place::Anew)),
         }
     }
-    Ok(Place::Behind(version))
 }
 
 async fn in_time<T>(asked: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
     timeout(ANSWER_MAX, asked).await.unwrap_or_else(|late| Err(kube::Error::Service(Box::new(late))))
+}
+
+/// How long the server asks to be left alone: one that is overloaded, or not yet itself again, says so.
+fn asked_pause(error: &kube::Error) -> Duration {
+    let details = match error {
+        kube::Error::Api(status) => status.details.as_ref(),
+        _ => None,
+    };
+    let seconds = details.map_or(0, |details| details.retry_after_seconds);
+    Duration::from_secs(seconds.into()).min(ASKED_PAUSE_MAX)
 }
 
 /// How long to pause after so many failures in a row: twice as long each time, and up to a quarter less by `chance`
@@ -190,6 +221,7 @@ fn pause(failures: u32, chance: u8) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn pauses_double_up_to_the_longest() {
@@ -197,6 +229,18 @@ mod tests {
 
         assert_eq!(pauses, [250, 500, 1_000, 2_000, 4_000, 5_000, 5_000]);
         assert_eq!(pause(u32::MAX, 0), PAUSE_MAX);
+    }
+
+    #[test]
+    fn a_server_is_left_alone_as_long_as_it_asks_within_reason() {
+        let asks = |seconds: u32| {
+            let status = json!({ "code": 429, "message": "busy", "details": { "retryAfterSeconds": seconds } });
+            asked_pause(&kube::Error::Api(serde_json::from_value(status).unwrap()))
+        };
+
+        assert_eq!(asks(7), Duration::from_secs(7));
+        assert_eq!(asks(u32::MAX), ASKED_PAUSE_MAX);
+        assert_eq!(asked_pause(&kube::Error::Service("refused".into())), Duration::ZERO);
     }
 
     #[test]

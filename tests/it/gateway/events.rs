@@ -278,6 +278,33 @@ async fn what_keeps_the_pods_from_being_seen_is_told_when_it_begins_when_it_ends
 }
 
 #[tokio::test]
+async fn a_trouble_that_ended_unheard_is_still_told_as_over() {
+    let app = App::start().await;
+    let mut stream = Stream::open(&app, None).await;
+    app.stage.ail(Some("no right"));
+    stream.until("a trouble", |seen| seen.name == "trouble").await;
+
+    app.stage.ail(None);
+    (0..64).for_each(|_| app.stage.say("noise"));
+
+    stream.until("its end", |seen| seen.name == "trouble" && seen.data == json!({})).await;
+}
+
+#[tokio::test]
+async fn a_queue_that_does_not_answer_hides_no_pod_from_whoever_comes() {
+    let app = App::start().await;
+    let mut early = Stream::open(&app, None).await;
+    app.stage.enter("pod-1", Phase::Ready);
+    early.until("a pod", |seen| seen.name == "pod").await;
+
+    app.queue.fall_silent();
+
+    let mut late = Stream::open(&app, None).await;
+    late.until("the pod", |seen| seen.name == "pod" && seen.data["name"] == "pod-1").await;
+    late.until("the scale", |seen| seen.name == "scale").await;
+}
+
+#[tokio::test]
 async fn pods_that_could_not_be_seen_are_told_as_soon_as_they_can() {
     let app = App::start().await;
     app.stage.ail(Some("no right"));

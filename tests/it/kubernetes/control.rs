@@ -2,7 +2,7 @@
 
 use hyper::Method;
 use kana::cluster::kubernetes::{OwnPod, Scaler};
-use kana::pod::{Cluster, Error, Event, Stop};
+use kana::pod::{Cluster, Error, Event, Phase, Stop};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -195,6 +195,34 @@ async fn the_end_of_a_pods_log_is_read_from_its_first_container() {
 }
 
 #[tokio::test]
+async fn the_log_of_a_pod_in_a_mesh_is_the_workers_own() {
+    let stand = with_one_pod().await;
+    let mut meshed = worker(A);
+    meshed["spec"]["containers"] = json!([{ "name": "mesh-proxy" }, { "name": "worker" }]);
+    stand.server.put(PODS, meshed);
+    let mut events = stand.cluster.events();
+
+    stand.cluster.logs(A, 2).await.unwrap();
+
+    let asked = stand.server.asked().into_iter().find(|asked| asked.path.ends_with("/log")).unwrap();
+    assert!(asked.query.contains("container=worker"), "{}", asked.query);
+    let shown = shown(&mut events).pop().unwrap();
+    assert_eq!(shown.command, format!("kubectl -n ns logs {A} -c worker --tail 2"));
+}
+
+#[tokio::test]
+async fn a_pod_that_is_ending_already_can_still_be_killed() {
+    let stand = with_one_pod().await;
+    stand.cluster.stop(A, Stop::Delete).await.unwrap();
+    let is_ending = async || (stand.cluster.pods().await.ok()?[0].phase == Phase::Stopping).then_some(());
+    eventually("the pod to be ending", is_ending).await;
+
+    stand.cluster.stop(A, Stop::Kill).await.unwrap();
+
+    stand.knows(&[]).await;
+}
+
+#[tokio::test]
 async fn a_missing_right_to_read_logs_is_named() {
     let stand = with_one_pod().await;
     stand.server.refuse(Method::GET, &format!("{PODS}/{A}/log"), forbidden("get", "pods/log"), 1);
@@ -225,6 +253,19 @@ async fn a_worker_notes_on_its_own_pod_that_it_is_busy_and_leaves_the_rest_alone
     assert_eq!((asked.path.as_str(), asked.body.as_object().unwrap().len()), (format!("{PODS}/{A}").as_str(), 1));
     drop(busy);
     noting.await.expect("it ends with its worker");
+}
+
+#[tokio::test]
+async fn what_the_container_before_noted_is_taken_away_by_an_idle_one() {
+    let (server, client) = ApiServer::start();
+    server.put(PODS, worker(A));
+    let (_busy, heard) = watch::channel(false);
+    let noting = tokio::spawn(OwnPod::with_client(client, A, None).note_work(heard));
+
+    eventually("a note", async || (!noted(&server).is_empty()).then_some(())).await;
+
+    assert_eq!(noted(&server), [Value::Null]);
+    noting.abort();
 }
 
 #[tokio::test]

@@ -1,15 +1,19 @@
 //! Do the jobs of the dead come to the others at once, and those of the living to nobody?
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kana::cluster::kubernetes::Scaler;
 use kana::job::BatchId;
-use kana::queue::{Claim, Submission};
+use kana::pod::Cluster as _;
+use kana::queue::{Claim, Queue, Submission};
+use kana::shutdown::Shutdown;
 use serde_json::{Value, json};
 
 use super::{A, B, Stand};
 use crate::support::api_server::{PODS, worker};
 use crate::support::eventually;
+use crate::support::faulty::Faulty;
 use crate::support::world::a_job;
 
 /// A life of pod `A`, and the one after it.
@@ -158,6 +162,74 @@ async fn a_process_that_outlives_its_pods_record_keeps_nothing_for_long() {
 
     assert_eq!(late.len(), 1);
     assert_eq!(stand.taken_back_from(FIRST).await, (1, 0));
+}
+
+#[tokio::test]
+async fn a_pod_that_comes_back_under_a_dead_ones_name_keeps_its_jobs() {
+    let stand = watching().await;
+    stand.held_by(FIRST).await;
+    stand.held_by(B).await;
+    stand.server.remove(PODS, A, true);
+    stand.taken_back_from(FIRST).await;
+    let mut successor = worker(A);
+    successor["metadata"]["uid"] = json!("another");
+    stand.server.put(PODS, successor);
+    stand.knows(&[A, B]).await;
+    assert_eq!(stand.queue.claim(SECOND, 1, Duration::ZERO).await.unwrap().len(), 1);
+
+    // The second look at the first pod is over when one at a pod that died later is.
+    stand.server.remove(PODS, B, true);
+    stand.taken_back_from(B).await;
+    assert_eq!(stand.queue.claim(B, 1, Duration::ZERO).await.unwrap().len(), 1);
+    stand.taken_back_from(B).await;
+
+    assert_eq!(stand.holds(SECOND).await, 1);
+}
+
+#[tokio::test]
+async fn a_successor_of_a_pod_whose_end_nobody_told_keeps_its_jobs() {
+    let stand = watching().await;
+    stand.server.go_down();
+    stand.server.remove(PODS, A, false);
+    let mut successor = worker(A);
+    successor["metadata"]["uid"] = json!("another");
+    successor["status"]["containerStatuses"][0]["restartCount"] = json!(7);
+    stand.server.put(PODS, successor);
+    stand.held_by(SECOND).await;
+    stand.held_by(B).await;
+
+    stand.server.come_back();
+    stand.server.watched(PODS).await;
+    let restarts = async || Some(stand.cluster.pods().await.ok()?.iter().any(|pod| pod.restarts == 7)).filter(|it| *it);
+    eventually("the successor to be known", restarts).await;
+    stand.server.remove(PODS, B, true);
+    stand.taken_back_from(B).await;
+
+    assert_eq!(stand.holds(SECOND).await, 1);
+}
+
+#[tokio::test]
+async fn the_queue_is_not_asked_once_for_every_pod_of_many_that_die_together() {
+    let mut stand = watching().await;
+    stand.shutdown.begin();
+    let counting = Arc::new(Faulty::new(stand.queue.clone()));
+    let queue: Arc<dyn Queue> = counting.clone();
+    stand.cluster = Stand::cluster_on(&stand.server, &queue, Scaler::Nobody);
+    stand.shutdown = Shutdown::new();
+    let names: Vec<_> = (0..200).map(|n| format!("kana-worker-5d4f8-{n:05}")).collect();
+    names.iter().for_each(|name| stand.server.put(PODS, worker(name)));
+    stand.start();
+    eventually("all to be known", async || (stand.names().await.len() == 202).then_some(())).await;
+    stand.server.watched(PODS).await;
+    for name in &names {
+        stand.held_by(name).await;
+    }
+
+    names.iter().for_each(|name| stand.server.remove(PODS, name, true));
+
+    let all_wait = async || (stand.queue.depth().await.unwrap().waiting == 200).then_some(());
+    eventually("all to be taken back", all_wait).await;
+    assert!(counting.looks() < 20, "{} looks", counting.looks());
 }
 
 #[tokio::test]

@@ -191,6 +191,56 @@ async fn an_object_that_is_not_there_is_named_and_found_when_it_comes() {
 }
 
 #[tokio::test]
+async fn an_object_that_scales_something_else_is_named_and_never_changed() {
+    let stand = prepared(Scaler::Hpa("kana-worker".into()), 1);
+    let mut foreign = hpa(1, 5);
+    foreign["spec"]["scaleTargetRef"] = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "name": "shop" });
+    stand.server.put(HPAS, foreign);
+    stand.start();
+    let named = "the HorizontalPodAutoscaler kana-worker scales the Deployment shop, not the Deployment kana-worker";
+    stand.has_trouble(|trouble| trouble == Some(named)).await;
+
+    let error = stand.cluster.set_range(0..=1).await.unwrap_err();
+
+    assert!(matches!(&error, Error::Misconfigured { reason } if reason == named), "{error:?}");
+    assert_eq!(stand.cluster.scale().await.unwrap_err().to_string(), named);
+    assert!(stand.server.asked_to(Method::PATCH).is_empty());
+}
+
+#[tokio::test]
+async fn a_scaled_object_that_is_paused_is_told_until_it_is_not_and_its_range_can_be_set() {
+    let stand = prepared(Scaler::Keda("kana-worker".into()), 1);
+    let mut paused = scaled_object(0, 9);
+    paused["metadata"]["annotations"] = json!({ "autoscaling.keda.sh/paused-replicas": "1" });
+    stand.server.put(SCALED_OBJECTS, paused);
+    stand.start();
+    stand.has_trouble(|trouble| trouble.is_some_and(|reason| reason.contains("kana-worker is paused"))).await;
+
+    let after = stand.cluster.set_range(0..=3).await.unwrap();
+
+    assert_eq!((after.min, after.max, after.current, after.desired), (0, 3, 1, 1));
+    stand.server.watched(SCALED_OBJECTS).await;
+    stand.server.put(SCALED_OBJECTS, scaled_object(0, 3));
+    stand.has_trouble(|trouble| trouble.is_none()).await;
+}
+
+#[tokio::test]
+async fn a_change_that_meets_another_is_no_refusal() {
+    let stand = prepared(Scaler::Hpa("kana-worker".into()), 1);
+    stand.server.put(HPAS, hpa(1, 5));
+    stand.start();
+    scale(&stand).await;
+    let message = "Operation cannot be fulfilled on horizontalpodautoscalers: the object has been modified";
+    let status = json!({ "code": 409, "reason": "Conflict", "message": message });
+    stand.server.refuse(Method::PATCH, &format!("{HPAS}/kana-worker"), status, 1);
+
+    let error = stand.cluster.set_range(1..=6).await.unwrap_err();
+
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    assert_eq!(stand.cluster.set_range(1..=6).await.unwrap().max, 6, "taken the second time");
+}
+
+#[tokio::test]
 async fn a_cluster_without_keda_is_told_apart_from_a_scaler_that_is_not_there() {
     let stand = prepared(Scaler::Keda("kana-worker".into()), 1);
     let message = "the server could not find the requested resource";

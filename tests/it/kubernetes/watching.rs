@@ -1,5 +1,7 @@
 //! Is what happens in the cluster known at once, and never forgotten while the API server is away?
 
+use std::time::{Duration, Instant};
+
 use hyper::Method;
 use kana::cluster::kubernetes::Scaler;
 use kana::pod::{Cluster, Error, Event, Phase};
@@ -130,6 +132,83 @@ async fn a_place_that_the_server_has_forgotten_is_found_again_by_a_new_list() {
 
     stand.knows(&[B]).await;
     assert_eq!(stand.cluster.trouble(), None);
+}
+
+#[tokio::test]
+async fn a_list_that_the_server_forgets_halfway_begins_anew_and_is_no_trouble() {
+    let stand = Stand::prepare(Scaler::Nobody);
+    stand.server.put(DEPLOYMENTS, deployment(1));
+    stand.server.page(1);
+    stand.server.put(PODS, born(A, 1));
+    stand.server.put(PODS, born(B, 2));
+    stand.server.refuse_later_pages(PODS, gone(), 1);
+    let mut events = stand.cluster.events();
+
+    stand.start();
+
+    stand.knows(&[A, B]).await;
+    assert_eq!(asked_of_pods(&stand, "continue="), 2);
+    while let Ok(event) = events.try_recv() {
+        assert!(!matches!(event, Event::Trouble(_)), "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_be_left_alone_for_a_while_is() {
+    let stand = Stand::prepare(Scaler::Nobody);
+    stand.server.put(PODS, worker(A));
+    let busy = json!({ "code": 429, "reason": "TooManyRequests", "message": "try again later",
+        "details": { "retryAfterSeconds": 1 } });
+    stand.server.refuse(Method::GET, PODS, busy, 1);
+    let begin = Instant::now();
+
+    stand.start();
+
+    stand.knows(&[A]).await;
+    assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_told_and_what_it_hid_is_found_by_a_new_list() {
+    let stand = Stand::prepare(Scaler::Nobody);
+    stand.server.put(DEPLOYMENTS, deployment(1));
+    stand.start();
+    stand.server.watched(PODS).await;
+    stand.has_trouble(|trouble| trouble.is_none()).await;
+    let mut events = stand.cluster.events();
+
+    stand.server.say(PODS, json!({ "type": "MODIFIED", "object": { "metadata": { "labels": "none" } } }));
+    let told = heard(&mut events, |event| match event {
+        Event::Trouble(reason) => Some(reason.clone()),
+        _ => None,
+    });
+    assert!(told.await.is_some());
+    stand.server.put(PODS, worker(A));
+
+    stand.knows(&[A]).await;
+    stand.has_trouble(|trouble| trouble.is_none()).await;
+}
+
+#[tokio::test]
+async fn a_right_that_is_taken_away_later_is_named_until_it_is_granted_again() {
+    let stand = Stand::prepare(Scaler::Nobody);
+    stand.server.put(DEPLOYMENTS, deployment(1));
+    stand.server.put(PODS, born(A, 1));
+    stand.start();
+    stand.server.watched(PODS).await;
+    stand.has_trouble(|trouble| trouble.is_none()).await;
+
+    stand.server.refuse_watches(PODS, forbidden("watch", "pods"), usize::MAX);
+    stand.server.end_watches(PODS);
+
+    stand.has_trouble(|trouble| trouble.is_some_and(|reason| reason.contains("the verb \"watch\" on \"pods\""))).await;
+    assert!(matches!(stand.cluster.pods().await, Err(Error::Misconfigured { .. })));
+
+    stand.server.relent();
+    stand.server.put(PODS, born(B, 2));
+
+    stand.knows(&[A, B]).await;
+    stand.has_trouble(|trouble| trouble.is_none()).await;
 }
 
 #[tokio::test]

@@ -153,6 +153,11 @@ impl ApiServer {
         self.rule(method, path, "", status, times);
     }
 
+    /// The same, for pages of a list behind the first.
+    pub fn refuse_later_pages(&self, path: &str, status: Value, times: usize) {
+        self.rule(Method::GET, path, "continue=", status, times);
+    }
+
     /// The same, for watches alone.
     pub fn refuse_watches(&self, path: &str, status: Value, times: usize) {
         self.rule(Method::GET, path, "watch=true", status, times);

@@ -16,13 +16,15 @@ pub struct Faulty {
     inner: Arc<dyn Queue>,
     down: AtomicBool,
     cursed: AtomicBool,
+    mute: AtomicBool,
     extensions: AtomicUsize,
+    looks: AtomicUsize,
 }
 
 impl Faulty {
     pub fn new(inner: Arc<dyn Queue>) -> Self {
-        let (down, cursed, extensions) = (AtomicBool::new(false), AtomicBool::new(false), AtomicUsize::new(0));
-        Self { inner, down, cursed, extensions }
+        let (down, cursed, mute) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
+        Self { inner, down, cursed, mute, extensions: AtomicUsize::new(0), looks: AtomicUsize::new(0) }
     }
 
     /// Fails every call from now on, those under way too.
@@ -33,6 +35,11 @@ impl Faulty {
     /// Panics at the next question about a batch.
     pub fn curse(&self) {
         self.cursed.store(true, Ordering::SeqCst);
+    }
+
+    /// Neither answers nor fails when asked how much there is to do.
+    pub fn fall_silent(&self) {
+        self.mute.store(true, Ordering::SeqCst);
     }
 
     /// Answers again.
@@ -48,6 +55,11 @@ impl Faulty {
     /// How many times leases were extended.
     pub fn extensions(&self) -> usize {
         self.extensions.load(Ordering::SeqCst)
+    }
+
+    /// How many times it was asked how much there is to do.
+    pub fn looks(&self) -> usize {
+        self.looks.load(Ordering::SeqCst)
     }
 
     fn check(&self, action: &'static str) -> Result<(), Error> {
@@ -114,7 +126,11 @@ impl Queue for Faulty {
     }
 
     async fn depth(&self) -> Result<Depth, Error> {
+        self.looks.fetch_add(1, Ordering::SeqCst);
         self.check("depth")?;
+        if self.mute.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.inner.depth().await
     }
 

@@ -23,6 +23,8 @@ export interface Api {
   submit(submission: Submission): Promise<Answer<Receipt>>;
   batch(id: string): Promise<Answer<Batch>>;
   stopPod(name: string, mode: Stop): Promise<Answer<unknown>>;
+  /** The last lines that it wrote. */
+  podLog(name: string): Promise<Answer<string>>;
   setScale(range: { min: number; max: number }): Promise<Answer<Scale>>;
   /** A brush stroke of kana's own, for whoever has no picture at hand. */
   sample(number: number): Promise<Answer<Blob>>;
@@ -49,6 +51,7 @@ export function createApi(
     batch: (id) => answerOf(client.GET("/v1/batches/{id}", { params: { path: { id } } })),
     stopPod: (name, mode) =>
       answerOf(client.DELETE("/v1/pods/{name}", { params: { path: { name }, query: { mode } } })),
+    podLog: (name) => answerOf(client.GET("/v1/pods/{name}/logs", { params: { path: { name } }, parseAs: "text" })),
     sample: (number) => answerOf(client.GET("/v1/samples/{number}", { params: { path: { number } }, parseAs: "blob" })),
     setScale: (body) => answerOf(client.PUT("/v1/scale", { body })),
     submit: ({ files, key, signal }) =>

@@ -63,6 +63,7 @@ export function anApi(parts: Partial<Api> = {}): Api {
     submit: unasked,
     batch: unasked,
     stopPod: unasked,
+    podLog: unasked,
     setScale: unasked,
     sample: unasked,
     ...parts,

@@ -5,7 +5,11 @@ import type { Answer } from "../../api/trouble";
 import { aPod, anApi, trouble } from "../../test/fakes";
 import { PodTile } from "./PodTile";
 
-function tile(answer: Answer<unknown>, differences: Parameters<typeof aPod>[0] = {}) {
+function tile(
+  answer: Answer<unknown>,
+  differences: Parameters<typeof aPod>[0] = {},
+  onLog: () => void = () => undefined,
+) {
   const asked: [string, string][] = [];
   const api = anApi({
     stopPod: (name, mode) => {
@@ -13,7 +17,7 @@ function tile(answer: Answer<unknown>, differences: Parameters<typeof aPod>[0] =
       return Promise.resolve(answer);
     },
   });
-  render(<PodTile pod={aPod(differences)} now={13_000} api={api} />);
+  render(<PodTile pod={aPod(differences)} now={13_000} api={api} onLog={onLog} />);
   return asked;
 }
 
@@ -58,6 +62,35 @@ describe("a pod's tile", () => {
       expect(screen.getByRole<HTMLButtonElement>("button", { name: /^Kill/ }).disabled).toBe(false);
     });
     expect(asked).toEqual([["kana-worker-x8k2p", "delete"]]);
+  });
+
+  it("evicts its pod where it is one of a cluster, and says which budget forbids it", async () => {
+    const needs = "The disruption budget kana-worker needs 1 healthy pods and has 1 currently.";
+    const asked = tile(trouble({ message: needs }), { node: "node-1" });
+
+    fireEvent.click(screen.getByRole("button", { name: "Evict kana-worker-x8k2p" }));
+
+    expect((await screen.findByRole("alert")).textContent).toBe(needs);
+    expect(asked).toEqual([["kana-worker-x8k2p", "evict"]]);
+  });
+
+  it("offers neither eviction nor a log where nothing but kana keeps its pod", () => {
+    tile(DONE);
+
+    expect(screen.queryByRole("button", { name: /^Evict/ })).toBeNull();
+    expect(screen.queryByRole("button", { name: /^Log/ })).toBeNull();
+  });
+
+  it("evicts no pod that is ending already, and still shows its log", () => {
+    let shown = 0;
+    tile(DONE, { node: "node-1", phase: "stopping" }, () => {
+      shown += 1;
+    });
+
+    fireEvent.click(screen.getByRole("button", { name: "Log of kana-worker-x8k2p" }));
+
+    expect(screen.getByRole<HTMLButtonElement>("button", { name: /^Evict/ }).disabled).toBe(true);
+    expect(shown).toBe(1);
   });
 
   it("says why its pod could not be ended, and can be asked again", async () => {

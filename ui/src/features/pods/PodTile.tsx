@@ -1,7 +1,8 @@
 // How is one pod, and how does one end it?
 //
 // A click anywhere on the tile kills the pod as a crash would: showing that nothing is lost is what the tile is for. The
-// gentle way, which lets it finish first, is the second button.
+// gentle way, which lets it finish first, is the second button. A pod on a machine of a cluster can also be evicted, which is
+// gentle and asks the disruption budget first, and its log can be read.
 import { useState } from "react";
 
 import type { Api } from "../../api/client";
@@ -13,13 +14,17 @@ interface Props {
   readonly pod: PodView;
   readonly now: number;
   readonly api: Api;
+  /** Shows the pod's log. */
+  readonly onLog: () => void;
 }
 
-export function PodTile({ pod, now, api }: Props) {
+export function PodTile({ pod, now, api, onLog }: Props) {
   const [asked, setAsked] = useState<Stop | null>(null);
   const [trouble, setTrouble] = useState<string | null>(null);
   const gone = pod.phase === "gone";
   const disabled = gone || asked !== null;
+  // Only a cluster has several machines; elsewhere nothing stands between a pod and its end, and its log is kana's own.
+  const clustered = pod.node !== undefined;
 
   const stop = async (mode: Stop) => {
     setAsked(mode);
@@ -78,6 +83,30 @@ export function PodTile({ pod, now, api }: Props) {
         >
           Drain
         </button>
+        {clustered && (
+          <>
+            <button
+              type="button"
+              className="button small quiet"
+              disabled={disabled || pod.phase === "stopping"}
+              aria-label={`Evict ${pod.name}`}
+              title="Drain it if the disruption budget allows that"
+              onClick={() => void stop("evict")}
+            >
+              Evict
+            </button>
+            <button
+              type="button"
+              className="button small quiet"
+              disabled={gone}
+              aria-label={`Log of ${pod.name}`}
+              title="Read what it wrote last"
+              onClick={onLog}
+            >
+              Log
+            </button>
+          </>
+        )}
       </p>
       {trouble !== null && (
         <p className="trouble" role="alert">

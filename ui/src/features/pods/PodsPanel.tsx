@@ -1,9 +1,12 @@
 // Which pods are there, and how are they?
+import { useState } from "react";
+
 import type { Api } from "../../api/client";
 import { sentence } from "../../api/trouble";
 import { countOf } from "../../app/format";
 import { useNow } from "../../app/useNow";
 import type { PodView } from "../../live/state";
+import { PodLog } from "./PodLog";
 import { PodTile } from "./PodTile";
 import "./pods.css";
 
@@ -18,6 +21,7 @@ interface Props {
 
 export function PodsPanel({ pods, api, live, trouble }: Props) {
   const now = useNow();
+  const [read, setRead] = useState<string | null>(null);
   const ready = pods.filter(({ phase }) => phase === "ready").length;
   return (
     <section className="panel pods" aria-labelledby="pods-title">
@@ -36,10 +40,27 @@ export function PodsPanel({ pods, api, live, trouble }: Props) {
         <ul className="pod-grid">
           {pods.map((pod) => (
             <li key={pod.name}>
-              <PodTile pod={pod} now={now} api={api} />
+              <PodTile
+                pod={pod}
+                now={now}
+                api={api}
+                onLog={() => {
+                  setRead(pod.name);
+                }}
+              />
             </li>
           ))}
         </ul>
+      )}
+      {read !== null && (
+        <PodLog
+          key={read}
+          pod={read}
+          api={api}
+          onClose={() => {
+            setRead(null);
+          }}
+        />
       )}
     </section>
   );
