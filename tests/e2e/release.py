@@ -133,6 +133,8 @@ class Release:
             force = ["--force-conflicts"] if run("helm", "version", "--short").stdout >= "v4" else []
             self.helm("upgrade", values, "--install", "--wait", "--timeout=180s", *force, *more)
             self.values = dict(values)
+            # A gateway that is on its way out would still answer.
+            self.close()
 
     def remove(self):
         self.close()

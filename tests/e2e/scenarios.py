@@ -11,6 +11,8 @@ FIXED = {"autoscaling.mode": "none"}
 QUICK = {**FIXED, "worker.inferenceDelay": "0s"}
 HPA = {**QUICK, "autoscaling.mode": "hpa", "autoscaling.min": "1", "autoscaling.max": "3"}
 KEDA = {**FIXED, "autoscaling.mode": "keda", "autoscaling.min": "0", "autoscaling.max": "3"}
+# What a Deployment's controller goes by when it chooses whom to end.
+COST = "controller.kubernetes.io/pod-deletion-cost"
 # One of the mistakes is enough to see that the cluster's own Helm refuses, too; `make test-chart` tries them all.
 MISTAKES_TRIED = 5
 
@@ -126,6 +128,22 @@ def scaled_down(release):
     batch.outcomes()
 
 
+def idle_first(release):
+    """Scaling in takes idle pods before the one that works, where workers may say which they are."""
+    release.become({**FIXED, "worker.podDeletionCost": "true", "worker.inferenceDelay": "20s"})
+    release.scale(3)
+    batch = release.submit(1)
+    busy = eventually("a pod at work", lambda: [pod["name"] for pod in release.ask("GET", "/v1/pods") if pod["in_flight"]])
+    costs = lambda: {name: get("-n", release.namespace, "pod", name)["metadata"].get("annotations", {}).get(COST) for name in release.pods()}
+    eventually("its word on it", lambda: int(costs()[busy[0]] or 0) > 0)
+
+    release.ask("PUT", "/v1/scale", {"min": 1, "max": 1})
+
+    eventually("one pod", lambda: len(release.pods()) == 1)
+    [line] = batch.outcomes()
+    expect(release.pods() == busy == [line["worker"]], f"{busy} worked, {line['worker']} answered, left is {release.pods()}")
+
+
 def only_its_own(release):
     """No pod but a worker of this release can be stopped, and a right that is missing is named."""
     release.become(FIXED)
@@ -206,11 +224,11 @@ def scaled_by_cpu(release):
     load = release.begin_load("--duration=75s", "--concurrency=32")
 
     eventually("three pods", lambda: len(release.pods()) == 3)
-    lost = release.submit(300)
+    batch = release.submit(1500)
     with Killer(release) as killer:
-        lines = lost.outcomes()
+        lines = batch.outcomes()
 
-    expect(release.receipts(lines)["done"] == 300, "the receipts differ")
+    expect(release.receipts(lines)["done"] == 1500, "the receipts differ")
     report = release.report(load)
     expect(not report["errors"], f"of {report['done']} requests failed: {report['errors']}")
     scale = release.ask("GET", "/v1/scale")
@@ -249,6 +267,9 @@ def scaled_by_queue(release):
     scale = release.ask("GET", "/v1/scale")
     expect((scale["by"], scale["min"], scale["max"]) == ("keda", 0, 3), f"the scale is {scale}")
     _, took = timed(lambda: eventually("no pods again", lambda: not release.pods()))
+    release.ask("PUT", "/v1/scale", {"min": 0, "max": 2})
+    spec = get("-n", release.namespace, "scaledobject", "kana-worker")["spec"]
+    expect((spec["minReplicaCount"], spec["maxReplicaCount"]) == (0, 2), f"the ScaledObject's range is {spec}")
     return f"{killer.killed} killed; first outcomes {begun:.0f} s after the client began; none left {took:.0f} s after the last"
 
 
@@ -286,4 +307,4 @@ def removed(release):
 
 
 ALL = [wrong_values, install, helm_test, twenty_one_images, five_hundred_images, two_pods, stopped_pods, pods_killed, scaled_down,
-       only_its_own, redis_killed, upgraded, drained, scaled_by_cpu, range_moved, scaled_by_queue, from_queue_to_cpu, removed]
+       idle_first, only_its_own, redis_killed, upgraded, drained, scaled_by_cpu, range_moved, scaled_by_queue, from_queue_to_cpu, removed]
