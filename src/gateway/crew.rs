@@ -15,6 +15,7 @@ use super::app::App;
 use super::feed::Kind;
 use super::view;
 use crate::pod::{Event, Phase, Pod};
+use crate::telemetry::Chain;
 
 /// The pause before a cluster that did not answer is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -92,7 +93,7 @@ async fn catch_up(app: &App, before: Whole) -> Whole {
         Ok(pods) => pods,
         Err(error) => {
             if before == Whole::Wanted {
-                warn!(error = &error as &dyn std::error::Error, "could not list the pods; trying again");
+                warn!(error = %Chain(&error), "could not list the pods; trying again");
             }
             return Whole::Missed;
         }

@@ -15,6 +15,7 @@ use super::view;
 use crate::job::{Progress, Status, Verdict};
 use crate::metrics;
 use crate::queue::{Changes, Cursor, Error};
+use crate::telemetry::Chain;
 
 /// How long one look at the queue waits for a change; also how often an idle follower gives a sign of life.
 const LOOK: Duration = Duration::from_secs(5);
@@ -77,7 +78,7 @@ pub async fn run(app: Arc<App>) {
             }
             Err(error) => {
                 if failures == 0 {
-                    warn!(error = &error as &dyn std::error::Error, "the queue does not answer; trying again");
+                    warn!(error = %Chain(&error), "the queue does not answer; trying again");
                 }
                 failures += 1;
                 tokio::select! {

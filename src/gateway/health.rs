@@ -11,6 +11,7 @@ use tracing::{debug, warn};
 use super::app::App;
 use super::problem::{Document, MEDIA_TYPE, Problem};
 use crate::metrics;
+use crate::telemetry::Chain;
 
 /// How long the queue may take for this gateway to count as ready: probes give up soon after.
 const READY_PATIENCE: Duration = Duration::from_secs(1);
@@ -52,7 +53,7 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Problem
     match tokio::time::timeout(READY_PATIENCE, app.parts.queue.depth()).await {
         Ok(Ok(_)) => Ok("ready\n"),
         Ok(Err(error)) => {
-            debug!(error = &error as &dyn std::error::Error, "not ready");
+            debug!(error = %Chain(&error), "not ready");
             Err(Problem::unavailable("the queue does not answer"))
         }
         Err(_) => Err(Problem::unavailable("the queue does not answer in time")),

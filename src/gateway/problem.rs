@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::view::Rejection;
 use crate::pod;
 use crate::queue;
+use crate::telemetry::Chain;
 
 /// A problem document's media type.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -156,14 +157,14 @@ impl From<queue::Error> for Problem {
             queue::Error::Full { .. } => Self::busy(error.to_string(), UNAVAILABLE_RETRY_SECONDS),
             queue::Error::KeyReused { .. } => Self::unprocessable(error.to_string()),
             queue::Error::NoSpace { action, source } => {
-                warn!(error = source.as_ref() as &dyn std::error::Error, "queue could not {action}: no space left");
+                warn!(error = %Chain(source.as_ref()), "queue could not {action}: no space left");
                 Self::new(
                     StatusCode::INSUFFICIENT_STORAGE,
                     "no space left for the queue: nothing of this request was taken; free some space and try again",
                 )
             }
             queue::Error::Unavailable { action, source } => {
-                warn!(error = source.as_ref() as &dyn std::error::Error, "queue could not {action}");
+                warn!(error = %Chain(source.as_ref()), "queue could not {action}");
                 Self::unavailable("the queue does not answer; nothing is known to have happened")
             }
         }
@@ -177,7 +178,7 @@ impl From<pod::Error> for Problem {
             pod::Error::Refused { .. } => Self::unprocessable(error.to_string()),
             pod::Error::Misconfigured { .. } => Self::new(StatusCode::BAD_GATEWAY, error.to_string()),
             pod::Error::Unavailable { action, source } => {
-                warn!(error = source.as_ref() as &dyn std::error::Error, "cluster could not {action}");
+                warn!(error = %Chain(source.as_ref()), "cluster could not {action}");
                 Self::unavailable("the cluster does not answer; nothing is known to have happened")
             }
         }

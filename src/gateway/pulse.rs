@@ -14,6 +14,7 @@ use super::feed::Kind;
 use super::view;
 use crate::pod::Pod;
 use crate::queue::{Depth, Error};
+use crate::telemetry::Chain;
 
 /// How often to look when nothing happens.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -56,7 +57,7 @@ pub async fn run(app: Arc<App>) {
             }
             Err(error) if !failing => {
                 failing = true;
-                warn!(error = &error as &dyn std::error::Error, "could not look after the queue; trying again");
+                warn!(error = %Chain(&error), "could not look after the queue; trying again");
             }
             Err(_) => {}
         }

@@ -17,6 +17,7 @@ use super::view::{self, Receipt, Rejection};
 use super::waiters::Waiter;
 use crate::job::{BatchId, Job, JobId, Status};
 use crate::queue::{self, Idempotency, Submission};
+use crate::telemetry::Chain;
 
 /// What to submit, and how long to wait for it.
 pub struct Order {
@@ -106,7 +107,7 @@ async fn outcomes(app: &App, waiter: Waiter, wait: Duration) -> HashMap<JobId, S
     let missing: Vec<JobId> = waiter.jobs().iter().copied().filter(|id| !known.contains_key(id)).collect();
     match app.ask(|queue| async { queue.statuses(&missing).await }).await {
         Ok(statuses) => known.extend(statuses.into_iter().flatten().map(|status| (status.id, status))),
-        Err(error) => warn!(error = %error, "could not read where jobs stand; told that they wait"),
+        Err(error) => warn!(error = %Chain(&error), "could not read where jobs stand; told that they wait"),
     }
     known
 }
