@@ -29,6 +29,17 @@ fn asked_of_pods(stand: &Stand, query: &str) -> usize {
     asked.iter().filter(|asked| asked.path == PODS && asked.query.contains(query)).count()
 }
 
+/// All is well, and there is one pod.
+async fn at_ease() -> Stand {
+    let stand = Stand::prepare(Scaler::Nobody);
+    stand.server.put(DEPLOYMENTS, deployment(1));
+    stand.server.put(PODS, born(A, 1));
+    stand.start();
+    stand.server.watched(PODS).await;
+    stand.has_trouble(|trouble| trouble.is_none()).await;
+    stand
+}
+
 #[tokio::test]
 async fn pods_are_listed_oldest_first_with_what_their_records_say() {
     let stand = Stand::prepare(Scaler::Nobody);
@@ -112,12 +123,7 @@ async fn a_watch_that_ends_goes_on_where_it_ended() {
 
 #[tokio::test]
 async fn a_place_that_the_server_has_forgotten_is_found_again_by_a_new_list() {
-    let stand = Stand::prepare(Scaler::Nobody);
-    stand.server.put(DEPLOYMENTS, deployment(1));
-    stand.server.put(PODS, born(A, 1));
-    stand.start();
-    stand.server.watched(PODS).await;
-    stand.has_trouble(|trouble| trouble.is_none()).await;
+    let stand = at_ease().await;
     let mut events = stand.cluster.events();
 
     stand.server.remove(PODS, A, false);
@@ -191,12 +197,7 @@ async fn an_event_that_cannot_be_read_is_told_and_what_it_hid_is_found_by_a_new_
 
 #[tokio::test]
 async fn a_right_that_is_taken_away_later_is_named_until_it_is_granted_again() {
-    let stand = Stand::prepare(Scaler::Nobody);
-    stand.server.put(DEPLOYMENTS, deployment(1));
-    stand.server.put(PODS, born(A, 1));
-    stand.start();
-    stand.server.watched(PODS).await;
-    stand.has_trouble(|trouble| trouble.is_none()).await;
+    let stand = at_ease().await;
 
     stand.server.refuse_watches(PODS, forbidden("watch", "pods"), usize::MAX);
     stand.server.end_watches(PODS);
@@ -213,12 +214,7 @@ async fn a_right_that_is_taken_away_later_is_named_until_it_is_granted_again() {
 
 #[tokio::test]
 async fn an_outage_takes_no_pod_off_the_list_and_is_told_until_it_is_over() {
-    let stand = Stand::prepare(Scaler::Nobody);
-    stand.server.put(DEPLOYMENTS, deployment(1));
-    stand.server.put(PODS, born(A, 1));
-    stand.start();
-    stand.server.watched(PODS).await;
-    stand.has_trouble(|trouble| trouble.is_none()).await;
+    let stand = at_ease().await;
 
     stand.server.go_down();
 
