@@ -14,26 +14,26 @@ up: build ## Build all and serve at http://127.0.0.1:8080
 	target/release/kana up
 
 build: ui/dist/index.html ## Leave target/release/kana, with page and model inside
-	$(CARGO) build --release --locked
+	$(CARGO) build --release --locked --package kana
 
 # What is tested is what ships, and its dependencies compile once for both.
 test: ui/dist/index.html ## Install what the tests need, and run them all
 	tools/install-test-needs
 	cd ui && $(NPM) test
-	$(CARGO) test --release --locked --lib --test it
+	$(CARGO) test --release --locked --workspace --lib --test it
 	tools/test-page
 
 check: ui/dist/index.html ## Format, lints, docs
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --no-deps --document-private-items
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	cd ui && $(NPM) run check
 
 bench-queue: ## Jobs a second through each queue; the last line is one JSON object
-	$(CARGO) bench --locked --bench queue
+	$(CARGO) bench --locked --package kana --bench queue
 
 soak: ## 100,000 jobs in Redis while workers are killed and connections reset, and a receipt
-	$(CARGO) bench --locked --bench soak
+	$(CARGO) bench --locked --package kana --bench soak
 
 simulate-scale: ## What limits at which size: check the model, then the table of docs/scale.md
 	tools/simulate-scale --check
@@ -44,7 +44,7 @@ fmt: ## Format everything
 	cd ui && $(NPM) run format
 
 openapi: ## Write ui/openapi.json anew from the routes
-	KANA_UPDATE=1 $(CARGO) test --release --locked --test it openapi
+	KANA_UPDATE=1 $(CARGO) test --release --locked --package kana --test it openapi
 
 image: ## The container image, by docker build
 	docker build --tag kana:$(VERSION) .

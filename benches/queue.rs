@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use kana::clock::{Clock, SystemClock, Timestamp};
-use kana::image::{Image, Shape};
-use kana::job::{BatchId, Job, JobId, Progress};
-use kana::prediction::Prediction;
-use kana::queue::{self, Error, Inference, Limits, Queue, Settlement, Submission, Url};
+use kana_engine::Prediction;
+use kana_engine::image::{Image, Shape};
+use kana_queue::clock::{Clock, SystemClock, Timestamp};
+use kana_queue::job::{BatchId, Job, JobId, Progress};
+use kana_queue::{self as queue, Error, Inference, Limits, Queue, Settlement, Submission, Url};
 use serde_json::{Value, json};
 use server::Server;
 

@@ -4,7 +4,7 @@
 //! killed every two seconds. Prints a receipt, and ends with 1 where it does not add up. `KANA_SOAK_JOBS` takes
 //! another number of jobs. The last line is one JSON object.
 
-#[path = "../tests/it/support/proxy.rs"]
+#[path = "../crates/kana/tests/it/support/proxy.rs"]
 #[expect(dead_code, reason = "the soak needs one of the things that the tests' network can do")]
 mod proxy;
 #[path = "common/server.rs"]
@@ -18,10 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use kana::clock::{Clock, SystemClock};
-use kana::image::{Image, Shape};
-use kana::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
-use kana::queue::{self, Error, Idempotency, Limits, Queue, Submission, Url};
+use kana_engine::image::{Image, Shape};
+use kana_queue::clock::{Clock, SystemClock};
+use kana_queue::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
+use kana_queue::{self as queue, Error, Idempotency, Limits, Queue, Submission, Url};
 use proxy::Proxy;
 use serde_json::json;
 use server::Server;

@@ -1,0 +1,7 @@
+//! What is in a picture?
+
+pub mod image;
+pub mod model;
+mod prediction;
+
+pub use prediction::Prediction;

@@ -1,0 +1,124 @@
+//! Is this folder the model that it says it is?
+//!
+//! A card can lie and a disk can rot, so nothing of an artifact is used before it was checked: the card's own sense,
+//! the digest of each weight file, every tensor's name, shape and values, and last that this machine computes the
+//! probabilities that the trainer computed.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::native::{Native, Weights};
+use super::{Card, Classifier, Error, check};
+
+/// The card's name inside an artifact's folder.
+pub const CARD_FILE: &str = "card.json";
+
+/// A card larger than this is none: the shipped one has 40 KB, most of it specimens.
+const CARD_BYTES_MAX: usize = 16 << 20;
+
+/// Weights of one member, at most: a thousand times the shipped ones.
+const WEIGHTS_BYTES_MAX: usize = 512 << 20;
+
+/// How far a probability may lie from the trainer's. Another order of summation moves it by some 1e-6; a wrong weight
+/// by far more than this.
+const SELF_TEST_TOLERANCE: f32 = 1e-4;
+
+/// `models/kana`, inside the binary, so that it is found from any working directory.
+const BUILT_IN: [(&str, &[u8]); 2] = [
+    (CARD_FILE, include_bytes!("../../../../models/kana/card.json")),
+    ("weights.safetensors", include_bytes!("../../../../models/kana/weights.safetensors")),
+];
+
+/// A model whose weights were proved to be the ones that its card means.
+#[derive(Clone, Debug)]
+pub struct Artifact {
+    card: Arc<Card>,
+    members: Arc<[Weights]>,
+}
+
+impl Artifact {
+    /// The model inside this binary.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where the binary was damaged.
+    pub fn built_in() -> Result<Self, Error> {
+        Self::read("kana (built in)", |file, _| match BUILT_IN.iter().find(|(name, _)| *name == file) {
+            Some((_, bytes)) => Ok(bytes.to_vec()),
+            None => Err(Error::Unreadable { path: file.into(), source: std::io::ErrorKind::NotFound.into() }),
+        })
+    }
+
+    /// The model in `folder`.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`], and [`Error::Refused`] naming file, tensor, expected and found.
+    pub fn load(folder: &Path) -> Result<Self, Error> {
+        Self::read(&folder.display().to_string(), |file, limit| read_bounded(&folder.join(file), limit))
+    }
+
+    /// Its card.
+    pub fn card(&self) -> &Arc<Card> {
+        &self.card
+    }
+
+    /// An engine for it that has passed the card's self-test.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where this machine computes something else than the trainer's did.
+    pub fn classifier(&self) -> Result<Box<dyn Classifier>, Error> {
+        let refused = |reason: String| Error::Refused { name: self.card.name.clone(), reason };
+        let mut native = Native::new(self.card.clone(), self.members.clone());
+        for (number, specimen) in self.card.self_test.iter().enumerate() {
+            let image = check::pixels(specimen, self.card.input.shape)
+                .map_err(|reason| refused(format!("{CARD_FILE}: self_test[{number}].pixels: {reason}")))?;
+            let (found, expected) = (&native.classify(&[image])?[0].probabilities, &specimen.probabilities);
+            // Not "any apart": a NaN is near nothing, and must fail too.
+            let near = |(a, b): (&f32, &f32)| (a - b).abs() <= SELF_TEST_TOLERANCE;
+            if !found.iter().zip(expected).all(near) {
+                let reason = format!("self_test[{number}]: expected {expected:?}, found {found:?}");
+                return Err(refused(reason));
+            }
+        }
+        Ok(Box::new(native))
+    }
+
+    /// Reads an artifact whose files, by name and with at most so many bytes, `fetch` hands over.
+    fn read(name: &str, fetch: impl Fn(&str, usize) -> Result<Vec<u8>, Error>) -> Result<Self, Error> {
+        let refused = |reason: String| Error::Refused { name: name.to_owned(), reason };
+        let card = check::card(&fetch(CARD_FILE, CARD_BYTES_MAX)?)
+            .map_err(|reason| refused(format!("{CARD_FILE}: {reason}")))?;
+        let mut members = Vec::with_capacity(card.members.len());
+        for member in &card.members {
+            let bytes = fetch(&member.file, WEIGHTS_BYTES_MAX)?;
+            let found = hex::encode(Sha256::digest(&bytes));
+            if !found.eq_ignore_ascii_case(&member.sha256) {
+                let reason = format!("{}: expected SHA-256 {}, found {found}", member.file, member.sha256);
+                return Err(refused(reason));
+            }
+            let weights =
+                Weights::read(&bytes, &card).map_err(|reason| refused(format!("{}: {reason}", member.file)))?;
+            members.push(weights);
+        }
+        Ok(Self { card: Arc::new(card), members: members.into() })
+    }
+}
+
+/// Reads a whole file, refusing more than `limit` bytes and anything that is no file (a pipe would never end).
+fn read_bounded(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
+    let unreadable = |source| Error::Unreadable { path: path.display().to_string(), source };
+    if !path.metadata().map_err(unreadable)?.is_file() {
+        return Err(unreadable(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
+    }
+    let file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > limit {
+        let reason = format!("larger than {limit} bytes");
+        return Err(unreadable(std::io::Error::new(std::io::ErrorKind::FileTooLarge, reason)));
+    }
+    Ok(bytes)
+}

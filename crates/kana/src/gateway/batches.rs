@@ -1,0 +1,33 @@
+//! Where does everything stand that was submitted together?
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+
+use super::app::App;
+use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use super::view::{Batch, Job};
+use kana_queue::job::BatchId;
+
+/// Reads a batch
+#[utoipa::path(
+    get,
+    path = "/v1/batches/{id}",
+    tag = "jobs",
+    params(("id" = super::view::schema::BatchId, Path, description = "The batch")),
+    responses(
+        (status = 200, description = "Counts by state, and the jobs", body = Batch),
+        (status = 404, body = Document, content_type = MEDIA_TYPE,
+            description = "It is unknown or has expired"),
+        Otherwise,
+    )
+)]
+pub async fn read_batch(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Batch>, Problem> {
+    let batch = app.named::<BatchId>("batch", &id)?;
+    let statuses = app.ask(|queue| queue.batch(batch)).await?;
+    if statuses.is_empty() {
+        return Err(Problem::not_found(format!("batch {batch} is unknown or has expired")));
+    }
+    Ok(Json(Batch::new(batch, statuses.into_iter().map(Job::from).collect())))
+}

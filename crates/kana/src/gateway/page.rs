@@ -1,0 +1,91 @@
+//! What does a browser see at `/`?
+//!
+//! The page, which is built by Node.js and embedded in the binary. A gateway that was built without it says so, and
+//! everything else works.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
+use axum::response::IntoResponse as _;
+use rust_embed::{Embed, EmbeddedFile};
+
+use super::problem::Problem;
+
+/// Where a page may load what from: only from here, but for pictures that it holds itself.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' \
+    'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Files whose names change with their content never change under one name.
+const CACHE_FOREVER: &str = "public, max-age=31536000, immutable";
+
+/// All others are asked for again each time, and mostly answered with 304.
+const CACHE_ASK: &str = "no-cache";
+
+/// The folder of files whose names hold a digest of their content.
+const HASHED: &str = "assets/";
+
+/// What is shown where the page was not built.
+const HINT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>kana</title>\
+    <h1>kana is running</h1><p>This binary was built without its page; <code>make build</code> builds both. \
+    The service is complete without it: see <a href=\"/docs/\">the description of its API</a>.</p></html>\n";
+
+#[derive(Embed)]
+#[folder = "../../ui/dist/"]
+#[allow_missing = true]
+struct Page;
+
+/// Answers with a file of the page.
+pub async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response<Body> {
+    let nothing = || Problem::not_found(format!("there is nothing at {:?}", uri.path())).into_response();
+    if !method.is_safe() {
+        return nothing();
+    }
+    let path = uri.path().trim_start_matches('/');
+    let path = if path.is_empty() { "index.html" } else { path };
+    match Page::get(path) {
+        Some(file) => answer(path, file, &headers),
+        None if path == "index.html" => {
+            let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, CACHE_ASK)];
+            (kind, HINT).into_response()
+        }
+        None => nothing(),
+    }
+}
+
+fn answer(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response<Body> {
+    let tag = format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..16]));
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+    let fresh = known.is_some_and(|known| known.split(',').any(|known| matches(known, &tag)));
+    let (status, body) = if fresh {
+        (StatusCode::NOT_MODIFIED, Body::empty())
+    } else {
+        (StatusCode::OK, Body::from(file.data.into_owned()))
+    };
+    let kind = mime_guess::from_path(path).first_or_octet_stream();
+    let kind = if kind.type_() == "text" { format!("{kind}; charset=utf-8") } else { kind.to_string() };
+    let cache = if path.starts_with(HASHED) { CACHE_FOREVER } else { CACHE_ASK };
+    let mut response = (status, body).into_response();
+    let values = [(header::CONTENT_TYPE, kind), (header::ETAG, tag), (header::CACHE_CONTROL, cache.into())];
+    for (name, value) in values {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// Whether a tag of `If-None-Match` means this file; a proxy that compresses makes tags weak.
+fn matches(known: &str, tag: &str) -> bool {
+    let known = known.trim();
+    known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weak_tag_means_the_same_file() {
+        assert!(matches(" W/\"a\"", "\"a\"") && matches("\"a\"", "\"a\"") && matches("*", "\"a\""));
+        assert!(!matches("\"b\"", "\"a\""));
+    }
+}

@@ -1,0 +1,109 @@
+//! Does the description say what the code does, and does every answer look as it should?
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::raw::Raw;
+use crate::support::app::App;
+
+#[test]
+fn the_committed_openapi_file_is_the_generated_one() {
+    let path = crate::support::project().join("ui/openapi.json");
+    let generated = kana::gateway::openapi_text().unwrap();
+    if std::env::var_os("KANA_UPDATE").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+
+    let committed = std::fs::read_to_string(&path).unwrap();
+
+    assert!(committed == generated, "ui/openapi.json is old: run the tests with KANA_UPDATE=1");
+}
+
+#[tokio::test]
+async fn the_description_and_its_page_come_from_the_gateway_itself() {
+    let app = App::start().await;
+
+    let described = app.json("/openapi.json").await;
+    let page = app.get("/docs/").await;
+
+    assert_eq!(described, serde_json::from_str::<Value>(&kana::gateway::openapi_text().unwrap()).unwrap());
+    assert_eq!(page.status(), 200);
+    let html = page.text().await.unwrap();
+    assert!(html.contains("swagger-ui") && !html.contains("https://"), "nothing comes from elsewhere: {html}");
+}
+
+#[tokio::test]
+async fn what_is_nowhere_is_a_404_problem_for_every_method() {
+    let app = App::start().await;
+
+    for method in [Method::GET, Method::POST, Method::DELETE] {
+        let response = app.request(method, "/nowhere").send().await.unwrap();
+
+        assert_eq!(response.status(), 404);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let problem: Value = response.json().await.unwrap();
+        assert_eq!((problem["type"].as_str(), problem["status"].as_u64()), (Some("about:blank"), Some(404)));
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_is_not_answered_is_a_405_problem_that_names_those_that_are() {
+    let app = App::start().await;
+
+    let response = app.request(Method::PATCH, "/v1/scale").send().await.unwrap();
+
+    assert_eq!(response.status(), 405);
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let allowed = response.headers()["allow"].to_str().unwrap();
+    assert!(allowed.contains("GET") && allowed.contains("PUT"), "{allowed}");
+}
+
+#[tokio::test]
+async fn a_query_that_cannot_be_read_is_a_problem() {
+    let app = App::start().await;
+
+    let response = app.get("/v1/dead?limit=1&limit=2").await;
+
+    assert_eq!(response.status(), 400);
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+}
+
+#[tokio::test]
+async fn every_answer_tells_browsers_to_be_careful() {
+    let app = App::start().await;
+
+    for path in ["/", "/v1/status", "/nowhere", "/docs/"] {
+        let response = app.get(path).await;
+
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+        assert!(header("content-security-policy").contains("default-src 'self'"), "{path}");
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_or_a_hint_is_at_the_root() {
+    let app = App::start().await;
+
+    let response = app.get("/").await;
+
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+    assert_eq!(response.headers()["cache-control"], "no-cache");
+}
+
+#[tokio::test]
+async fn long_answers_are_compressed_for_those_who_ask() {
+    let app = App::start().await;
+    let asked = async |path: &str| {
+        let mut client = Raw::to(app.address).await;
+        client.say(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n")).await;
+        client.head().await.to_ascii_lowercase()
+    };
+
+    assert!(asked("/openapi.json").await.contains("content-encoding: gzip"));
+    assert!(!asked("/v1/scale").await.contains("content-encoding"));
+    assert!(!asked("/v1/events").await.contains("content-encoding"));
+}

@@ -1,0 +1,366 @@
+//! Does the engine compute the reference network, and is an artifact that is not what its card says refused by name?
+
+mod fixture;
+mod reference;
+
+use std::path::Path;
+
+use kana_engine::image::{Image, Shape};
+use kana_engine::model::{Artifact, Card, Classifier, Error};
+use safetensors::SafeTensors;
+use serde_json::json;
+
+use fixture::{Fixture, digest};
+use reference::{Reference, Tensors};
+
+/// How far the engine's single precision may lie from the reference's double.
+const NEAR: f64 = 1e-5;
+
+fn image([channels, height, width]: [usize; 3], pixels: Vec<u8>) -> Image {
+    Image::new(Shape { channels, height, width }, pixels).expect("as many pixels as the shape has")
+}
+
+fn engine(fixture: &Fixture) -> Box<dyn Classifier> {
+    let folder = tempfile::tempdir().expect("a folder");
+    fixture.write(folder.path());
+    Artifact::load(folder.path()).and_then(|artifact| artifact.classifier()).expect("a whole artifact")
+}
+
+/// What loading and proving `folder` answers, with all its causes.
+fn refusal_of(folder: &Path) -> String {
+    match Artifact::load(folder).and_then(|artifact| artifact.classifier().map(|_| ())) {
+        Ok(()) => "accepted".to_owned(),
+        Err(error) => format!("{:#}", anyhow::Error::from(error)),
+    }
+}
+
+fn refusal(fixture: &Fixture) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    fixture.write(folder.path());
+    refusal_of(folder.path())
+}
+
+#[track_caller]
+fn assert_near(found: &[f32], expected: &[f64]) {
+    let far = found.iter().zip(expected).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+    assert!(found.len() == expected.len() && far <= NEAR, "{far:e} apart: {found:?} and {expected:?}");
+}
+
+#[test]
+fn the_engine_agrees_with_the_definition_of_the_network_for_any_width_shape_and_number_of_classes() {
+    let plans = [([1, 28, 28], 32, 10), ([1, 20, 20], 1, 1), ([3, 23, 31], 5, 3), ([2, 40, 21], 17, 150)];
+    for (shape, width, classes) in plans {
+        let fixture = Fixture::new(shape, width, classes, 1);
+        let pixels = fixture.pixels(7);
+
+        let found = engine(&fixture).classify(&[image(shape, pixels.clone())]).expect("an image of its shape");
+
+        assert_near(&found[0].probabilities, &fixture.probabilities(&pixels));
+    }
+}
+
+#[test]
+fn the_shipped_weights_give_what_the_definition_of_the_network_gives() {
+    let artifact = Artifact::built_in().expect("the shipped model");
+    let card: &Card = artifact.card();
+    let folder = crate::support::project().join("models/kana");
+    let members: Vec<Tensors> = card.members.iter().map(|member| tensors(&folder.join(&member.file))).collect();
+    let specimen = hex::decode(&card.self_test[0].pixels).expect("hexadecimal");
+
+    let mut classifier = artifact.classifier().expect("an engine that passes the self-test");
+    let found = classifier.classify(&[Image::new(card.input.shape, specimen.clone()).expect("a whole image")]);
+
+    let input = &card.input;
+    let rows: Vec<Vec<f64>> = members
+        .iter()
+        .map(|tensors| Reference { tensors, mean: &input.mean, deviation: &input.deviation })
+        .map(|reference| reference.probabilities(&specimen, input.shape.height, input.shape.width))
+        .collect();
+    let mean: Vec<f64> =
+        (0..card.labels.len()).map(|k| rows.iter().map(|row| row[k]).sum::<f64>() / rows.len() as f64).collect();
+    assert_near(&found.expect("an answer")[0].probabilities, &mean);
+}
+
+fn tensors(file: &Path) -> Tensors {
+    let bytes = std::fs::read(file).expect("weights");
+    let file = SafeTensors::deserialize(&bytes).expect("a safetensors file");
+    let floats = |data: &[u8]| data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let tensors = file.iter().map(|(name, t)| (name.to_owned(), (t.shape().to_vec(), floats(t.data()))));
+    tensors.collect()
+}
+
+#[test]
+fn an_image_has_the_same_probabilities_to_the_last_bit_alone_and_in_any_batch() {
+    let fixture = Fixture::new([1, 28, 28], 8, 10, 2);
+    let images: Vec<Image> = (0..33).map(|seed| image([1, 28, 28], fixture.pixels(seed))).collect();
+    let mut classifier = engine(&fixture);
+
+    let together = classifier.classify(&images).expect("answers");
+    let halves = [&images[..5], &images[5..]].map(|half| classifier.classify(half).expect("answers")).concat();
+    let alone: Vec<_> =
+        images.iter().flat_map(|one| classifier.classify(std::slice::from_ref(one)).expect("an answer")).collect();
+
+    assert_eq!(together, alone);
+    assert_eq!(together, halves);
+}
+
+#[test]
+fn the_probabilities_of_several_members_are_averaged() {
+    let fixture = Fixture::new([1, 28, 28], 4, 5, 3);
+    let pixels = fixture.pixels(1);
+
+    let found = engine(&fixture).classify(&[image([1, 28, 28], pixels.clone())]).expect("an answer");
+
+    assert_near(&found[0].probabilities, &fixture.probabilities(&pixels));
+    assert!((found[0].probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+}
+
+#[test]
+fn an_image_of_another_shape_is_refused_with_both_shapes_and_nothing_is_classified() {
+    let mut classifier = engine(&Fixture::small());
+    let (right, wrong) = (image([1, 20, 20], vec![0; 400]), image([1, 28, 28], vec![0; 784]));
+
+    let error = classifier.classify(&[right, wrong]).expect_err("another shape");
+
+    assert!(matches!(error, Error::Shape { .. }));
+    assert_eq!(error.to_string(), "image is 1×28×28 and the model takes 1×20×20");
+}
+
+#[test]
+fn no_images_are_no_predictions() {
+    assert_eq!(engine(&Fixture::small()).classify(&[]).expect("an answer"), []);
+}
+
+#[test]
+fn a_card_that_cannot_be_meant_is_refused_naming_field_and_values() {
+    let huge = u64::MAX / 2;
+    let table = [
+        ("/format", json!(2), "card.json: format: expected 1, found 2"),
+        (
+            "/architecture/family",
+            json!("resnet"),
+            "architecture.family: expected one of [\"kana-cnn\"], found \"resnet\"",
+        ),
+        ("/architecture/width", json!(0), "architecture.width: expected 1 to 1024, found 0"),
+        ("/architecture/width", json!(huge), "architecture.width: expected 1 to 1024"),
+        ("/input/shape/height", json!(huge), "input.shape.height: expected 1 to 4096"),
+        ("/input/shape/width", json!(19), "expected an input of 20×20 or more, found 1×20×19"),
+        ("/input/shape/channels", json!(0), "input.shape.channels: expected 1 to 16, found 0"),
+        ("/input/mean", json!([]), "input.mean: expected 1, found 0"),
+        ("/input/deviation", json!([0.0]), "input.deviation: expected numbers above 0, found 0"),
+        ("/labels", json!([]), "labels: expected 1 to 100000, found 0"),
+        ("/labels", json!(["a", "b", "a"]), "labels: expected each once, found \"a\" twice"),
+        ("/romanised", json!(["a"]), "romanised: expected 3, found 1"),
+        ("/name", json!("a\nb"), "name: expected 1 to 128 bytes of plain text"),
+        ("/self_test", json!([]), "self_test: expected 1 to 256, found 0"),
+        ("/self_test/0/pixels", json!("zz"), "self_test[0].pixels: not hexadecimal"),
+        ("/self_test/0/pixels", json!("00"), "self_test[0].pixels: expected 400 bytes, found 1"),
+        ("/self_test/0/probabilities", json!([1.0]), "self_test[0].probabilities: expected 3, found 1"),
+        ("/extra", json!(1), "unknown field `extra`"),
+    ];
+    for (pointer, value, expected) in table {
+        let mut fixture = Fixture::small();
+        if pointer.starts_with("/self_test/0/") {
+            let (field, found) = (pointer.rsplit('/').next().expect("a field"), &mut fixture.card["self_test"][0]);
+            found[field] = value;
+        } else if pointer == "/input/shape/width" {
+            fixture = fixture.with(pointer, value).with("/self_test", json!([specimen(20 * 19)]));
+        } else {
+            fixture = fixture.with(pointer, value);
+        }
+
+        let said = refusal(&fixture);
+
+        assert!(said.contains(expected), "{pointer}: {said}");
+    }
+}
+
+fn specimen(bytes: usize) -> serde_json::Value {
+    json!({"pixels": "00".repeat(bytes), "probabilities": [1.0, 0.0, 0.0]})
+}
+
+#[test]
+fn labels_that_do_not_fit_the_output_are_refused_naming_the_tensor() {
+    let four = json!([{"pixels": "00".repeat(400), "probabilities": [1.0, 0.0, 0.0, 0.0]}]);
+    let fixture = Fixture::small().with("/labels", json!(["a", "b", "c", "d"])).with("/self_test", four);
+
+    let said = refusal(&fixture);
+
+    assert!(said.contains("0.safetensors: tensor dense2.weight: expected [4, 128], found [3, 128]"), "{said}");
+}
+
+type Bend = fn(&mut Tensors);
+
+#[test]
+fn weights_that_are_not_the_networks_are_refused_naming_file_tensor_expected_and_found() {
+    let table: [(Bend, &str); 7] = [
+        (|t| drop(t.remove("norm2.beta")), "0.safetensors: tensor norm2.beta: missing"),
+        (|t| drop(t.insert("spare".into(), (vec![1], vec![0.0]))), "tensor spare: expected none of this name"),
+        (|t| reshape(t, "conv2.bias", vec![1, 2]), "tensor conv2.bias: expected [2], found [1, 2]"),
+        (|t| reshape(t, "dense1.weight", vec![4, 128]), "tensor dense1.weight: expected [128, 4], found [4, 128]"),
+        (|t| set(t, "conv3.weight", 5, f32::NAN), "tensor conv3.weight: expected finite numbers, found NaN at 5"),
+        (|t| set(t, "norm1.variance", 1, -0.5), "tensor norm1.variance: expected none below 0, found -0.5 at 1"),
+        (|t| t.values_mut().for_each(|(_, values)| values.fill(1e30)), "tensor conv2.weight: too large to fold"),
+    ];
+    for (bend, expected) in table {
+        let mut fixture = Fixture::small();
+        bend(&mut fixture.members[0]);
+
+        let said = refusal(&fixture);
+
+        assert!(said.contains(expected), "expected {expected:?}: {said}");
+    }
+}
+
+fn reshape(tensors: &mut Tensors, name: &str, shape: Vec<usize>) {
+    tensors.get_mut(name).expect("a tensor").0 = shape;
+}
+
+fn set(tensors: &mut Tensors, name: &str, at: usize, value: f32) {
+    tensors.get_mut(name).expect("a tensor").1[at] = value;
+}
+
+#[test]
+fn weights_of_another_type_are_refused_naming_the_tensor() {
+    let folder = tempfile::tempdir().expect("a folder");
+    Fixture::small().write(folder.path());
+    // I32 is as long as F32, so that nothing but the type is wrong; a space keeps the header's length.
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("F32");
+    let mut bytes = std::fs::read(folder.path().join("0.safetensors")).expect("weights");
+    let at = bytes.windows(3).position(text).expect("a type in the header");
+    bytes[at] = b'I';
+    replace(folder.path(), &bytes);
+
+    let said = refusal_of(folder.path());
+
+    assert!(said.contains(": expected F32, found I32"), "{said}");
+}
+
+/// Puts other bytes in the place of the first member's, under their own digest.
+fn replace(folder: &Path, bytes: &[u8]) {
+    let old = std::fs::read(folder.join("0.safetensors")).expect("weights");
+    let card = std::fs::read_to_string(folder.join("card.json")).expect("a card");
+    std::fs::write(folder.join("card.json"), card.replace(&digest(&old), &digest(bytes))).expect("written");
+    std::fs::write(folder.join("0.safetensors"), bytes).expect("written");
+}
+
+#[test]
+fn a_flipped_bit_anywhere_in_the_weights_is_refused_naming_the_file_and_both_digests() {
+    let folder = tempfile::tempdir().expect("a folder");
+    Fixture::small().write(folder.path());
+    let file = folder.path().join("0.safetensors");
+    let whole = std::fs::read(&file).expect("weights");
+    for at in (0..whole.len()).step_by(101).chain([whole.len() - 1]) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        std::fs::write(&file, &bytes).expect("written");
+
+        let said = refusal_of(folder.path());
+
+        let expected = format!("0.safetensors: expected SHA-256 {}, found {}", digest(&whole), digest(&bytes));
+        assert!(said.contains(&expected), "byte {at}: {said}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_the_card_never_crashes_and_never_lets_other_weights_pass() {
+    let folder = tempfile::tempdir().expect("a folder");
+    Fixture::small().write(folder.path());
+    let file = folder.path().join("card.json");
+    let whole = std::fs::read(&file).expect("a card");
+    for at in (0..whole.len()).filter(|at| *at < 400 || at % 17 == 0) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 7);
+        std::fs::write(&file, &bytes).expect("written");
+
+        let said = refusal_of(folder.path());
+
+        // A letter of a description may change unnoticed, and so may the last digits of a probability.
+        assert!(said == "accepted" || said.contains("is refused") || said.contains("could not read"), "{said}");
+    }
+}
+
+#[test]
+fn weights_cut_off_or_replaced_by_something_else_are_refused_even_under_a_true_digest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    Fixture::small().write(folder.path());
+    let whole = std::fs::read(folder.path().join("0.safetensors")).expect("weights");
+    for bytes in [&whole[..whole.len() - 4], &whole[..100], b"", b"not weights at all, but longer than a header"] {
+        replace(folder.path(), bytes);
+
+        let said = refusal_of(folder.path());
+
+        assert!(said.contains("0.safetensors: not a safetensors file"), "{said}");
+        replace(folder.path(), &whole);
+    }
+}
+
+#[test]
+fn a_card_that_is_not_json_is_refused_with_line_and_column() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (text, place) in [("{\n  \"format\": 1,\n  !", "line 3 column 3"), ("", "line 1 column 0"), ("[", "column 1")] {
+        std::fs::write(folder.path().join("card.json"), text).expect("written");
+
+        let said = refusal_of(folder.path());
+
+        assert!(said.contains("card.json: not a card") && said.contains(place), "{said}");
+    }
+}
+
+#[test]
+fn a_member_outside_the_artifacts_own_folder_is_refused_unread() {
+    for file in ["../0.safetensors", "/etc/passwd", "a/b", "..", ".", "", "./0.safetensors", "a\\b", "0.safetensors/"] {
+        let fixture = Fixture::small().with("/members", json!([{"file": file, "sha256": ""}]));
+
+        let said = refusal(&fixture);
+
+        assert!(said.contains("card.json: members[0].file: expected a name in this folder"), "{file:?}: {said}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let before = refusal_of(folder.path());
+    Fixture::small().write(folder.path());
+    std::fs::remove_file(folder.path().join("0.safetensors")).expect("removed");
+    let after = refusal_of(folder.path());
+
+    assert!(before.contains("could not read") && before.contains("card.json"), "{before}");
+    assert!(after.contains("could not read") && after.contains("0.safetensors"), "{after}");
+}
+
+#[test]
+fn a_card_that_never_ends_is_read_no_further_than_its_bound() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = std::fs::File::create(folder.path().join("card.json")).expect("a file");
+    file.set_len(1 << 40).expect("a hole");
+
+    let said = refusal_of(folder.path());
+
+    assert!(said.contains("card.json") && said.contains("larger than 16777216 bytes"), "{said}");
+}
+
+#[test]
+fn a_machine_that_computes_something_else_than_the_trainer_did_is_refused() {
+    let mut fixture = Fixture::small();
+    let expected = &mut fixture.card["self_test"][1]["probabilities"][0];
+    *expected = json!(expected.as_f64().expect("a number") + 1e-3);
+
+    let said = refusal(&fixture);
+
+    assert!(said.contains("fixture is refused: self_test[1]: expected ["), "{said}");
+}
+
+#[test]
+fn an_engine_that_answers_nan_fails_the_self_test() {
+    let mut fixture = Fixture::small();
+    // Finite weights whose logits overflow: infinity less infinity is no number.
+    set(&mut fixture.members[0], "dense2.bias", 0, f32::MAX);
+    set(&mut fixture.members[0], "dense2.bias", 1, f32::MAX);
+    fixture.members[0].get_mut("dense2.weight").expect("a tensor").1.fill(f32::MAX);
+
+    let said = refusal(&fixture);
+
+    assert!(said.contains("self_test[0]: expected ["), "{said}");
+}

@@ -1,0 +1,50 @@
+//! Which little data sets and cards do tests make themselves?
+
+use kana_engine::image::Shape;
+use kana_engine::model::Card;
+use kana_engine::model::card::{self, Architecture, Fit, Input, Training};
+
+/// An image file: count, rows, columns, and whatever pixels.
+pub fn images(extents: [u32; 3], pixels: &[u8]) -> Vec<u8> {
+    let extents = extents.map(u32::to_be_bytes).concat();
+    [&[0, 0, 8, 3], extents.as_slice(), pixels].concat()
+}
+
+/// A label file.
+pub fn labels(labels: &[u8]) -> Vec<u8> {
+    let count = u32::try_from(labels.len()).unwrap().to_be_bytes();
+    [&[0, 0, 8, 1], count.as_slice(), labels].concat()
+}
+
+/// The card of a model that tells `labels` apart on images of 2×3 and learned from nothing.
+pub fn card(labels: &[&str]) -> Card {
+    Card {
+        format: card::FORMAT,
+        name: "scripted".into(),
+        description: "Answers as it is told.".into(),
+        architecture: Architecture { family: "none".into(), width: 1, dropout: 0.0 },
+        input: Input {
+            shape: Shape { channels: 1, height: 2, width: 3 },
+            mean: vec![0.0],
+            deviation: vec![1.0],
+            fit: Fit::Cover,
+        },
+        labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+        romanised: Vec::new(),
+        members: Vec::new(),
+        training: Training {
+            version: "0".into(),
+            data: Vec::new(),
+            images: 0,
+            validation_images: 0,
+            seed: 1,
+            epochs: 0,
+            best_epoch: 0,
+            settings: Default::default(),
+        },
+        evaluation: Vec::new(),
+        licence: String::new(),
+        attribution: String::new(),
+        self_test: Vec::new(),
+    }
+}

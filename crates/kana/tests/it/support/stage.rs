@@ -1,0 +1,122 @@
+//! What does a cluster do whose pods are told what to play?
+
+use std::ops::RangeInclusive;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use kana::pod::{Cluster, Console, Error, Event, Phase, Pod, Scale, ScaledBy, Stop};
+use kana_queue::clock::Timestamp;
+use tokio::sync::broadcast;
+
+/// A cluster of pods that exist in name only.
+pub struct Stage {
+    pods: Mutex<Vec<Pod>>,
+    scale: Mutex<Scale>,
+    stopped: Mutex<Vec<(String, Stop)>>,
+    amiss: Mutex<Option<String>>,
+    events: broadcast::Sender<Event>,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        Self {
+            pods: Mutex::default(),
+            scale: Mutex::new(Scale { min: 1, max: 4, current: 1, desired: 1, by: ScaledBy::Local }),
+            stopped: Mutex::default(),
+            amiss: Mutex::default(),
+            // Few, so that a test can make a reader lag.
+            events: broadcast::Sender::new(4),
+        }
+    }
+
+    /// A pod enters, or changes.
+    pub fn enter(&self, name: &str, phase: Phase) {
+        let created = Timestamp::from_millis(1_700_000_000_000);
+        let pod = Pod { name: name.into(), phase, created, restarts: 0, node: None, reason: None };
+        let mut pods = self.pods.lock().unwrap();
+        pods.retain(|other| other.name != name);
+        pods.push(pod.clone());
+        drop(pods);
+        let _ = self.events.send(Event::Pod(pod));
+    }
+
+    /// A pod leaves, and everybody is told.
+    pub fn leave(&self, name: &str) {
+        let mut pods = self.pods.lock().unwrap();
+        let index = pods.iter().position(|pod| pod.name == name).expect("a pod that entered");
+        let pod = Pod { phase: Phase::Gone, ..pods.remove(index) };
+        drop(pods);
+        let _ = self.events.send(Event::Pod(pod));
+    }
+
+    /// A pod leaves, and so much is told at once that nobody hears of it.
+    pub fn leave_unheard(&self, name: &str) {
+        self.leave(name);
+        (0..64).for_each(|_| self.say("noise"));
+    }
+
+    /// Something keeps the pods from being seen, or nothing any more.
+    pub fn ail(&self, reason: Option<&str>) {
+        let reason = reason.map(str::to_owned);
+        self.amiss.lock().unwrap().clone_from(&reason);
+        let _ = self.events.send(Event::Trouble(reason));
+    }
+
+    /// A line for the console.
+    pub fn say(&self, command: &str) {
+        let console = Console { command: command.into(), output: "done".into(), took_ms: 1.5 };
+        let _ = self.events.send(Event::Console(console));
+    }
+
+    /// Who was asked to end, and how.
+    pub fn stopped(&self) -> Vec<(String, Stop)> {
+        self.stopped.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Cluster for Stage {
+    async fn pods(&self) -> Result<Vec<Pod>, Error> {
+        match self.trouble() {
+            Some(reason) => Err(Error::Misconfigured { reason }),
+            None => Ok(self.pods.lock().unwrap().clone()),
+        }
+    }
+
+    async fn logs(&self, name: &str, lines: u32) -> Result<String, Error> {
+        match self.pods.lock().unwrap().iter().any(|pod| pod.name == name) {
+            true => Ok(format!("the last {lines} lines of {name}\n")),
+            false => Err(Error::Unknown { name: name.into() }),
+        }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.amiss.lock().unwrap().clone()
+    }
+
+    async fn stop(&self, name: &str, how: Stop) -> Result<(), Error> {
+        if !self.pods.lock().unwrap().iter().any(|pod| pod.name == name) {
+            return Err(Error::Unknown { name: name.into() });
+        }
+        self.stopped.lock().unwrap().push((name.into(), how));
+        Ok(())
+    }
+
+    async fn scale(&self) -> Result<Scale, Error> {
+        Ok(*self.scale.lock().unwrap())
+    }
+
+    async fn set_range(&self, range: RangeInclusive<u32>) -> Result<Scale, Error> {
+        let mut scale = self.scale.lock().unwrap();
+        if *range.end() > 100 {
+            return Err(Error::Refused { reason: format!("max is {}, and there is room for 100", range.end()) });
+        }
+        (scale.min, scale.max) = range.into_inner();
+        let _ = self.events.send(Event::Scale(*scale));
+        Ok(*scale)
+    }
+
+    fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+}

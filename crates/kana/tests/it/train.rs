@@ -1,0 +1,272 @@
+//! Does training learn, and does it end in the same bytes however it got there?
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kana_engine::model::Card;
+use kana_train::data::Folder;
+use kana_train::{self as train, Config, Device, Report};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::support::idx;
+
+/// Rows and columns of the images: the smallest that the network takes.
+const SIDE: usize = 20;
+
+/// `count` images of three classes, a bar across, a bar down or a block, each somewhere else.
+fn shapes(count: usize) -> (Vec<u8>, Vec<u8>) {
+    let mut pixels = vec![0; count * SIDE * SIDE];
+    for image in 0..count {
+        let (down, right) = (3 + image * 7 % 9, 3 + image * 5 % 9);
+        let (height, width) = [(2, 12), (12, 2), (6, 6)][image % 3];
+        for row in down..(down + height).min(SIDE) {
+            for column in right..(right + width).min(SIDE) {
+                pixels[image * SIDE * SIDE + row * SIDE + column] = 200 + (image % 50) as u8;
+            }
+        }
+    }
+    (pixels, (0..count).map(|image| (image % 3) as u8).collect())
+}
+
+/// A folder with `t10k-*` alone, of `count` images.
+fn folder(count: usize) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let (pixels, labels) = shapes(count);
+    let extents = [count as u32, SIDE as u32, SIDE as u32];
+    fs::write(folder.path().join("t10k-images-idx3-ubyte"), idx::images(extents, &pixels)).unwrap();
+    fs::write(folder.path().join("t10k-labels-idx1-ubyte"), idx::labels(&labels)).unwrap();
+    fs::write(folder.path().join("labels.txt"), "across\ndown\nblock\n").unwrap();
+    folder
+}
+
+/// A short run of a small network, from `data` to `out`.
+fn config(data: &Path, out: &Path) -> Config {
+    Config {
+        data: data.to_owned(),
+        out: out.to_owned(),
+        name: Some("bars".into()),
+        epochs: 3,
+        width: 3,
+        batch_size: 16,
+        ..Config::default()
+    }
+}
+
+fn run(config: &Config) -> anyhow::Result<Report> {
+    train::run(config, &AtomicBool::new(false))
+}
+
+/// The artifact's files, as they are.
+fn bytes(out: &Path) -> [Vec<u8>; 2] {
+    ["card.json", "weights.safetensors"].map(|file| fs::read(out.join(file)).unwrap())
+}
+
+#[test]
+fn a_network_learns_to_tell_bars_from_blocks() {
+    let (data, out) = (folder(240), TempDir::new().unwrap());
+    let config = Config { epochs: 12, width: 4, ..config(data.path(), out.path()) };
+
+    let report = run(&config).unwrap();
+
+    let Report::Finished { card } = report else { panic!("{report:?}") };
+    assert!(card.evaluation[0].accuracy > 0.9, "{:?}", card.evaluation);
+    assert_eq!(card.labels, ["across", "down", "block"]);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
+    let data = folder(90);
+    let outs: Vec<TempDir> = (0..3).map(|_| TempDir::new().unwrap()).collect();
+
+    for (out, seed) in outs.iter().zip([1, 1, 2]) {
+        run(&Config { seed, ..config(data.path(), out.path()) }).unwrap();
+    }
+
+    assert_eq!(bytes(outs[0].path()), bytes(outs[1].path()));
+    assert_ne!(bytes(outs[0].path()), bytes(outs[2].path()));
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let data = folder(90);
+    let outs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+
+    for (out, threads) in outs.iter().zip([1, 3]) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| run(&config(data.path(), out.path()))).unwrap();
+    }
+
+    assert_eq!(bytes(outs[0].path()), bytes(outs[1].path()));
+}
+
+/// Begins a run and interrupts it right after its first epoch: inside the second.
+fn interrupted(config: &Config) -> Report {
+    let (flag, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !config.out.join("checkpoint").exists() && !is_over.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            flag.store(true, Ordering::Relaxed);
+        });
+        let report = train::run(config, &flag);
+        is_over.store(true, Ordering::Relaxed);
+        report.unwrap()
+    })
+}
+
+#[test]
+fn an_interrupted_and_resumed_run_ends_in_the_bytes_of_an_uninterrupted_one() {
+    let data = folder(240);
+    let (straight, broken) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let config = |out: &TempDir| Config { epochs: 4, ..config(data.path(), out.path()) };
+    run(&config(&straight)).unwrap();
+
+    let report = interrupted(&config(&broken));
+    let left: BTreeSet<_> = fs::read_dir(broken.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    let resumed = run(&Config { resume: true, ..config(&broken) }).unwrap();
+
+    assert!(matches!(report, Report::Interrupted { .. }), "{report:?}");
+    assert_eq!(left, BTreeSet::from(["checkpoint".into()]));
+    assert!(matches!(resumed, Report::Finished { .. }), "{resumed:?}");
+    assert_eq!(bytes(straight.path()), bytes(broken.path()));
+    assert!(!broken.path().join("checkpoint").exists());
+}
+
+#[test]
+fn a_run_is_not_resumed_with_other_settings_or_data() {
+    let (data, other, out) = (folder(90), folder(93), TempDir::new().unwrap());
+    let begun = config(data.path(), out.path());
+    interrupted(&begun);
+    let resume = Config { resume: true, ..begun };
+
+    let settings = run(&Config { learning_rate: 0.5, augment: false, ..resume.clone() }).unwrap_err();
+    let images = run(&Config { data: other.path().to_owned(), ..resume }).unwrap_err();
+
+    let (settings, images) = (format!("{settings:#}"), format!("{images:#}"));
+    assert!(settings.contains("learning-rate was 0.003 and is 0.5"), "{settings}");
+    assert!(settings.contains("augment was on and is off"), "{settings}");
+    assert!(images.contains("data t10k-images-idx3-ubyte was"), "{images}");
+}
+
+#[test]
+fn an_interrupted_run_is_not_overwritten_by_a_new_one() {
+    let (data, out) = (folder(90), TempDir::new().unwrap());
+    let config = config(data.path(), out.path());
+    interrupted(&config);
+
+    let error = run(&config).unwrap_err();
+
+    assert!(error.to_string().contains("resume it"), "{error}");
+}
+
+#[test]
+fn a_broken_checkpoint_is_refused() {
+    let (data, out) = (folder(90), TempDir::new().unwrap());
+    let config = config(data.path(), out.path());
+    interrupted(&config);
+    let path = out.path().join("checkpoint");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+
+    let cut = run(&Config { resume: true, ..config.clone() }).unwrap_err();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    fs::write(&path, &flipped).unwrap();
+    let rotten = run(&Config { resume: true, ..config.clone() }).unwrap_err();
+    fs::remove_file(&path).unwrap();
+    let gone = run(&Config { resume: true, ..config }).unwrap_err();
+
+    assert!(format!("{cut:#}").contains("could not resume from"), "{cut:#}");
+    assert!(format!("{rotten:#}").contains("SHA-256"), "{rotten:#}");
+    assert!(format!("{gone:#}").contains("nothing to resume"), "{gone:#}");
+}
+
+#[test]
+fn distortion_can_be_turned_off() {
+    let data = folder(90);
+    let outs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+
+    for (out, augment) in outs.iter().zip([true, false]) {
+        run(&Config { augment, ..config(data.path(), out.path()) }).unwrap();
+    }
+
+    let cards = outs.map(|out| serde_json::from_slice::<Card>(&bytes(out.path())[0]).unwrap());
+    assert_ne!(cards[0].members, cards[1].members);
+    assert_eq!([&cards[0], &cards[1]].map(|card| card.training.settings["augment"].as_str()), ["on", "off"]);
+}
+
+#[test]
+fn a_card_says_what_the_weights_are_and_computes() {
+    let (data, out) = (folder(90), TempDir::new().unwrap());
+    run(&config(data.path(), out.path())).unwrap();
+
+    let [card, weights] = bytes(out.path());
+    let card: Card = serde_json::from_slice(&card).unwrap();
+
+    assert_eq!(card.members[0].sha256, hex::encode(Sha256::digest(&weights)));
+    assert_eq!((card.training.images, card.training.validation_images, card.evaluation[0].images), (66, 9, 15));
+    let folder = Folder::load(data.path()).unwrap();
+    assert_eq!(card.training.data, folder.test.sources());
+    assert_eq!(card.self_test.len(), 9);
+    let images: Vec<_> = card
+        .self_test
+        .iter()
+        .map(|specimen| {
+            kana_engine::image::Image::new(card.input.shape, hex::decode(&specimen.pixels).unwrap()).unwrap()
+        })
+        .collect();
+    let probabilities = train::probabilities(out.path(), &images).unwrap();
+    let expected: Vec<_> = card.self_test.iter().map(|specimen| specimen.probabilities.clone()).collect();
+    assert_eq!(probabilities, expected);
+    assert!(probabilities.iter().all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
+}
+
+#[test]
+fn a_folder_with_training_images_is_judged_by_its_test_images() {
+    let (data, out) = (folder(60), TempDir::new().unwrap());
+    let (pixels, labels) = shapes(120);
+    fs::write(data.path().join("train-images-idx3-ubyte"), idx::images([120, 20, 20], &pixels)).unwrap();
+    fs::write(data.path().join("train-labels-idx1-ubyte"), idx::labels(&labels)).unwrap();
+
+    let report = run(&config(data.path(), out.path())).unwrap();
+
+    let Report::Finished { card } = report else { panic!("{report:?}") };
+    assert_eq!((card.training.images, card.training.validation_images, card.evaluation[0].images), (108, 12, 60));
+    assert!(card.evaluation[0].protocol.contains("t10k-*, which neither saw"));
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused_before_anything_is_written() {
+    let (data, parent) = (folder(90), TempDir::new().unwrap());
+    let out = parent.path().join("model");
+    let good = config(data.path(), &out);
+    let senseless = [
+        (Config { epochs: 0, ..good.clone() }, "epochs"),
+        (Config { dropout: 0.5, ..good.clone() }, "dropout"),
+        (Config { validation: 1.0, ..good.clone() }, "validation"),
+        (Config { batch_size: 1, ..good.clone() }, "batch"),
+        (Config { learning_rate: f64::NAN, ..good.clone() }, "learning rate"),
+        (Config { width: 0, ..good.clone() }, "width"),
+    ];
+
+    for (config, named) in senseless {
+        let error = run(&config).unwrap_err();
+
+        assert!(error.to_string().contains(named), "{named}: {error}");
+    }
+    assert!(!out.exists());
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_kana_without_cuda_says_how_to_get_one_with() {
+    let (data, out) = (folder(90), TempDir::new().unwrap());
+
+    let error = run(&Config { device: Device::Cuda, ..config(data.path(), out.path()) }).unwrap_err();
+
+    assert!(error.to_string().contains("--features cuda"), "{error}");
+}
