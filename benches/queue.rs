@@ -19,7 +19,7 @@ use kana_engine::Prediction;
 use kana_engine::image::{Image, Shape};
 use kana_queue::clock::{Clock, SystemClock, Timestamp};
 use kana_queue::job::{BatchId, Job, JobId, Progress};
-use kana_queue::{self as queue, Error, Inference, Limits, Queue, Settlement, Submission, Url};
+use kana_queue::{self as queue, Error, Inference, Limits, Queue, Settlement, Submission, Url, WorkerId};
 use serde_json::{Value, json};
 use server::Server;
 
@@ -106,9 +106,9 @@ impl Run {
     }
 
     async fn work(&self, worker: usize) -> anyhow::Result<()> {
-        let name = format!("worker-{worker}");
+        let worker = WorkerId::of_pod(format!("worker-{worker}"));
         while self.goes_on() {
-            let claims = self.queue.claim(&name, self.batch, LOOK).await?;
+            let claims = self.queue.claim(&worker, self.batch, LOOK).await?;
             let settlements =
                 claims.into_iter().map(|claim| Settlement { lease: claim.lease, result: Ok(an_answer()) });
             self.queue.settle(settlements.collect()).await?;

@@ -21,7 +21,7 @@ use anyhow::{Context, bail};
 use kana_engine::image::{Image, Shape};
 use kana_queue::clock::{Clock, SystemClock};
 use kana_queue::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
-use kana_queue::{self as queue, Error, Idempotency, Limits, Queue, Submission, Url};
+use kana_queue::{self as queue, Error, Idempotency, Limits, Queue, Submission, Url, WorkerId};
 use proxy::Proxy;
 use serde_json::json;
 use server::Server;
@@ -54,7 +54,7 @@ struct Seen {
     outcomes: HashMap<JobId, Outcome>,
     overwritten: usize,
     /// Jobs under way, by worker.
-    running: HashMap<JobId, String>,
+    running: HashMap<JobId, WorkerId>,
     /// Jobs whose worker was killed, and when.
     bereft: HashMap<JobId, Instant>,
     redeliveries: Vec<Duration>,
@@ -85,7 +85,7 @@ impl Seen {
 
     fn bereave(&mut self, worker: &str) {
         let now = Instant::now();
-        self.bereft.extend(self.running.iter().filter(|(_, held)| *held == worker).map(|(job, _)| (*job, now)));
+        self.bereft.extend(self.running.iter().filter(|(_, held)| held.pod() == worker).map(|(job, _)| (*job, now)));
     }
 }
 

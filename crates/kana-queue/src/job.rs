@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::WorkerId;
 use crate::clock::Timestamp;
 use kana_engine::Prediction;
 use kana_engine::image::Image;
@@ -87,7 +88,7 @@ pub struct Outcome {
     /// When it was settled.
     pub settled: Timestamp,
     /// The worker that settled it; `None` where no worker did (cancelled, or dead-lettered after a crash).
-    pub worker: Option<String>,
+    pub worker: Option<WorkerId>,
     /// From submission to the claim that settled it.
     pub queued: Duration,
     /// What it came to.
@@ -121,7 +122,7 @@ pub enum Progress {
     /// Leased to a worker.
     Running {
         /// That worker.
-        worker: String,
+        worker: WorkerId,
     },
     /// Over.
     Settled(Outcome),

@@ -1,8 +1,10 @@
 //! Where does a job wait, and who may say that it is done?
 
+pub mod backoff;
 pub mod clock;
 pub mod job;
 mod queue;
-pub mod worker;
+mod worker_id;
 
 pub use queue::*;
+pub use worker_id::WorkerId;

@@ -1,12 +1,11 @@
 //! What do a queue and its callers say to each other?
 
 use std::collections::BTreeMap;
-use std::ops::Bound::{Included, Unbounded};
 use std::time::Duration;
 
+use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{BatchId, Job, JobId, Status};
-use crate::worker;
 use kana_engine::Prediction;
 
 /// Jobs to be taken in together, all or none.
@@ -51,7 +50,7 @@ pub struct Lease {
     /// The job.
     pub job: JobId,
     /// Who holds it.
-    pub worker: String,
+    pub worker: WorkerId,
     /// Tells this claim from every other claim of the same job.
     pub token: u64,
 }
@@ -135,7 +134,7 @@ pub struct Depth {
     /// Jobs that wait for a worker.
     pub waiting: usize,
     /// Jobs leased, by worker; workers without any are absent.
-    pub running: BTreeMap<String, usize>,
+    pub running: BTreeMap<WorkerId, usize>,
     /// Dead letters kept.
     pub dead: usize,
     /// When the job that has waited longest was submitted.
@@ -143,14 +142,11 @@ pub struct Depth {
 }
 
 impl Depth {
-    /// Jobs that a pod holds, in all its lives.
+    /// Jobs that a pod holds, in all its incarnations.
     pub fn held_by(&self, pod: &str) -> usize {
-        let workers = self.running.range::<str, _>((Included(pod), Unbounded));
-        workers
-            .take_while(|(worker, _)| worker.starts_with(pod))
-            .filter(|(worker, _)| worker::of_worker(worker) == pod)
-            .map(|(_, held)| held)
-            .sum()
+        // A pod's incarnations are neighbours in this order, and the one without a mark is the first of them.
+        let workers = self.running.range(WorkerId::of_pod(pod)..);
+        workers.take_while(|(worker, _)| worker.pod() == pod).map(|(_, held)| held).sum()
     }
 
     /// Jobs leased.
@@ -187,7 +183,7 @@ pub struct DeadLetter {
     /// Why the last attempt failed.
     pub reason: String,
     /// The worker of the last attempt.
-    pub worker: Option<String>,
+    pub worker: Option<WorkerId>,
     /// When it was given up.
     pub died: Timestamp,
 }

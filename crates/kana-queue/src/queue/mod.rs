@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::WorkerId;
 use crate::job::{BatchId, JobId, Status};
 
 pub use message::{
@@ -119,7 +120,7 @@ pub trait Queue: Send + Sync {
     /// Leases up to `room` waiting jobs to `worker`, oldest first: either first attempts, or one single job that has
     /// been attempted before. Answers at once where there are any, otherwise when there are or when `wait` has passed,
     /// then with none. Lapsed leases count as waiting.
-    async fn claim(&self, worker: &str, room: usize, wait: Duration) -> Result<Vec<Claim>, Error>;
+    async fn claim(&self, worker: &WorkerId, room: usize, wait: Duration) -> Result<Vec<Claim>, Error>;
 
     /// Makes leases last [`Limits::lease`] from now. Answers in the order given.
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Hold>, Error>;
@@ -132,7 +133,7 @@ pub trait Queue: Send + Sync {
 
     /// Takes back all that a worker known to be dead still holds, without waiting for its leases to lapse. Answers how
     /// many jobs that were.
-    async fn abandon(&self, worker: &str, cause: Cause) -> Result<usize, Error>;
+    async fn abandon(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error>;
 
     /// Does what time asks for: lapsed leases are taken back, exhausted jobs buried, expired outcomes forgotten.
     /// Claiming does this by itself; call it now and then so that it also happens where no worker claims.

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use crate::WorkerId;
 use crate::clock::Timestamp;
-use crate::worker;
 
 use super::Limits;
 
@@ -67,8 +67,8 @@ impl Tally {
     }
 
     /// Why a job with this tally got no further attempt, in words for its sender.
-    pub fn reason(self, limits: &Limits, worker: &str, end: End<'_>) -> String {
-        let worker = worker::of_worker(worker);
+    pub fn reason(self, limits: &Limits, worker: &WorkerId, end: End<'_>) -> String {
+        let worker = worker.pod();
         let last = match end {
             End::Failed(why) => format!("worker {worker} failed: {why}"),
             End::Lapsed => format!("the lease of worker {worker} lapsed"),
@@ -136,7 +136,7 @@ mod tests {
     fn a_reason_names_the_worker_and_how_its_attempt_ended() {
         let limits = Limits { attempts_max: 3, ..Limits::default() };
 
-        let reason = Tally { claims: 3, faults: 3 }.reason(&limits, "w1", End::Lapsed);
+        let reason = Tally { claims: 3, faults: 3 }.reason(&limits, &WorkerId::of_pod("w1"), End::Lapsed);
 
         assert_eq!(reason, "3 of 3 attempts failed; the last time, the lease of worker w1 lapsed");
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use kana_queue::WorkerId;
 use tracing::warn;
 
 use crate::cluster::kubernetes::{self, Scaler};
@@ -82,12 +83,12 @@ pub struct OwnPod {
 
 impl OwnPod {
     /// The name to claim under, for a worker in the pod of this name.
-    pub fn claims_as(&self, pod: &str) -> String {
-        let Some(file) = &self.termination_log else { return pod.to_owned() };
+    pub fn claims_as(&self, pod: &str) -> WorkerId {
+        let Some(file) = &self.termination_log else { return WorkerId::of_pod(pod) };
         kubernetes::begin_life(pod, file).unwrap_or_else(|error| {
             // Then its jobs wait for their leases to lapse when only its container ends.
             warn!("could not leave a name in {}: {error}", file.display());
-            pod.to_owned()
+            WorkerId::of_pod(pod)
         })
     }
 

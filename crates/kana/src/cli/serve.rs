@@ -241,7 +241,7 @@ impl Worker {
             let name = self.name.unwrap_or_else(a_name);
             let own_pod = self.pod.to_note_on(&name).await;
             let config = worker::Config {
-                name: self.pod.claims_as(&name),
+                id: self.pod.claims_as(&name),
                 batch_max: self.pace.batch_max,
                 inference_delay: self.pace.inference_delay,
                 stuck_after: self.stuck_after,

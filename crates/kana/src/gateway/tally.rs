@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::rate::Rate;
 use super::view;
+use kana_queue::WorkerId;
 use kana_queue::job::{Outcome, Verdict};
 
 /// Pods counted at once: far more than live at once, because a pod that is replaced gets a new name.
@@ -39,7 +40,7 @@ impl Tally {
             Verdict::Done { .. } => counts.done += 1,
             Verdict::Failed { .. } | Verdict::Cancelled => counts.failed += 1,
         }
-        let Some(pod) = outcome.worker.as_deref().map(kana_queue::worker::of_worker) else { return };
+        let Some(pod) = outcome.worker.as_ref().map(WorkerId::pod) else { return };
         if let Some(completed) = counts.by_pod.get_mut(pod) {
             *completed += 1;
         } else if counts.by_pod.len() < PODS_MAX {

@@ -69,7 +69,7 @@ impl Consumer {
         // The first answer of a queue is what makes this worker ready; nobody should wait for work to know that.
         let wait = if desk.vitals.is_ready() { CLAIM_WAIT } else { Duration::ZERO };
         let answer = tokio::select! {
-            answer = desk.queue.claim(&desk.name, self.room.next(), wait) => answer,
+            answer = desk.queue.claim(&desk.id, self.room.next(), wait) => answer,
             () = desk.drain.over(BATCH_PATIENCE) => {
                 self.claim_cut = true;
                 return Vec::new();
@@ -79,7 +79,7 @@ impl Consumer {
             Ok(claims) => {
                 self.backoff.reset();
                 if !desk.vitals.is_ready() {
-                    info!("{} is ready", desk.name);
+                    info!("{} is ready", desk.id);
                     desk.vitals.set_ready(true);
                 }
                 claims
@@ -159,7 +159,7 @@ impl Consumer {
         let last_word = async {
             desk.queue.release(&unfinished).await?;
             if self.claim_cut {
-                desk.queue.abandon(&desk.name, Cause::Stopped).await?;
+                desk.queue.abandon(&desk.id, Cause::Stopped).await?;
             }
             Ok::<_, kana_queue::Error>(())
         };

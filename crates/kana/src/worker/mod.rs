@@ -32,7 +32,7 @@ use consumer::Consumer;
 use drain::Drain;
 use engine::Engine;
 use held::Held;
-use kana_queue::Queue;
+use kana_queue::{Queue, WorkerId};
 use metrics::Metrics;
 use vitals::Vitals;
 
@@ -46,8 +46,8 @@ const LOAD_MAX: Duration = Duration::from_secs(120);
 /// How a worker works.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Its name, also its pod's.
-    pub name: String,
+    /// The identity under which it claims.
+    pub id: WorkerId,
     /// Images classified at once, at most.
     pub batch_max: usize,
     /// Slows each image down, so that people can watch work move.
@@ -73,7 +73,7 @@ pub struct Worker {
 
 /// What the consumer, its heartbeat, its settling and its health routes share.
 struct Desk {
-    name: String,
+    id: WorkerId,
     delay: Duration,
     stuck_after: Duration,
     queue: Arc<dyn Queue>,
@@ -118,7 +118,7 @@ impl Worker {
     /// Where the model cannot be loaded or the health routes cannot be served.
     pub async fn run(self, shutdown: &Shutdown) -> anyhow::Result<()> {
         let desk = Arc::new(Desk {
-            name: self.config.name,
+            id: self.config.id,
             delay: self.config.inference_delay,
             stuck_after: self.config.stuck_after,
             queue: self.queue,

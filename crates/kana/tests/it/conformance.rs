@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use kana_queue::job::{JobId, Progress, Verdict};
-use kana_queue::{Cancellation, Cause, Claim, Cursor, Error, Hold, Idempotency, Receipt, Settled, Submission};
+use kana_queue::{
+    Cancellation, Cause, Claim, Cursor, Error, Hold, Idempotency, Receipt, Settled, Submission, WorkerId,
+};
 
 use crate::support::world::{LIMITS, LONG, NOW, TICK, World, an_answer, done, done_as, failed, ids, is_full};
 
@@ -116,9 +118,9 @@ async fn a_claim_hands_over_the_job_as_it_was_submitted(world: &World) {
     let claim = world.claim_one_as("worker").await;
 
     assert_eq!(claim.job, submission.jobs[0]);
-    assert_eq!((claim.lease.job, claim.lease.worker.as_str(), claim.attempt), (claim.job.id, "worker", 1));
+    assert_eq!((claim.lease.job, claim.lease.worker.pod(), claim.attempt), (claim.job.id, "worker", 1));
     let status = world.status(claim.job.id).await.unwrap();
-    assert_eq!(status.progress, Progress::Running { worker: "worker".to_owned() });
+    assert_eq!(status.progress, Progress::Running { worker: "worker".into() });
 }
 
 async fn a_settled_job_has_the_outcome_that_its_worker_gave(world: &World) {
@@ -133,7 +135,7 @@ async fn a_settled_job_has_the_outcome_that_its_worker_gave(world: &World) {
     let inference = an_answer(7);
     assert_eq!(settled, Settled::Done);
     assert_eq!(outcome.verdict, Verdict::Done { prediction: inference.prediction, inference: inference.elapsed });
-    assert_eq!((outcome.worker.as_deref(), outcome.queued), (Some("worker"), TICK * 30));
+    assert_eq!((outcome.worker.as_ref().map(WorkerId::pod), outcome.queued), (Some("worker"), TICK * 30));
     assert_eq!(outcome.settled.since(claim.job.submitted), TICK * 35);
     assert_eq!(world.status(id).await.unwrap().attempts, 1);
 }
@@ -165,10 +167,10 @@ async fn a_claim_that_is_dropped_gives_its_jobs_back(world: &World) {
     let all = world.submit(3).await;
 
     // Polled once, and dropped before or after it took anything.
-    let dropped = tokio::time::timeout(NOW, world.queue.claim("impatient", 3, NOW)).await;
+    let dropped = tokio::time::timeout(NOW, world.queue.claim(&"impatient".into(), 3, NOW)).await;
     let mut taken = dropped.map_or_else(|_| Vec::new(), |claims| ids(&claims.unwrap()));
     while taken.len() < all.len() {
-        let claims = world.queue.claim("patient", 3, LONG).await.unwrap();
+        let claims = world.queue.claim(&"patient".into(), 3, LONG).await.unwrap();
         assert!(claims.iter().all(|claim| claim.attempt == 1), "no attempt is lost");
         taken.extend(ids(&claims));
     }
@@ -188,7 +190,7 @@ async fn the_first_settle_wins_and_later_ones_are_told_so(world: &World) {
     let third = world.settle(failed(&quick, "changed its mind")).await;
 
     assert_eq!((first, second, third), (Settled::Done, Settled::Late, Settled::Late));
-    assert_eq!(read.as_ref().and_then(|outcome| outcome.worker.as_deref()), Some("quick"));
+    assert_eq!(read.as_ref().and_then(|outcome| outcome.worker.as_ref().map(WorkerId::pod)), Some("quick"));
     assert_eq!(world.outcome(id).await, read);
 }
 
@@ -212,7 +214,7 @@ async fn an_answer_whose_lease_has_lapsed_still_wins_when_it_comes_first(world: 
     let settled = world.settle(done_as(&slow, 3)).await;
 
     assert_eq!(settled, Settled::Done);
-    assert_eq!(world.outcome(id).await.unwrap().worker.as_deref(), Some("slow"));
+    assert_eq!(world.outcome(id).await.unwrap().worker.as_ref().map(WorkerId::pod), Some("slow"));
     assert_eq!(world.queue.extend(&[quick.lease]).await.unwrap(), [Hold::Lost]);
     assert!(world.claim_as("third", 9).await.is_empty());
 }
@@ -226,7 +228,7 @@ async fn a_failure_from_a_lost_lease_is_late(world: &World) {
     let settled = world.settle(failed(&slow, "too slow")).await;
 
     assert_eq!(settled, Settled::Late);
-    assert_eq!(world.status(id).await.unwrap().progress, Progress::Running { worker: "quick".to_owned() });
+    assert_eq!(world.status(id).await.unwrap().progress, Progress::Running { worker: "quick".into() });
 }
 
 async fn no_job_is_leased_to_two_workers_at_once(world: &World) {
@@ -346,7 +348,7 @@ async fn a_lost_lease_releases_nothing(world: &World) {
     let holds = world.queue.release(&[slow.lease]).await.unwrap();
 
     assert_eq!(holds, [Hold::Lost]);
-    assert_eq!(world.status(id).await.unwrap().progress, Progress::Running { worker: "quick".to_owned() });
+    assert_eq!(world.status(id).await.unwrap().progress, Progress::Running { worker: "quick".into() });
 }
 
 async fn after_attempts_max_failures_a_job_is_a_dead_letter_with_its_reason(world: &World) {
@@ -362,10 +364,13 @@ async fn after_attempts_max_failures_a_job_is_a_dead_letter_with_its_reason(worl
     let outcome = world.outcome(id).await.unwrap();
     let Verdict::Failed { reason } = outcome.verdict else { panic!("not failed") };
     assert!(reason.contains("no such thing as this image") && reason.contains("worker-3"), "{reason}");
-    assert_eq!(outcome.worker.as_deref(), Some("worker-3"));
+    assert_eq!(outcome.worker.as_ref().map(WorkerId::pod), Some("worker-3"));
     let dead = world.queue.dead(9).await.unwrap();
     assert_eq!((dead.len(), dead[0].job.id, dead[0].attempts), (1, id, LIMITS.attempts_max));
-    assert_eq!((dead[0].reason.as_str(), dead[0].worker.as_deref()), (reason.as_str(), Some("worker-3")));
+    assert_eq!(
+        (dead[0].reason.as_str(), dead[0].worker.as_ref().map(WorkerId::pod)),
+        (reason.as_str(), Some("worker-3"))
+    );
     assert!(world.claim_as("worker", 9).await.is_empty());
 }
 
@@ -388,7 +393,7 @@ async fn a_crashed_worker_costs_each_of_its_jobs_an_attempt(world: &World) {
     world.submit(2).await;
 
     world.claim_as("crashed", 2).await;
-    let abandoned = world.queue.abandon("crashed", Cause::Crashed).await.unwrap();
+    let abandoned = world.queue.abandon(&"crashed".into(), Cause::Crashed).await.unwrap();
 
     assert_eq!(abandoned, 2);
     for _ in 0..2 {
@@ -403,7 +408,7 @@ async fn a_stopped_worker_costs_its_jobs_no_failed_attempt(world: &World) {
     let id = world.submit_one().await;
 
     world.claim_one_as("stopped").await;
-    world.queue.abandon("stopped", Cause::Stopped).await.unwrap();
+    world.queue.abandon(&"stopped".into(), Cause::Stopped).await.unwrap();
 
     for _ in 1..LIMITS.attempts_max {
         let claim = world.claim_one_as("other").await;
@@ -419,7 +424,7 @@ async fn claims_max_ends_a_job_whose_worker_is_always_stopped(world: &World) {
 
     for _ in 0..LIMITS.claims_max {
         world.claim_one_as("stopped").await;
-        world.queue.abandon("stopped", Cause::Stopped).await.unwrap();
+        world.queue.abandon(&"stopped".into(), Cause::Stopped).await.unwrap();
     }
 
     let outcome = world.outcome(id).await.unwrap();
@@ -433,8 +438,8 @@ async fn a_dead_worker_is_abandoned_without_touching_the_others(world: &World) {
     world.claim_as("dead", 2).await;
     let alive = world.claim_one_as("alive").await;
 
-    let abandoned = world.queue.abandon("dead", Cause::Stopped).await.unwrap();
-    let nobody = world.queue.abandon("unheard of", Cause::Crashed).await.unwrap();
+    let abandoned = world.queue.abandon(&"dead".into(), Cause::Stopped).await.unwrap();
+    let nobody = world.queue.abandon(&"unheard of".into(), Cause::Crashed).await.unwrap();
 
     assert_eq!((abandoned, nobody), (2, 0));
     assert_eq!(world.queue.extend(&[alive.lease]).await.unwrap(), [Hold::Kept]);
@@ -444,7 +449,7 @@ async fn a_dead_worker_is_abandoned_without_touching_the_others(world: &World) {
 async fn on_a_second_attempt_a_job_is_claimed_alone(world: &World) {
     world.submit(3).await;
     world.claim_as("first", 3).await;
-    world.queue.abandon("first", Cause::Crashed).await.unwrap();
+    world.queue.abandon(&"first".into(), Cause::Crashed).await.unwrap();
 
     let sizes =
         [world.claim_as("second", 9).await, world.claim_as("second", 9).await, world.claim_as("second", 9).await]
@@ -456,7 +461,7 @@ async fn on_a_second_attempt_a_job_is_claimed_alone(world: &World) {
 async fn neither_new_jobs_nor_retried_ones_starve_the_others(world: &World) {
     world.submit(6).await;
     world.claim_as("crashed", 3).await;
-    world.queue.abandon("crashed", Cause::Crashed).await.unwrap();
+    world.queue.abandon(&"crashed".into(), Cause::Crashed).await.unwrap();
 
     let mut attempts = Vec::new();
     for _ in 0..4 {
@@ -708,7 +713,7 @@ async fn depth_counts_what_waits_runs_and_is_dead(world: &World) {
     let depth = world.queue.depth().await.unwrap();
 
     assert_eq!((depth.waiting, depth.in_flight(), depth.dead), (2, 3, 1));
-    assert_eq!(depth.running.into_iter().collect::<Vec<_>>(), [("a".to_owned(), 2), ("b".to_owned(), 1)]);
+    assert_eq!(depth.running.into_iter().collect::<Vec<_>>(), [("a".into(), 2), ("b".into(), 1)]);
     assert_eq!(depth.oldest, Some(oldest));
 }
 
@@ -723,7 +728,7 @@ async fn changes_show_every_job_once_as_it_stands_now(world: &World) {
     let order: Vec<_> = changes.jobs.iter().map(|status| status.id).collect();
     assert_eq!(order, [all[2], all[1], all[0]], "in the order of their last change");
     assert_eq!(changes.jobs[0].progress, Progress::Queued);
-    assert_eq!(changes.jobs[1].progress, Progress::Running { worker: "worker".to_owned() });
+    assert_eq!(changes.jobs[1].progress, Progress::Running { worker: "worker".into() });
     assert!(matches!(changes.jobs[2].progress, Progress::Settled(_)));
     assert_eq!(changes.cursor, world.queue.latest().await.unwrap());
 }
@@ -774,7 +779,8 @@ async fn more_changes_than_fit_come_in_parts(world: &World) {
 }
 
 async fn a_waiting_claim_is_answered_by_a_submission(world: &World) {
-    let (claims, id) = tokio::join!(world.queue.claim("worker", 1, LONG), world.submit_one());
+    let worker = "worker".into();
+    let (claims, id) = tokio::join!(world.queue.claim(&worker, 1, LONG), world.submit_one());
 
     assert_eq!(ids(&claims.unwrap()), [id]);
 }
@@ -784,13 +790,14 @@ async fn a_waiting_claim_is_answered_by_a_release(world: &World) {
     let claim = world.claim_one_as("drained").await;
     let leases = [claim.lease];
 
-    let (claims, _) = tokio::join!(world.queue.claim("worker", 1, LONG), world.queue.release(&leases));
+    let worker = "worker".into();
+    let (claims, _) = tokio::join!(world.queue.claim(&worker, 1, LONG), world.queue.release(&leases));
 
     assert_eq!(ids(&claims.unwrap()), [claim.job.id]);
 }
 
 async fn a_claim_answers_with_none_when_its_wait_has_passed(world: &World) {
-    assert!(world.queue.claim("worker", 1, TICK).await.unwrap().is_empty());
+    assert!(world.queue.claim(&"worker".into(), 1, TICK).await.unwrap().is_empty());
 }
 
 async fn waiting_for_changes_is_answered_by_a_settlement(world: &World) {

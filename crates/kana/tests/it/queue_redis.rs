@@ -69,11 +69,11 @@ fn every_verb<'a>(world: &'a World, held: &'a Claim) -> Vec<Said<'a>> {
     let (queue, job) = (&world.queue, held.lease.job);
     vec![
         ("submit", Box::pin(async { queue.submit(world.submission(1)).await.map(drop) })),
-        ("claim", Box::pin(async { queue.claim("somebody", 1, NOW).await.map(drop) })),
+        ("claim", Box::pin(async { queue.claim(&"somebody".into(), 1, NOW).await.map(drop) })),
         ("extend", Box::pin(async { queue.extend(std::slice::from_ref(&held.lease)).await.map(drop) })),
         ("settle", Box::pin(async { queue.settle(vec![done(held)]).await.map(drop) })),
         ("release", Box::pin(async { queue.release(std::slice::from_ref(&held.lease)).await.map(drop) })),
-        ("abandon", Box::pin(async { queue.abandon("nobody", Cause::Crashed).await.map(drop) })),
+        ("abandon", Box::pin(async { queue.abandon(&"nobody".into(), Cause::Crashed).await.map(drop) })),
         ("sweep", Box::pin(async { queue.sweep().await })),
         ("statuses", Box::pin(async move { queue.statuses(&[job]).await.map(drop) })),
         ("batch", Box::pin(async { queue.batch(held.job.batch).await.map(drop) })),
@@ -128,7 +128,7 @@ async fn jobs_are_done(world: &World) {
     })
     .await;
     eventually("a job to be done", async || {
-        let claims = world.queue.claim("somebody else", 40, NOW).await.ok()?;
+        let claims = world.queue.claim(&"somebody else".into(), 40, NOW).await.ok()?;
         world.queue.settle(claims.iter().map(done).collect()).await.ok()?;
         world.queue.statuses(&[id]).await.ok()?.remove(0).filter(|status| is_over(&status.progress))
     })
@@ -147,7 +147,7 @@ async fn outcome_of(world: &World, id: JobId) -> Outcome {
 /// Claims and settles until nothing is left; leases that nobody holds lapse meanwhile.
 async fn drain(world: &World) {
     eventually("all jobs to be over", async || {
-        let claims = world.queue.claim("the last one", 40, NOW).await.ok()?;
+        let claims = world.queue.claim(&"the last one".into(), 40, NOW).await.ok()?;
         world.queue.settle(claims.iter().map(done).collect()).await.ok()?;
         world.queue.sweep().await.ok()?;
         let depth = world.queue.depth().await.ok()?;

@@ -12,7 +12,7 @@ use futures::future::join_all;
 use kana_queue::clock::{Clock, SystemClock};
 use kana_queue::job::{JobId, Progress, Verdict};
 use kana_queue::sqlite::Sqlite;
-use kana_queue::{Cause, Error, Limits, Queue, Settled};
+use kana_queue::{Cause, Error, Limits, Queue, Settled, WorkerId};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::support::world::{LONG, NOW, TICK, World, done_as, ids};
@@ -51,7 +51,7 @@ async fn submit(queue: &dyn Queue, count: usize) -> Result<Vec<JobId>, Error> {
 
 async fn drain(queue: &dyn Queue) {
     loop {
-        let claims = queue.claim("last", 100, NOW).await.unwrap();
+        let claims = queue.claim(&"last".into(), 100, NOW).await.unwrap();
         if claims.is_empty() {
             return;
         }
@@ -88,12 +88,14 @@ async fn what_one_process_submits_another_claims_and_a_third_reads() {
     let (gateway, worker) = (open(&path).unwrap(), open(&path).unwrap());
 
     let id = submit(&gateway, 1).await.unwrap()[0];
-    let claim = worker.claim("worker", 1, NOW).await.unwrap().remove(0);
+    let claim = worker.claim(&"worker".into(), 1, NOW).await.unwrap().remove(0);
     worker.settle(vec![done_as(&claim, 4)]).await.unwrap();
 
     let reader = open(&path).unwrap();
     let status = reader.statuses(&[id]).await.unwrap().remove(0).unwrap();
-    assert!(matches!(status.progress, Progress::Settled(outcome) if outcome.worker.as_deref() == Some("worker")));
+    assert!(
+        matches!(status.progress, Progress::Settled(outcome) if outcome.worker.as_ref().map(WorkerId::pod) == Some("worker"))
+    );
 }
 
 #[tokio::test]
@@ -102,7 +104,7 @@ async fn a_queue_goes_on_where_it_was_when_it_is_opened_again() {
     let path = folder.path().join("queue.db");
     let queue = open(&path).unwrap();
     let all = submit(&queue, 2).await.unwrap();
-    let claim = queue.claim("worker", 1, NOW).await.unwrap().remove(0);
+    let claim = queue.claim(&"worker".into(), 1, NOW).await.unwrap().remove(0);
     queue.settle(vec![done_as(&claim, 4)]).await.unwrap();
     let before = queue.statuses(&all).await.unwrap();
     drop(queue);
@@ -110,7 +112,7 @@ async fn a_queue_goes_on_where_it_was_when_it_is_opened_again() {
     let queue = open(&path).unwrap();
 
     assert_eq!(queue.statuses(&all).await.unwrap(), before);
-    assert_eq!(ids(&queue.claim("worker", 9, NOW).await.unwrap()), all[1..]);
+    assert_eq!(ids(&queue.claim(&"worker".into(), 9, NOW).await.unwrap()), all[1..]);
 }
 
 #[tokio::test]
@@ -119,7 +121,7 @@ async fn a_waiting_claim_is_woken_by_another_process_without_looking() {
     let path = folder.path().join("queue.db");
     let (gateway, worker) = (open(&path).unwrap(), open(&path).unwrap().trusting_its_bell());
 
-    let waiting = tokio::spawn(async move { worker.claim("worker", 1, LONG).await });
+    let waiting = tokio::spawn(async move { worker.claim(&"worker".into(), 1, LONG).await });
     eventually("the worker listens", async || (pipes(&path, "jobs-") == 1).then_some(())).await;
     let id = submit(&gateway, 1).await.unwrap()[0];
 
@@ -135,7 +137,7 @@ async fn no_ring_is_lost_between_looking_and_listening() {
     for _ in 0..100 {
         let latest = gateway.latest().await.unwrap();
         let work = async {
-            let claim = worker.claim("worker", 1, LONG).await.unwrap().remove(0);
+            let claim = worker.claim(&"worker".into(), 1, LONG).await.unwrap().remove(0);
             worker.settle(vec![done_as(&claim, 1)]).await.unwrap()
         };
         let read = async {
@@ -162,7 +164,8 @@ async fn every_waiting_process_is_woken_until_each_has_a_job() {
     let gateway = open(&path).unwrap();
     let workers: Vec<_> = (0..3).map(|_| open(&path).unwrap().trusting_its_bell()).collect();
 
-    let waiting = join_all(workers.iter().map(|worker| worker.claim("worker", 1, LONG)));
+    let name = "worker".into();
+    let waiting = join_all(workers.iter().map(|worker| worker.claim(&name, 1, LONG)));
     let submitting = async {
         eventually("all workers listen", async || (pipes(&path, "jobs-") == 3).then_some(())).await;
         submit(&gateway, 3).await.unwrap()
@@ -179,7 +182,7 @@ async fn a_dead_process_s_bell_is_taken_down() {
     let folder = folder();
     let path = folder.path().join("queue.db");
     let queue = open(&path).unwrap();
-    queue.claim("worker", 1, TICK).await.unwrap();
+    queue.claim(&"worker".into(), 1, TICK).await.unwrap();
     // A named pipe that nobody has open is what a killed process leaves behind.
     let made = std::process::Command::new("mkfifo").arg(format!("{}.bells/jobs-dead", path.display())).status();
     assert!(made.unwrap().success());
@@ -198,7 +201,8 @@ async fn a_queue_without_bells_goes_on_more_slowly() {
     fs::write(format!("{}.bells", path.display()), "in the way").unwrap();
     let (gateway, worker) = (open(&path).unwrap(), open(&path).unwrap());
 
-    let (claims, submitted) = tokio::join!(worker.claim("worker", 1, LONG), submit(&gateway, 1));
+    let name = "worker".into();
+    let (claims, submitted) = tokio::join!(worker.claim(&name, 1, LONG), submit(&gateway, 1));
 
     assert_eq!(ids(&claims.unwrap()), submitted.unwrap());
 }
@@ -211,12 +215,12 @@ async fn a_claim_dropped_on_its_way_is_released_for_other_processes() {
 
     for _ in 0..50 {
         let id = submit(&patient, 1).await.unwrap()[0];
-        let dropped = tokio::time::timeout(NOW, impatient.claim("impatient", 1, NOW)).await;
+        let dropped = tokio::time::timeout(NOW, impatient.claim(&"impatient".into(), 1, NOW)).await;
         // An earlier claim that was dropped may still be on its way, and take this job before giving it back.
         let arrived = dropped.map_or_else(|_| Vec::new(), |claims| claims.unwrap()).pop();
         let claim = match arrived {
             Some(claim) => claim,
-            None => patient.claim("patient", 1, LONG).await.unwrap().remove(0),
+            None => patient.claim(&"patient".into(), 1, LONG).await.unwrap().remove(0),
         };
         assert_eq!((claim.job.id, claim.attempt), (id, 1), "no attempt is lost");
         patient.settle(vec![done_as(&claim, 1)]).await.unwrap();
@@ -301,7 +305,7 @@ async fn a_damaged_file_is_an_error_and_no_panic() {
     fs::write(&path, bytes).unwrap();
 
     let error = match open(&path) {
-        Ok(queue) => queue.claim("worker", 1, NOW).await.err(),
+        Ok(queue) => queue.claim(&"worker".into(), 1, NOW).await.err(),
         Err(error) => Some(error),
     };
 
@@ -314,7 +318,7 @@ async fn a_damaged_file_is_an_error_and_no_panic() {
 async fn a_process_works_until_it_is_killed() {
     let Some(path) = child::role() else { return };
     let queue = open(Path::new(&path)).unwrap();
-    let worker = format!("worker-{}", std::process::id());
+    let worker = WorkerId::of_pod(format!("worker-{}", std::process::id()));
     loop {
         for id in submit(&queue, 3).await.unwrap() {
             println!("\naccepted {id}");
@@ -356,7 +360,7 @@ async fn nothing_promised_is_lost_when_processes_are_killed_at_any_moment() {
         }
         let queue = open(&path).unwrap();
         for child in &children {
-            queue.abandon(&format!("worker-{}", child.id()), Cause::Stopped).await.unwrap();
+            queue.abandon(&WorkerId::of_pod(format!("worker-{}", child.id())), Cause::Stopped).await.unwrap();
         }
     }
 
@@ -383,7 +387,7 @@ async fn a_process_fills_its_disk() {
         signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()).expect("SIGXFSZ has a handler");
     let queue = open(&path).unwrap();
     let mut accepted = submit(&queue, 10).await.unwrap();
-    let held = queue.claim("worker", 5, NOW).await.unwrap();
+    let held = queue.claim(&"worker".into(), 5, NOW).await.unwrap();
 
     let free = getrlimit(Resource::Fsize);
     let log = fs::metadata(format!("{}-wal", path.display())).unwrap().len();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use kana_queue::clock::Timestamp;
 use kana_queue::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
 use kana_queue::{
-    Cancellation, Cause, Claim, Cursor, Error, Hold, Idempotency, Limits, Queue, Receipt, Settled, Submission,
+    Cancellation, Cause, Claim, Cursor, Error, Hold, Idempotency, Limits, Queue, Receipt, Settled, Submission, WorkerId,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -127,7 +127,7 @@ impl History {
         let room = self.random.random_range(1..=6);
         let now = self.ground.time.now();
 
-        let claims = block_on(self.queue.claim(worker, room, NOW)).expect("a claim");
+        let claims = block_on(self.queue.claim(&worker.into(), room, NOW)).expect("a claim");
 
         assert!(claims.len() <= room, "more than there is room for");
         assert!(claims.len() == 1 || claims.iter().all(|claim| claim.attempt == 1), "a retried job has neighbours");
@@ -165,7 +165,7 @@ impl History {
         if matches!(settled, Settled::Done | Settled::Dead) {
             self.over.entry(id).or_insert(None);
             let outcome = self.outcome(id).expect("an outcome");
-            assert_eq!(outcome.worker.as_deref(), Some(claim.lease.worker.as_str()));
+            assert_eq!(outcome.worker.as_ref().map(WorkerId::pod), Some(claim.lease.worker.pod()));
         }
     }
 
@@ -197,10 +197,14 @@ impl History {
         let worker = self.worker();
         let cause = if self.random.random_bool(0.5) { Cause::Stopped } else { Cause::Crashed };
 
-        block_on(self.queue.abandon(worker, cause)).expect("an answer");
+        block_on(self.queue.abandon(&worker.into(), cause)).expect("an answer");
 
-        let tokens: HashSet<u64> =
-            self.claims.iter().filter(|claim| claim.lease.worker == worker).map(|claim| claim.lease.token).collect();
+        let tokens: HashSet<u64> = self
+            .claims
+            .iter()
+            .filter(|claim| claim.lease.worker.pod() == worker)
+            .map(|claim| claim.lease.token)
+            .collect();
         self.held.retain(|_, (token, _)| !tokens.contains(token));
     }
 
@@ -274,7 +278,7 @@ impl History {
     fn drain(mut self) {
         // Every claim settles a job; where nothing can be claimed, a lease has to lapse first.
         for _ in 0..self.accepted.len() * 2 {
-            for claim in block_on(self.queue.claim("honest", 4, NOW)).expect("a claim") {
+            for claim in block_on(self.queue.claim(&"honest".into(), 4, NOW)).expect("a claim") {
                 assert_eq!(block_on(self.queue.settle(vec![done_as(&claim, 1)])).expect("an answer"), [Settled::Done]);
             }
             self.ground.time.advance(SMALL.lease);

@@ -10,7 +10,7 @@ use kana::worker::{Config, Factory, Worker};
 use kana_engine::image::{Image, Shape};
 use kana_queue::clock::{ManualClock, Timestamp};
 use kana_queue::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
-use kana_queue::{self as queue, Claim, Limits, Queue, Submission, Url};
+use kana_queue::{self as queue, Claim, Limits, Queue, Submission, Url, WorkerId};
 use tokio::task::JoinHandle;
 
 use crate::support::eventually;
@@ -52,7 +52,7 @@ impl Shop {
         let memory = queue::open(&Url::Memory, LIMITS, clock.clone()).unwrap();
         let queue = Arc::new(Faulty::new(memory.into()));
         let config = Config {
-            name: "first".into(),
+            id: "first".into(),
             batch_max: 8,
             inference_delay: Duration::ZERO,
             stuck_after,
@@ -96,7 +96,7 @@ impl Shop {
     }
 
     async fn claim_as(&self, worker: &str, room: usize) -> Vec<Claim> {
-        self.queue.claim(worker, room, Duration::ZERO).await.unwrap()
+        self.queue.claim(&worker.into(), room, Duration::ZERO).await.unwrap()
     }
 
     /// The status code of a health route.
@@ -129,7 +129,7 @@ async fn every_job_is_classified_and_settled_by_name() {
 
     for (job, class) in jobs.into_iter().zip([3, 1, 4, 1, 5, 9, 2, 6]) {
         let outcome = shop.outcome(job).await;
-        assert_eq!(outcome.worker.as_deref(), Some("first"));
+        assert_eq!(outcome.worker.as_ref().map(WorkerId::pod), Some("first"));
         assert!(matches!(outcome.verdict, Verdict::Done { prediction, .. } if prediction.class == class));
     }
 }
@@ -229,7 +229,7 @@ async fn a_heartbeat_keeps_a_long_batch_from_other_workers() {
     assert!(shop.claim_as("second", 1).await.is_empty());
 
     gate.open();
-    assert_eq!(shop.outcome(job).await.worker.as_deref(), Some("first"));
+    assert_eq!(shop.outcome(job).await.worker, Some("first".into()));
     assert_eq!(shop.status(job).await.attempts, 1);
 }
 

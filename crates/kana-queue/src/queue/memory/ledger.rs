@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{BatchId, Job, JobId, Outcome, Verdict};
 use crate::queue::rules::{self, End, Line, Tally};
@@ -53,7 +54,7 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) enum State {
     Waiting,
-    Running { worker: String, token: u64 },
+    Running { worker: WorkerId, token: u64 },
     Settled(Outcome),
 }
 
@@ -136,7 +137,7 @@ impl Ledger {
         Ok(Some(Receipt::Repeated { batch: known.batch, answer: known.answer.clone() }))
     }
 
-    pub fn claim(&mut self, worker: &str, room: usize, now: Timestamp) -> Vec<Claim> {
+    pub fn claim(&mut self, worker: &WorkerId, room: usize, now: Timestamp) -> Vec<Claim> {
         self.catch_up(now);
         let Some(line) = rules::line_next(!self.first.is_empty(), !self.again.is_empty(), self.last) else {
             return Vec::new();
@@ -152,7 +153,7 @@ impl Ledger {
         ids.into_iter().map(|id| self.lease(id, worker, now)).collect()
     }
 
-    fn lease(&mut self, id: JobId, worker: &str, now: Timestamp) -> Claim {
+    fn lease(&mut self, id: JobId, worker: &WorkerId, now: Timestamp) -> Claim {
         self.leave(id);
         let token = self.change(id);
         self.leases.set(id, now.after(self.limits.lease));
@@ -214,7 +215,7 @@ impl Ledger {
         }
     }
 
-    pub fn abandon(&mut self, worker: &str, cause: Cause, now: Timestamp) -> usize {
+    pub fn abandon(&mut self, worker: &WorkerId, cause: Cause, now: Timestamp) -> usize {
         self.catch_up(now);
         let holds = |id: &JobId| {
             self.entries

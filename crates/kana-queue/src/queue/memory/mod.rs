@@ -15,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
+use crate::WorkerId;
 use crate::clock::{Clock, Timestamp};
 use crate::job::{BatchId, JobId, Status};
 
@@ -69,7 +70,7 @@ impl Queue for Memory {
         self.write(|ledger, now| ledger.submit(submission, now))
     }
 
-    async fn claim(&self, worker: &str, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
+    async fn claim(&self, worker: &WorkerId, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
         let mut watch = Watch::new(&self.waiting_grew, wait, LOOK_AGAIN);
         loop {
             let claims = self.write(|ledger, now| ledger.claim(worker, room, now));
@@ -91,7 +92,7 @@ impl Queue for Memory {
         Ok(self.write(|ledger, now| ledger.settle(settlements, now)))
     }
 
-    async fn abandon(&self, worker: &str, cause: Cause) -> Result<usize, Error> {
+    async fn abandon(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
         Ok(self.write(|ledger, now| ledger.abandon(worker, cause, now)))
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The moves that [`Ledger`]'s verbs are made of: each keeps the lines, the leases and the changes in step.
 
+use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{Job, JobId, Outcome, Progress, Status, Verdict};
 use crate::queue::rules::{End, Tally};
@@ -79,7 +80,7 @@ impl Ledger {
     }
 
     /// Gives a job its outcome, and lets go of its pixels.
-    pub(super) fn conclude(&mut self, id: JobId, (worker, verdict): (Option<String>, Verdict), now: Timestamp) {
+    pub(super) fn conclude(&mut self, id: JobId, (worker, verdict): (Option<WorkerId>, Verdict), now: Timestamp) {
         self.leave(id);
         self.change(id);
         self.outcomes.set(id, now.after(self.limits.outcome_ttl));

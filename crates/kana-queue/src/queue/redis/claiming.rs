@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::error;
 
+use crate::WorkerId;
 use crate::job::JobId;
 use crate::queue::{Claim, Error, Lease};
 
@@ -62,7 +63,7 @@ impl Claims {
     }
 
     /// Claims jobs in a task of its own, so that whoever asked may stop listening at any moment: then the jobs go back.
-    pub async fn claim(self: &Arc<Self>, worker: &str, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
+    pub async fn claim(self: &Arc<Self>, worker: &WorkerId, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
         if room == 0 {
             return Ok(Vec::new());
         }
@@ -86,7 +87,7 @@ impl Claims {
         arrived.map(Handover::take)
     }
 
-    async fn take(&self, worker: &str, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
+    async fn take(&self, worker: &WorkerId, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
         let deadline = Instant::now().checked_add(wait);
         let mut breaks = 0;
         loop {
@@ -123,7 +124,7 @@ impl Claims {
     }
 
     /// What comes before new jobs: what lapsed, was released or is tried again.
-    async fn ask(&self, worker: &str, room: usize) -> Result<Read, Error> {
+    async fn ask(&self, worker: &WorkerId, room: usize) -> Result<Read, Error> {
         let mut call = self.link.scripts.call("claim");
         call.arg(worker).arg(room);
         let Some(answer) = self.link.ask_once(ACTION, &call).await? else { return Ok(Read::BrokeOff) };
@@ -135,7 +136,7 @@ impl Claims {
     }
 
     /// Reads new jobs, and waits for them for `wait` where there are none.
-    async fn read(&self, worker: &str, room: usize, wait: Duration) -> Result<Read, Error> {
+    async fn read(&self, worker: &WorkerId, room: usize, wait: Duration) -> Result<Read, Error> {
         let mut dedicated = self.link.dedicated(ACTION).await?;
         let answers = match dedicated.ask(&self.reading(worker, room, wait), wait).await {
             Ok(Some(answers)) => answers,
@@ -157,7 +158,7 @@ impl Claims {
         Ok(if taken.is_empty() { Read::Nothing } else { Read::Jobs(taken, now) })
     }
 
-    fn reading(&self, worker: &str, room: usize, wait: Duration) -> Pipeline {
+    fn reading(&self, worker: &WorkerId, room: usize, wait: Duration) -> Pipeline {
         let mut reading = pipe();
         reading.cmd("XREADGROUP").arg("GROUP").arg(GROUP).arg(worker).arg("COUNT").arg(room);
         if !wait.is_zero() {
@@ -170,7 +171,12 @@ impl Claims {
     }
 
     /// Makes claims of what was taken at `now`; where it is new, tells readers that it runs.
-    async fn receive(&self, worker: &str, taken: Vec<Taken>, (now, is_new): (u64, bool)) -> Result<Vec<Claim>, Error> {
+    async fn receive(
+        &self,
+        worker: &WorkerId,
+        taken: Vec<Taken>,
+        (now, is_new): (u64, bool),
+    ) -> Result<Vec<Claim>, Error> {
         let (mut claims, mut events, mut strange, mut aside) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut alone_taken = taken.len() > 1 && taken.iter().any(|taken| !taken.is_alone);
         for Taken { entry, deliveries, attempt, head, image, is_alone } in taken {
@@ -233,7 +239,7 @@ impl Claims {
     }
 
     /// Gives back what was delivered to a worker and never reached it.
-    async fn give_back_unclaimed(&self, worker: &str) -> Result<(), Error> {
+    async fn give_back_unclaimed(&self, worker: &WorkerId) -> Result<(), Error> {
         let mut call = self.link.scripts.call("unclaim");
         call.arg(worker);
         for job in self.reached.jobs(worker) {

@@ -18,11 +18,21 @@
 
 use std::time::Duration;
 
+use redis::{RedisWrite, ToRedisArgs};
+
+use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
 use crate::queue::{DeadLetter, Inference};
 use kana_engine::Prediction;
 use kana_engine::image::{Image, Shape};
+
+/// Consumers of the group are named by the text of a worker's identity.
+impl ToRedisArgs for WorkerId {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        out.write_arg_fmt(self);
+    }
+}
 
 /// Bytes of an id.
 const ID: usize = 16;
@@ -47,7 +57,8 @@ pub fn queued(job: &Job) -> Vec<u8> {
 }
 
 /// What is told of a job that was claimed.
-pub fn running(job: &Job, attempt: u32, worker: &str) -> Vec<u8> {
+pub fn running(job: &Job, attempt: u32, worker: &WorkerId) -> Vec<u8> {
+    let worker = worker.to_string();
     let mut body = Vec::with_capacity(7 + worker.len() + rest_len(job));
     body.push(b'R');
     body.extend(attempt.to_be_bytes());
@@ -72,9 +83,10 @@ pub fn image(image: &Image) -> Vec<u8> {
 }
 
 /// The end of the record of a job that was done, from its worker to its verdict.
-pub fn done_tail(worker: &str, inference: &Inference) -> Vec<u8> {
+pub fn done_tail(worker: &WorkerId, inference: &Inference) -> Vec<u8> {
     let mut said = Vec::with_capacity(96);
     put_inference(&mut said, inference);
+    let worker = worker.to_string();
     let mut bytes = Vec::with_capacity(6 + worker.len() + said.len());
     put_short(&mut bytes, worker.as_bytes());
     bytes.extend(u32::try_from(said.len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -122,7 +134,7 @@ pub fn status(id: JobId, body: &[u8]) -> Option<Status> {
     let mut body = Reader(body);
     let (attempts, progress) = match body.byte()? {
         b'Q' => (body.u32()?, Progress::Queued),
-        b'R' => (body.u32()?, Progress::Running { worker: body.short()? }),
+        b'R' => (body.u32()?, Progress::Running { worker: WorkerId::from(body.short()?.as_str()) }),
         b'S' => return settled(id, body),
         _ => return None,
     };
@@ -133,7 +145,7 @@ pub fn status(id: JobId, body: &[u8]) -> Option<Status> {
 fn settled(id: JobId, mut body: Reader<'_>) -> Option<Status> {
     let (settled, _epoch) = (body.time()?, body.u16()?);
     let (claimed, attempts) = (body.time()?, body.u32()?);
-    let worker = Some(body.short()?).filter(|worker| !worker.is_empty());
+    let worker = worker(&body.short()?);
     let length = body.u32()? as usize;
     let verdict = body.take(length).and_then(verdict)?;
     let Rest { batch, submitted, filename } = body.rest()?;
@@ -158,12 +170,17 @@ fn verdict(bytes: &[u8]) -> Option<Verdict> {
     })
 }
 
+/// The worker of this text; empty where there was none.
+fn worker(text: &str) -> Option<WorkerId> {
+    (!text.is_empty()).then(|| WorkerId::from(text))
+}
+
 /// A dead letter, of its entry's three fields.
 pub fn dead_letter(head: &[u8], image: &[u8], letter: &[u8]) -> Option<DeadLetter> {
     let job = job(head, image)?;
     let mut letter = Reader(letter);
     let (died, attempts) = (letter.time()?, letter.u32()?);
-    let worker = Some(letter.short()?).filter(|worker| !worker.is_empty());
+    let worker = worker(&letter.short()?);
     Some(DeadLetter { job, attempts, reason: text(letter.0), worker, died })
 }
 
@@ -255,16 +272,16 @@ mod tests {
         let job = a_job();
 
         let waits = status(job.id, &queued(&job)).expect("a status");
-        let runs = status(job.id, &running(&job, 2, "w")).expect("a status");
+        let runs = status(job.id, &running(&job, 2, &"w".into())).expect("a status");
 
         assert_eq!((waits.attempts, waits.progress), (0, Progress::Queued));
-        assert_eq!((runs.attempts, runs.progress), (2, Progress::Running { worker: "w".to_owned() }));
+        assert_eq!((runs.attempts, runs.progress), (2, Progress::Running { worker: "w".into() }));
         assert_eq!(runs.filename, "お.png");
     }
 
     #[test]
     fn what_is_cut_short_is_nothing() {
-        let body = running(&a_job(), 1, "w");
+        let body = running(&a_job(), 1, &"w".into());
         let head = 8 + ID + 8;
 
         assert!((0..head).all(|end| status(a_job().id, &body[..end]).is_none()));

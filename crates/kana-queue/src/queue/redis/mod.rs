@@ -41,6 +41,7 @@ use async_trait::async_trait;
 use redis::Cmd;
 use tracing::{error, warn};
 
+use crate::WorkerId;
 use crate::job::{BatchId, JobId, Status};
 
 use super::{
@@ -132,7 +133,7 @@ impl Queue for Redis {
         }
     }
 
-    async fn claim(&self, worker: &str, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
+    async fn claim(&self, worker: &WorkerId, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
         self.claims.claim(worker, room, wait).await
     }
 
@@ -178,7 +179,7 @@ impl Queue for Redis {
         Ok(answers)
     }
 
-    async fn abandon(&self, worker: &str, cause: Cause) -> Result<usize, Error> {
+    async fn abandon(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
         let action = "take jobs back";
         let mut call = self.link.scripts.call("abandon");
         call.arg(worker).arg(match cause {

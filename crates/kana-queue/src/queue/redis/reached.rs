@@ -6,12 +6,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::WorkerId;
 use crate::job::JobId;
 use crate::queue::Lease;
 
 /// What reached the workers of this process.
 #[derive(Default)]
-pub struct Reached(Mutex<HashMap<String, Hands>>);
+pub struct Reached(Mutex<HashMap<WorkerId, Hands>>);
 
 /// What is in one worker's hands.
 #[derive(Default)]
@@ -23,29 +24,29 @@ struct Hands {
 
 impl Reached {
     /// Notes that jobs reached a worker.
-    pub fn add(&self, worker: &str, jobs: impl Iterator<Item = JobId>) {
+    pub fn add(&self, worker: &WorkerId, jobs: impl Iterator<Item = JobId>) {
         self.hands().entry(worker.to_owned()).or_default().jobs.extend(jobs);
     }
 
     /// The jobs that a worker has.
-    pub fn jobs(&self, worker: &str) -> Vec<JobId> {
+    pub fn jobs(&self, worker: &WorkerId) -> Vec<JobId> {
         self.hands().get(worker).map(|hands| hands.jobs.iter().copied().collect()).unwrap_or_default()
     }
 
     /// Notes that jobs may have been delivered to a worker that never reached it.
-    pub fn doubt(&self, worker: &str) {
+    pub fn doubt(&self, worker: &WorkerId) {
         self.hands().entry(worker.to_owned()).or_default().is_unsure = true;
     }
 
     /// Notes that all that did not reach a worker was given back.
-    pub fn trust(&self, worker: &str) {
+    pub fn trust(&self, worker: &WorkerId) {
         if let Some(hands) = self.hands().get_mut(worker) {
             hands.is_unsure = false;
         }
     }
 
     /// Whether jobs may have been delivered to a worker that never reached it.
-    pub fn is_unsure(&self, worker: &str) -> bool {
+    pub fn is_unsure(&self, worker: &WorkerId) -> bool {
         self.hands().get(worker).is_some_and(|hands| hands.is_unsure)
     }
 
@@ -60,7 +61,7 @@ impl Reached {
         hands.retain(|_, hands| hands.is_unsure || !hands.jobs.is_empty());
     }
 
-    fn hands(&self) -> MutexGuard<'_, HashMap<String, Hands>> {
+    fn hands(&self) -> MutexGuard<'_, HashMap<WorkerId, Hands>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,6 +2,7 @@
 
 use redis::Value;
 
+use crate::WorkerId;
 use crate::job::BatchId;
 use crate::queue::{Depth, Receipt};
 
@@ -92,7 +93,8 @@ pub fn depth(answer: Value) -> Option<Depth> {
     let (waiting, dead, oldest) = (count(&waiting)?, count(&dead)?, layout::time(&oldest.bytes()?));
     let mut depth = Depth { waiting, dead, oldest, ..Depth::default() };
     for pair in running.array()?.chunks_exact(2) {
-        depth.running.insert(String::from_utf8(pair[0].clone().bytes()?).ok()?, count(&pair[1])?);
+        let worker = String::from_utf8(pair[0].clone().bytes()?).ok()?;
+        depth.running.insert(WorkerId::from(worker.as_str()), count(&pair[1])?);
     }
     Some(depth)
 }

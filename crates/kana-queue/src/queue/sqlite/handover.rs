@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::WorkerId;
 use crate::queue::{Claim, Error, Hold, Lease};
 
 use super::desk::{Ask, Desk, Flush, Task};
@@ -36,7 +37,7 @@ impl Returns {
 }
 
 /// Claims jobs, and takes them back where this is dropped before they arrive.
-pub async fn claim(desk: &Desk, worker: &str, room: usize) -> Result<Vec<Claim>, Error> {
+pub async fn claim(desk: &Desk, worker: &WorkerId, room: usize) -> Result<Vec<Claim>, Error> {
     let action = "claim jobs";
     let (tell, told) = oneshot::channel();
     let (returns, waker) = (desk.returns().clone(), desk.weak());

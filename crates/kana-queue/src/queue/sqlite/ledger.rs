@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
+use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{Job, JobId, Verdict};
 use crate::queue::rules::{self, End, Line, Tally};
@@ -58,7 +59,7 @@ pub(super) struct Entry {
     pub(super) state: i64,
     again: bool,
     pub(super) tally: Tally,
-    pub(super) worker: Option<String>,
+    pub(super) worker: Option<WorkerId>,
     token: Option<i64>,
     pub(super) claimed: Option<Timestamp>,
     pub(super) submitted: Timestamp,
@@ -82,7 +83,7 @@ impl Entry {
     }
 
     fn is_held_under(&self, lease: &Lease) -> bool {
-        let (token, worker) = (self.token == Some(number(lease.token)), self.worker.as_deref() == Some(&lease.worker));
+        let (token, worker) = (self.token == Some(number(lease.token)), self.worker.as_ref() == Some(&lease.worker));
         self.state == RUNNING && token && worker
     }
 }
@@ -148,7 +149,7 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    pub fn claim(&mut self, worker: &str, room: usize) -> Result<Vec<Claim>, Stop> {
+    pub fn claim(&mut self, worker: &WorkerId, room: usize) -> Result<Vec<Claim>, Stop> {
         let line = rules::line_next(self.waits(FIRST)?, self.waits(AGAIN)?, self.book.last);
         let Some(line) = line.filter(|_| room > 0) else { return Ok(Vec::new()) };
         self.book.last = line;
@@ -171,7 +172,7 @@ impl Ledger<'_> {
         self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
     }
 
-    fn lease(&mut self, place: i64, worker: &str) -> Result<Claim> {
+    fn lease(&mut self, place: i64, worker: &WorkerId) -> Result<Claim> {
         let token = self.next_change();
         let sql =
             "UPDATE jobs SET state = ?1, claims = claims + 1, changed = ?2, worker = ?3, token = ?2, claimed = ?4,
@@ -232,7 +233,7 @@ impl Ledger<'_> {
         }
     }
 
-    pub fn abandon(&mut self, worker: &str, cause: Cause) -> Result<usize, Stop> {
+    pub fn abandon(&mut self, worker: &WorkerId, cause: Cause) -> Result<usize, Stop> {
         let sql = format!("SELECT {ENTRY} FROM jobs WHERE state = 2 AND worker = ? ORDER BY place");
         let held = self.entries(&sql, params![worker])?;
         let end = match cause {

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::WorkerId;
 use crate::clock::Clock;
 use crate::job::{BatchId, JobId, Status};
 
@@ -112,7 +113,7 @@ impl Queue for Sqlite {
         self.desk.ask("submit jobs", Flush::First, move |ledger| ledger.submit(&submission)).await
     }
 
-    async fn claim(&self, worker: &str, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
+    async fn claim(&self, worker: &WorkerId, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
         let mut watch = self.watch(&self.waiting_grew, wait);
         loop {
             let claims = handover::claim(&self.desk, worker, room).await?;
@@ -136,7 +137,7 @@ impl Queue for Sqlite {
         self.desk.ask("settle jobs", Flush::Soon, move |ledger| ledger.settle(&settlements)).await
     }
 
-    async fn abandon(&self, worker: &str, cause: Cause) -> Result<usize, Error> {
+    async fn abandon(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
         let worker = worker.to_owned();
         self.desk.ask("take jobs back", Flush::Soon, move |ledger| ledger.abandon(&worker, cause)).await
     }

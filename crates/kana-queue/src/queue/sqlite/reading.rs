@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::WorkerId;
 use crate::clock::{Clock, Timestamp};
 use crate::job::{BatchId, JobId, Status};
 use crate::queue::{CHANGES_MAX, Changes, Cursor, DeadLetter, Depth, Error};
@@ -101,7 +102,7 @@ impl Reading {
         let sql = "SELECT worker, COUNT(*) FROM jobs WHERE state = 2 GROUP BY worker";
         let mut select = self.connection.prepare_cached(sql)?;
         let running = select.query_map([], |row| Ok((row.get(0)?, unsigned(row, 1)?)))?;
-        let running = running.collect::<Result<BTreeMap<String, usize>>>()?;
+        let running = running.collect::<Result<BTreeMap<WorkerId, usize>>>()?;
         let mut oldest: Option<Timestamp> = None;
         for sql in [
             "SELECT submitted FROM jobs WHERE state = 0 ORDER BY place LIMIT 1",

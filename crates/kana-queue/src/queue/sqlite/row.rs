@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use rusqlite::types::Type;
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
 use rusqlite::{Error, Result, Row};
 
+use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
 use kana_engine::Prediction;
@@ -103,6 +104,18 @@ fn done(row: &Row<'_>) -> Result<Verdict> {
 
 fn unreadable(column: usize, why: &'static str) -> Error {
     Error::FromSqlConversionFailure(column, Type::Blob, why.into())
+}
+
+impl ToSql for WorkerId {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        Ok(self.to_string().into())
+    }
+}
+
+impl FromSql for WorkerId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str().map(Self::from)
+    }
 }
 
 /// A verdict in columns `verdict, said, class, scores, inference`.

@@ -4,6 +4,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params};
 
+use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{JobId, Verdict};
 use crate::queue::rules::{self, End, Line, Tally};
@@ -111,7 +112,8 @@ impl<'a> Ledger<'a> {
             self.wait(entry, tally, true)?;
             return Ok(Settled::Retried);
         }
-        let worker = entry.worker.as_deref().unwrap_or_default();
+        let nobody = WorkerId::of_pod("");
+        let worker = entry.worker.as_ref().unwrap_or(&nobody);
         let reason = tally.reason(&self.limits, worker, end);
         let settler = matches!(end, End::Failed(_)).then_some(worker);
         self.conclude(entry, settler, &Verdict::Failed { reason: reason.clone() })?;
@@ -126,7 +128,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Gives a job its outcome. Its pixels are the caller's to drop, or to keep with the dead.
-    pub(super) fn conclude(&mut self, entry: &Entry, worker: Option<&str>, verdict: &Verdict) -> Result<()> {
+    pub(super) fn conclude(&mut self, entry: &Entry, worker: Option<&WorkerId>, verdict: &Verdict) -> Result<()> {
         let changed = self.next_change();
         let sql = "UPDATE jobs SET state = ?, changed = ?, worker = ?, token = NULL, ends = ?, settled = ?, queued = ?,
                    verdict = ?, said = ?, class = ?, scores = ?, inference = ? WHERE place = ?";

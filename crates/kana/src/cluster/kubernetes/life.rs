@@ -8,6 +8,8 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
+use kana_queue::WorkerId;
+
 /// Letters of a mark: twenty million marks, for the handful of lives that a pod may have.
 const MARK_LETTERS: usize = 5;
 
@@ -16,13 +18,13 @@ const MARK_LETTERS: usize = 5;
 ///
 /// # Errors
 /// Where that file cannot be written; it is never created, because then nobody would read it.
-pub fn begin(pod: &str, last_words: &Path) -> std::io::Result<String> {
+pub fn begin(pod: &str, last_words: &Path) -> std::io::Result<WorkerId> {
     let mark: [u8; MARK_LETTERS] = rand::random();
     let mark: String = mark.iter().map(|byte| char::from(b'a' + byte % 26)).collect();
-    let name = kana_queue::worker::life_of(pod, &mark);
+    let worker = WorkerId::incarnation(pod, mark);
     let mut file = OpenOptions::new().write(true).truncate(true).open(last_words)?;
-    file.write_all(name.as_bytes())?;
-    Ok(name)
+    file.write_all(worker.to_string().as_bytes())?;
+    Ok(worker)
 }
 
 #[cfg(test)]
@@ -37,8 +39,8 @@ mod tests {
         let second = begin("kana-worker-a", file.path()).unwrap();
 
         assert_ne!(first, second);
-        assert_eq!(kana_queue::worker::of_worker(&second), "kana-worker-a");
-        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), second);
+        assert_eq!(second.pod(), "kana-worker-a");
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), second.to_string());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 
 use super::sight;
-use kana_queue::Cause;
+use kana_queue::{Cause, WorkerId};
 
 /// Exit codes of a process that SIGINT, SIGKILL or SIGTERM ended: somebody outside wanted its end.
 const FROM_OUTSIDE: [i32; 3] = [130, 137, 143];
@@ -19,7 +19,7 @@ const FROM_OUTSIDE: [i32; 3] = [130, 137, 143];
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dead {
     /// One life of a worker, by its name in the queue.
-    Life(String),
+    Life(WorkerId),
     /// A pod, by its name: every life that it had.
     Pod(String),
 }
@@ -37,12 +37,9 @@ pub struct Death {
 pub fn deaths(record: &Pod, told: &mut BTreeSet<Dead>) -> Vec<Death> {
     let name = record.metadata.name.as_deref().unwrap_or_default();
     let lives = ends(record).filter_map(|end| {
-        let life = end
-            .message
-            .as_deref()
-            .map(str::trim)
-            .filter(|life| *life != name && kana_queue::worker::of_worker(life) == name)?;
-        Some(Death { dead: Dead::Life(life.to_owned()), cause: cause(end) })
+        let life = WorkerId::from(end.message.as_deref()?.trim());
+        let is_one = life.pod() == name && life != WorkerId::of_pod(name);
+        is_one.then(|| Death { dead: Dead::Life(life), cause: cause(end) })
     });
     let over = sight::is_over(record).then(|| of_pod(record));
     lives.chain(over).filter(|death| told.insert(death.dead.clone())).collect()

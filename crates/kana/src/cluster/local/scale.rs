@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use kana_queue::WorkerId;
+
 use crate::pod::{Phase, Pod};
 
 /// How many pods one machine may be asked for: enough for any, and a typing error away from no fork bomb.
@@ -59,10 +61,10 @@ pub fn desired(load: &Load, range: &RangeInclusive<u32>, cool_down: Duration) ->
 
 /// Which pods to end so that `count` fewer remain: those not yet ready first, then idle ones, then those that hold
 /// least; among equals the youngest. `running` says how many jobs each holds.
-pub fn superfluous(pods: &[Pod], running: &BTreeMap<String, usize>, count: usize) -> Vec<String> {
+pub fn superfluous(pods: &[Pod], running: &BTreeMap<WorkerId, usize>, count: usize) -> Vec<String> {
     let mut pods: Vec<_> = pods.iter().filter(|pod| matches!(pod.phase, Phase::Starting | Phase::Ready)).collect();
     pods.sort_by_key(|pod| {
-        let held = running.get(&pod.name).copied().unwrap_or(0);
+        let held = running.get(&WorkerId::of_pod(&pod.name)).copied().unwrap_or(0);
         (pod.phase == Phase::Ready, held, std::cmp::Reverse(pod.created))
     });
     pods.into_iter().take(count).map(|pod| pod.name.clone()).collect()
@@ -166,7 +168,7 @@ mod tests {
             pod("not yet up", Phase::Starting, 2),
             pod("on its way", Phase::Stopping, 7),
         ];
-        let running = BTreeMap::from([("busy".to_owned(), 3)]);
+        let running = BTreeMap::from([("busy".into(), 3)]);
 
         let order = superfluous(&pods, &running, 9);
 

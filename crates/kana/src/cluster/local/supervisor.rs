@@ -17,7 +17,7 @@ use crate::cluster::take_back::take_back;
 use crate::pod::{Error, Event, Phase, Pod, Scale, ScaledBy, Stop};
 use crate::shutdown::Shutdown;
 use kana_queue::clock::Clock;
-use kana_queue::{Depth, Queue};
+use kana_queue::{Depth, Queue, WorkerId};
 
 /// How often the queue's depth is looked at. A look costs tens of microseconds.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -60,7 +60,7 @@ pub struct Supervisor {
     desired: u32,
     spare_since: Option<Instant>,
     /// Jobs held, by worker, at the last look.
-    running: BTreeMap<String, usize>,
+    running: BTreeMap<WorkerId, usize>,
     respawn: Respawn,
     /// Lent to every child.
     reporter: mpsc::Sender<(String, Report)>,
@@ -207,7 +207,7 @@ impl Supervisor {
                 let mut running = self.pods.remove(at);
                 let asked = std::mem::replace(&mut running.pod.phase, Phase::Gone) == Phase::Stopping;
                 self.parts.shared.tell(Event::Pod(running.pod));
-                shutdown.spawn(take_back(self.parts.queue.clone(), name.to_owned(), death.cause));
+                shutdown.spawn(take_back(self.parts.queue.clone(), WorkerId::of_pod(name), death.cause));
                 let obituary = Obituary { name, how: &how, tail: &tail };
                 match asked {
                     true => obituary.of_one_asked(),
@@ -254,7 +254,9 @@ impl Supervisor {
         Load {
             desired: self.desired,
             ready: count(&|pod| pod.phase == Phase::Ready),
-            busy: count(&|pod| pod.phase != Phase::Stopping && depth.running.contains_key(&pod.name)),
+            busy: count(&|pod| {
+                pod.phase != Phase::Stopping && depth.running.contains_key(&WorkerId::of_pod(&pod.name))
+            }),
             waiting: depth.waiting,
             waited: depth.oldest.map(|oldest| self.parts.clock.now().since(oldest)).unwrap_or_default(),
             spare_for: Duration::ZERO,

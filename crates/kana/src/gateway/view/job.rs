@@ -101,7 +101,7 @@ impl Job {
     }
 
     fn settle(&mut self, outcome: Outcome) {
-        self.worker = outcome.worker.as_deref().map(kana_queue::worker::of_worker).map(str::to_owned);
+        self.worker = outcome.worker.map(|worker| worker.pod().to_owned());
         self.queued_ms = Some(outcome.queued.as_secs_f64() * 1e3);
         match outcome.verdict {
             Verdict::Done { prediction, inference } => {
@@ -138,7 +138,7 @@ impl From<Status> for Job {
             Progress::Queued => {}
             Progress::Running { worker } => {
                 job.state = State::Running;
-                job.worker = Some(kana_queue::worker::of_worker(&worker).to_owned());
+                job.worker = Some(worker.pod().to_owned());
             }
             Progress::Settled(outcome) => job.settle(outcome),
         }

@@ -159,7 +159,7 @@ impl From<queue::DeadLetter> for DeadLetter {
             died: letter.died,
             attempts: letter.attempts,
             reason: letter.reason,
-            worker: letter.worker.as_deref().map(kana_queue::worker::of_worker).map(str::to_owned),
+            worker: letter.worker.map(|worker| worker.pod().to_owned()),
         }
     }
 }

@@ -36,11 +36,11 @@ impl Stand {
         let batch = BatchId::new();
         let jobs = vec![a_job(batch, 0, kana_queue::clock::Timestamp::from_millis(0))];
         self.queue.submit(Submission { batch, jobs, idempotency: None }).await.unwrap();
-        self.queue.claim(worker, 1, Duration::ZERO).await.unwrap().remove(0)
+        self.queue.claim(&worker.into(), 1, Duration::ZERO).await.unwrap().remove(0)
     }
 
     async fn holds(&self, worker: &str) -> usize {
-        self.queue.depth().await.unwrap().running.get(worker).copied().unwrap_or(0)
+        self.queue.depth().await.unwrap().running.get(&worker.into()).copied().unwrap_or(0)
     }
 
     /// Waits until a worker holds nothing any more; answers how many jobs wait, and how many died of it.
@@ -138,7 +138,7 @@ async fn an_end_that_is_told_again_and_again_touches_nobody() {
     stand.held_by(FIRST).await;
     stand.server.put(PODS, restarted(137, "Error"));
     stand.taken_back_from(FIRST).await;
-    let again = stand.queue.claim(SECOND, 1, Duration::ZERO).await.unwrap();
+    let again = stand.queue.claim(&SECOND.into(), 1, Duration::ZERO).await.unwrap();
     assert_eq!(again.len(), 1);
 
     let mut changed = restarted(137, "Error");
@@ -158,7 +158,7 @@ async fn a_process_that_outlives_its_pods_record_keeps_nothing_for_long() {
     stand.server.remove(PODS, A, true);
     stand.taken_back_from(FIRST).await;
 
-    let late = stand.queue.claim(FIRST, 1, Duration::ZERO).await.unwrap();
+    let late = stand.queue.claim(&FIRST.into(), 1, Duration::ZERO).await.unwrap();
 
     assert_eq!(late.len(), 1);
     assert_eq!(stand.taken_back_from(FIRST).await, (1, 0));
@@ -175,12 +175,12 @@ async fn a_pod_that_comes_back_under_a_dead_ones_name_keeps_its_jobs() {
     successor["metadata"]["uid"] = json!("another");
     stand.server.put(PODS, successor);
     stand.knows(&[A, B]).await;
-    assert_eq!(stand.queue.claim(SECOND, 1, Duration::ZERO).await.unwrap().len(), 1);
+    assert_eq!(stand.queue.claim(&SECOND.into(), 1, Duration::ZERO).await.unwrap().len(), 1);
 
     // The second look at the first pod is over when one at a pod that died later is.
     stand.server.remove(PODS, B, true);
     stand.taken_back_from(B).await;
-    assert_eq!(stand.queue.claim(B, 1, Duration::ZERO).await.unwrap().len(), 1);
+    assert_eq!(stand.queue.claim(&B.into(), 1, Duration::ZERO).await.unwrap().len(), 1);
     stand.taken_back_from(B).await;
 
     assert_eq!(stand.holds(SECOND).await, 1);

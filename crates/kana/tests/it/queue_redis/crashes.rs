@@ -77,7 +77,7 @@ impl Promises {
     async fn worker(&self, world: &World) {
         let mut class = 0;
         while !self.is_enough() {
-            let Ok(claims) = world.queue.claim("worker", 8, SHORT).await else {
+            let Ok(claims) = world.queue.claim(&"worker".into(), 8, SHORT).await else {
                 tokio::task::yield_now().await;
                 continue;
             };

@@ -23,7 +23,7 @@ const TRY_EVERY: Duration = Duration::from_millis(20);
 async fn work(world: &World) {
     let mut tries = tokio::time::interval(TRY_EVERY);
     loop {
-        match world.queue.claim("worker", 8, LONG).await {
+        match world.queue.claim(&"worker".into(), 8, LONG).await {
             Ok(claims) => drop(world.queue.settle(claims.iter().map(done).collect()).await),
             Err(_) => drop(tries.tick().await),
         }
@@ -154,7 +154,8 @@ async fn somebody_who_waits_for_a_job_is_answered_soon_after_an_outage_begins() 
         Instant::now()
     };
 
-    let (answer, begun) = tokio::join!(world.queue.claim("worker", 1, LONG), harm);
+    let worker = "worker".into();
+    let (answer, begun) = tokio::join!(world.queue.claim(&worker, 1, LONG), harm);
     let took = begun.elapsed();
     line.server.cont();
 

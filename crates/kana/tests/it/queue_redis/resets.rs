@@ -126,9 +126,9 @@ async fn a_submission_cut_off_in_the_middle_of_its_answer_is_taken_once() {
 /// Loses the answers to two claims, and then claims once more.
 async fn claim_unheard(line: &Line, room: usize) -> Vec<Claim> {
     for _ in 0..2 {
-        unheard(line, line.world.queue.claim("worker", room, NOW)).await;
+        unheard(line, line.world.queue.claim(&"worker".into(), room, NOW)).await;
     }
-    heard(async || line.world.queue.claim("worker", room, NOW).await).await
+    heard(async || line.world.queue.claim(&"worker".into(), room, NOW).await).await
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_claim_cut_off_in_the_middle_of_its_answer_costs_its_jobs_nothing() {
             }
             line.proxy.lose_reply_to(word, cut);
 
-            let claims = heard(async || line.world.queue.claim("worker", 2, NOW).await).await;
+            let claims = heard(async || line.world.queue.claim(&"worker".into(), 2, NOW).await).await;
 
             assert_eq!(line.proxy.resets(), 1);
             let attempts: Vec<_> = claims.iter().map(|claim| claim.attempt).collect();
@@ -195,7 +195,7 @@ async fn a_claim_whose_answer_was_cut_off_ends_where_there_is_nothing_to_claim()
         connected(&line).await;
         line.proxy.lose_reply_to(word, 0);
 
-        let claims = promptly("claim", line.world.queue.claim("worker", 1, NOW)).await;
+        let claims = promptly("claim", line.world.queue.claim(&"worker".into(), 1, NOW)).await;
 
         assert_eq!(claims.unwrap(), []);
         assert_eq!(line.proxy.resets(), 1);
@@ -208,8 +208,8 @@ async fn a_worker_that_lost_answers_keeps_what_did_reach_it() {
     line.world.submit(2).await;
     let kept = line.world.claim_one_as("worker").await;
 
-    unheard(&line, line.world.queue.claim("worker", 1, NOW)).await;
-    let claims = heard(async || line.world.queue.claim("worker", 9, NOW).await).await;
+    unheard(&line, line.world.queue.claim(&"worker".into(), 1, NOW)).await;
+    let claims = heard(async || line.world.queue.claim(&"worker".into(), 9, NOW).await).await;
 
     assert_eq!(claims.len(), 1);
     assert_ne!(claims[0].lease.job, kept.lease.job);
@@ -234,7 +234,7 @@ async fn random_resets_lose_no_job_and_fail_none() {
         accepted.extend(submission.jobs.iter().map(|job| job.id));
         heard(async || line.world.queue.submit(submission.clone()).await).await;
         let class = n % 10;
-        let claims = line.world.queue.claim("worker", 2 * BATCH, NOW).await.unwrap_or_default();
+        let claims = line.world.queue.claim(&"worker".into(), 2 * BATCH, NOW).await.unwrap_or_default();
         let said: Vec<_> = claims.iter().map(|claim| done_as(claim, class)).collect();
         let settled = heard(async || line.world.queue.settle(said.clone()).await).await;
         for (claim, settled) in claims.iter().zip(settled) {
@@ -264,9 +264,9 @@ async fn a_dead_worker_whose_last_claim_was_lost_leaves_its_jobs_to_others() {
     let line = Line::stopped_in_time();
     let id = line.world.submit_one().await;
 
-    unheard(&line, line.world.queue.claim("worker", 1, NOW)).await;
+    unheard(&line, line.world.queue.claim(&"worker".into(), 1, NOW)).await;
     line.world.advance(LIMITS.lease + Duration::from_millis(1));
-    let claims = heard(async || line.world.queue.claim("another", 1, NOW).await).await;
+    let claims = heard(async || line.world.queue.claim(&"another".into(), 1, NOW).await).await;
 
     assert_eq!(claims.iter().map(|claim| claim.lease.job).collect::<Vec<_>>(), [id]);
 }

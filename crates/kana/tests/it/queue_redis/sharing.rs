@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kana_queue::job::Progress;
-use kana_queue::{Idempotency, Settled, Submission};
+use kana_queue::{Idempotency, Settled, Submission, WorkerId};
 
 use crate::support::eventually;
 use crate::support::redis::{Options, RedisServer};
@@ -88,7 +88,7 @@ async fn a_change_wakes_the_readers_of_every_gateway() {
 async fn one_job_is_handed_to_one_of_many_that_wait() {
     let server = RedisServer::start();
     let worlds: Vec<_> = (0..4).map(|_| at(&server.url())).collect();
-    let names = ["ka", "ki", "ku", "ke"];
+    let names = ["ka", "ki", "ku", "ke"].map(WorkerId::of_pod);
     let wait = Duration::from_millis(800);
     let submit = async {
         eventually("four that wait", async || {
@@ -97,7 +97,7 @@ async fn one_job_is_handed_to_one_of_many_that_wait() {
         .await;
         worlds[0].submit_one().await
     };
-    let claims = worlds.iter().zip(names).map(|(world, name)| world.queue.claim(name, 5, wait));
+    let claims = worlds.iter().zip(&names).map(|(world, name)| world.queue.claim(name, 5, wait));
 
     let (claimed, _) = tokio::join!(futures::future::join_all(claims), submit);
 
@@ -148,7 +148,8 @@ async fn a_queue_is_reached_by_tls_where_the_authority_is_named() {
 
     jobs_are_done(&by_tls).await;
 
-    let waiting = by_tls.queue.claim("worker", 1, LONG);
+    let worker = "worker".into();
+    let waiting = by_tls.queue.claim(&worker, 1, LONG);
     let submitted = async {
         eventually("one that waits", async || {
             server.command(&["INFO", "clients"]).contains("blocked_clients:1").then_some(())

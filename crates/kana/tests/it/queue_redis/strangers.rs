@@ -194,8 +194,9 @@ async fn whoever_waits_is_answered_after_a_flush() {
         world.submit_one().await
     };
 
+    let worker = "worker".into();
     let (claims, changes, id) =
-        tokio::join!(world.queue.claim("worker", 1, LONG), world.queue.changes(cursor, LONG), story);
+        tokio::join!(world.queue.claim(&worker, 1, LONG), world.queue.changes(cursor, LONG), story);
 
     assert_eq!(ids(&claims.unwrap()), [id]);
     assert_eq!(changes.unwrap().jobs[0].id, id);

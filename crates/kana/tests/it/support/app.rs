@@ -91,7 +91,7 @@ impl App {
 
     /// Claims up to `room` jobs.
     pub async fn claim(&self, worker: &str, room: usize) -> Vec<Claim> {
-        self.queue.claim(worker, room, Duration::from_secs(10)).await.expect("a claim")
+        self.queue.claim(&worker.into(), room, Duration::from_secs(10)).await.expect("a claim")
     }
 
     /// Claims up to `room` jobs and answers them.
@@ -107,7 +107,7 @@ impl App {
 
     /// Takes back what a worker holds that somebody stopped.
     pub async fn queue_abandon(&self, worker: &str) {
-        self.queue.abandon(worker, Cause::Stopped).await.expect("a queue that answers");
+        self.queue.abandon(&worker.into(), Cause::Stopped).await.expect("a queue that answers");
     }
 
     /// A worker that answers whatever comes, as long as the gateway serves.
@@ -115,7 +115,7 @@ impl App {
         let (queue, shutdown) = (self.queue.clone(), self.shutdown.clone());
         tokio::spawn(async move {
             while !shutdown.has_begun() {
-                let claims = queue.claim(worker, 16, Duration::from_secs(1)).await.unwrap_or_default();
+                let claims = queue.claim(&worker.into(), 16, Duration::from_secs(1)).await.unwrap_or_default();
                 let _ = queue.settle(claims.into_iter().map(answered).collect()).await;
             }
         });

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use kana_queue::job::{BatchId, JobId, Status};
 use kana_queue::{
     Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Queue, Receipt, Settled,
-    Settlement, Submission,
+    Settlement, Submission, WorkerId,
 };
 
 /// A queue that does not answer while it is down.
@@ -77,7 +77,7 @@ impl Queue for Faulty {
         self.inner.submit(submission).await
     }
 
-    async fn claim(&self, worker: &str, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
+    async fn claim(&self, worker: &WorkerId, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
         self.check("claim")?;
         self.inner.claim(worker, room, wait).await
     }
@@ -99,7 +99,7 @@ impl Queue for Faulty {
         self.inner.settle(settlements).await
     }
 
-    async fn abandon(&self, worker: &str, cause: Cause) -> Result<usize, Error> {
+    async fn abandon(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
         self.check("abandon")?;
         self.inner.abandon(worker, cause).await
     }

@@ -134,7 +134,7 @@ impl World {
     }
 
     pub async fn claim_as(&self, worker: &str, room: usize) -> Vec<Claim> {
-        self.queue.claim(worker, room, NOW).await.expect("a claim")
+        self.queue.claim(&worker.into(), room, NOW).await.expect("a claim")
     }
 
     /// Claims exactly one.
