@@ -1,4 +1,7 @@
 //! Does kana keep its promises? One binary, so that everything links once.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets the unexpected fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "a test's tasks end with its runtime")]
+#![expect(clippy::disallowed_macros, reason = "what a test prints is shown where it fails")]
 
 mod chart;
 mod cli;
