@@ -36,6 +36,7 @@ pub struct Model {
 
 /// The network's shape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Architecture {
     /// `kana-cnn`: three convolutions with batch normalisation, one without, two dense layers.
     pub family: String,
@@ -47,6 +48,7 @@ pub struct Architecture {
 
 /// What a model takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Input {
     /// Channels, height and width.
     pub shape: Shape,
@@ -84,6 +86,7 @@ pub enum Fit {
 
 /// One file of weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Member {
     /// Its name inside the artifact's folder.
     pub file: String,
@@ -93,6 +96,7 @@ pub struct Member {
 
 /// How a model was trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Training {
     /// kana's version.
     pub version: String,
@@ -114,6 +118,7 @@ pub struct Training {
 
 /// A file of training data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Source {
     /// The file's name.
     pub file: String,
@@ -123,6 +128,7 @@ pub struct Source {
 
 /// How well a model did once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Evaluation {
     /// What was held out from what, and whether the choice of weights saw it.
     pub protocol: String,
