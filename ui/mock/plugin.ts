@@ -1,16 +1,16 @@
-// How does Vite serve the made-up kana at the page's own origin?
+// How does Vite serve the mock of kana at the origin of the page?
 //
-// `npm run dev -- --mode mock` while writing, `npm run mock` for the built page under the policy that the gateway sends.
+// `npm run dev -- --mode mock` during development, `npm run mock` for the built page under the policy that the gateway sends.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connect, Plugin } from "vite";
 
 import { createWorld } from "./world.ts";
 
-/** What the page must work under. */
+/** Content security policy that the page must work under. */
 const POLICY = "default-src 'self'; img-src 'self' blob: data:; style-src 'self'";
-/** First bytes of the pictures that are let in. */
+/** First bytes of the images that are accepted. */
 const MAGIC = /^(\x89PNG|\xff\xd8\xff|GIF8|BM|RIFF|P[2356])/;
-/** More waiting images than this are refused, so that the page's patience can be seen. */
+/** Most waiting images; more are refused, so that the retries of the page can be seen. */
 const WAITING_MAX = 300;
 
 export function mock(): Plugin {
