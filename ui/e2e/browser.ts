@@ -33,14 +33,15 @@ export interface Opened {
   readonly errors: string[];
 }
 
-export async function open(browser: Browser): Promise<Opened> {
+/** Opens a page of the kana under test and records its errors. */
+export async function open(browser: Browser, path = "/"): Promise<Opened> {
   const page = await browser.newPage({ viewport: WIDE, reducedMotion: "reduce" });
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {
     if (message.type() === "error") errors.push(message.text());
   });
-  await page.goto(KANA_URL);
+  await page.goto(KANA_URL + path);
   return { page, errors };
 }
 
