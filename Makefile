@@ -6,7 +6,7 @@ NPM ?= npm
 export KANA_CHROMIUM
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
-UI_SOURCES := $(shell find ui/src ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
+UI_SOURCES := $(shell find ui/src ui/docs ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
 .PHONY: up build test check fmt openapi bench-queue soak simulate-scale image image-tar test-image test-chart e2e clean
 

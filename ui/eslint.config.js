@@ -1,4 +1,4 @@
-// What must every file of the page keep to?
+// Which rules does every file of the pages follow?
 import js from "@eslint/js";
 import a11y from "eslint-plugin-jsx-a11y";
 import hooks from "eslint-plugin-react-hooks";
@@ -12,7 +12,7 @@ export default ts.config(
     extends: [ts.configs.strictTypeChecked, ts.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
-      // Numbers in template texts are what this page is made of.
+      // The pages write many numbers into texts.
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
     },
   },

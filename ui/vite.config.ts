@@ -1,28 +1,29 @@
-// How is the page built, and whom does it talk to while it is written?
+// How are the pages built, and which kana do they talk to during development?
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 import { mock } from "./mock/plugin.ts";
 
-/** The running kana that `npm run dev` talks to. */
+/** Address of the running kana that `npm run dev` talks to. */
 const KANA_URL = process.env.KANA_URL ?? "http://127.0.0.1:8080";
 
-/** The server's own roots; everything else is the page. */
-const API = ["/v1", "/openapi.json", "/docs", "/metrics", "/livez", "/readyz"];
+/** Paths that the gateway answers; everything else belongs to the pages. */
+const API = ["/v1", "/openapi.json", "/metrics", "/livez", "/readyz"];
 
-/** Far beyond any test's own time, for machines that have much else to do; in milliseconds. */
+/** Longest time of a test, in milliseconds: far more than any needs, for machines under load. */
 const TEST_TIME_MAX = 30_000;
 
 export default defineConfig(({ mode }) => ({
   plugins: [react(), ...(mode === "mock" ? [mock()] : [])],
   build: {
     target: "es2022",
-    // The page is served under `default-src 'self'`: nothing may travel as a data: address or an inline script.
+    rolldownOptions: { input: { page: "index.html", docs: "docs/index.html" } },
+    // The pages are served under `default-src 'self'`: nothing may be a data: URL or an inline script.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
   server: {
-    // The gateway refuses requests of foreign origins, so the proxied ones must name its own.
+    // The gateway refuses requests of foreign origins, so the proxied ones must name its origin.
     proxy: Object.fromEntries(
       (mode === "mock" ? [] : API).map((root) => [
         root,
@@ -32,7 +33,7 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     testTimeout: TEST_TIME_MAX,
-    // What is pure needs no document, and starts ten times as fast without one.
+    // Pure code needs no document, and its tests start ten times as fast without one.
     projects: [
       { extends: true, test: { name: "pure", include: ["src/**/*.test.ts"], environment: "node" } },
       {

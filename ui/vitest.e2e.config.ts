@@ -1,7 +1,7 @@
-// How is the page driven in a real browser against a running kana?
+// How do the tests in a real browser run against a running kana?
 import { defineConfig } from "vitest/config";
 
-/** A cold browser and several deaths and births of pods fit into this, in milliseconds. */
+/** Longest time of a test, in milliseconds: enough for a cold browser and several restarts of pods. */
 const TEST_TIME_MAX = 120_000;
 
 export default defineConfig({

@@ -1,15 +1,15 @@
-// How is the page opened in a real browser, and what does the test keep of it?
+// How does a test open a page in a real browser, and what does it record?
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { chromium, type Browser, type Page } from "playwright-core";
 
-/** The running kana under test. */
+/** Address of the running kana under test. */
 export const KANA_URL = process.env.KANA_URL ?? "http://127.0.0.1:8080";
-/** Where screenshots go; none are taken without it. */
+/** Folder for screenshots; none are taken without it. */
 const SHOTS = process.env.KANA_SHOTS;
 const CHROMIUM = process.env.KANA_CHROMIUM ?? "/usr/bin/chromium";
-/** Nothing here talks to anybody but the page's own server. */
+/** Flags that keep the browser from connecting to anything but the server under test. */
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -29,22 +29,23 @@ export function launch(): Promise<Browser> {
 
 export interface Opened {
   readonly page: Page;
-  /** Everything that the browser complained of, the content policy included. */
-  readonly complaints: string[];
+  /** Every error that the browser reported, violations of the content policy included. */
+  readonly errors: string[];
 }
 
-export async function open(browser: Browser): Promise<Opened> {
+/** Opens a page of the kana under test and records its errors. */
+export async function open(browser: Browser, path = "/"): Promise<Opened> {
   const page = await browser.newPage({ viewport: WIDE, reducedMotion: "reduce" });
-  const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(error.message));
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
+    if (message.type() === "error") errors.push(message.text());
   });
-  await page.goto(KANA_URL);
-  return { page, complaints };
+  await page.goto(KANA_URL + path);
+  return { page, errors };
 }
 
-/** Takes the page as it stands: wide and narrow, light and dark. */
+/** Takes screenshots of the page: wide and narrow, light and dark. */
 export async function shoot(page: Page, name: string): Promise<void> {
   if (SHOTS === undefined) return;
   await mkdir(SHOTS, { recursive: true });

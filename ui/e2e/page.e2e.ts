@@ -1,21 +1,21 @@
-// Does the page do in a real browser, against a running kana, what it was made for?
+// Does the page work in a real browser against a running kana?
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { launch, open, shoot } from "./browser.ts";
 import { pictures } from "./pictures.ts";
 
-/** How long anything may take to show, in milliseconds: a slowed engine and a pod's birth included. */
+/** Longest wait for anything to appear, in milliseconds: a slow engine and the start of a pod included. */
 const SHOWS_WITHIN = 45_000;
 const READY = '[data-pod][data-phase="ready"]';
 
 let browser: Browser;
 let page: Page;
-let complaints: string[];
+let errors: string[];
 
 beforeAll(async () => {
   browser = await launch();
-  ({ page, complaints } = await open(browser));
+  ({ page, errors } = await open(browser));
   page.setDefaultTimeout(SHOWS_WITHIN);
 });
 
@@ -26,7 +26,7 @@ afterAll(async () => {
 describe("the page", () => {
   it("shows a ready pod and the model", async () => {
     await page.locator(READY).first().waitFor();
-    await page.getByText("images read right").waitFor();
+    await page.getByText("images classified correctly").waitFor();
 
     expect(await page.getByRole("heading", { name: "kana" }).isVisible()).toBe(true);
     await shoot(page, "1-empty");
@@ -46,8 +46,8 @@ describe("the page", () => {
     await shoot(page, "2-results");
   });
 
-  it("names the file that is no image and takes the others", async () => {
-    const broken = { name: "broken.png", mimeType: "image/png", buffer: Buffer.from("no picture at all") };
+  it("names the file that is not an image and accepts the others", async () => {
+    const broken = { name: "broken.png", mimeType: "image/png", buffer: Buffer.from("not an image") };
     await page.locator("input[type=file]").setInputFiles([...pictures(2, "beside"), broken]);
 
     const receipt = await receiptOf(2);
@@ -56,7 +56,7 @@ describe("the page", () => {
     expect(await page.getByText("broken.png").isVisible()).toBe(true);
   });
 
-  it("takes images that are dropped on it", async () => {
+  it("accepts images that are dropped on it", async () => {
     await drop("dropped.png");
 
     const receipt = await receiptOf(1);
@@ -64,7 +64,7 @@ describe("the page", () => {
     expect(receipt.done + receipt.failed).toBe(1);
   });
 
-  it("loses nothing when a pod is killed by a click, and shows it die and its successor arrive", async () => {
+  it("loses nothing when a click kills a pod, and shows its end and the start of its replacement", async () => {
     const before = await names();
     await choose(40, "many");
     const victim = page.locator(READY).first();
@@ -100,8 +100,8 @@ describe("the page", () => {
     }
   });
 
-  it("gives the browser nothing to complain of", () => {
-    expect(complaints).toEqual([]);
+  it("causes no error in the browser", () => {
+    expect(errors).toEqual([]);
   });
 });
 

@@ -1,7 +1,7 @@
-// Where do the test's own pictures come from?
+// Which images does the test send?
 import { crc32, deflateSync } from "node:zlib";
 
-/** The side of a picture, in pixels; a brush stroke's half-width on it. */
+/** Side of an image and half the width of a stroke, in pixels. */
 const SIDE = 28;
 const BRUSH = 1.6;
 
@@ -11,7 +11,7 @@ export interface Picture {
   readonly buffer: Buffer;
 }
 
-/** `amount` pictures, each of a different stroke: light on dark, as the training images are. */
+/** Draws `amount` images, each of a different stroke: light on dark, as the training images are. */
 export function pictures(amount: number, prefix: string): Picture[] {
   return Array.from({ length: amount }, (_, i) => ({
     name: `${prefix}_${i}.png`,
@@ -20,7 +20,7 @@ export function pictures(amount: number, prefix: string): Picture[] {
   }));
 }
 
-// A bent stroke and a bar across it, turned a little further for every picture.
+// A bent stroke and a bar across it, turned a little further for every image.
 function stroke(x: number, y: number, turn: number): number {
   const angle = turn * 0.7;
   const [dx, dy] = [x - SIDE / 2, y - SIDE / 2];
@@ -35,7 +35,7 @@ function ink(distance: number): number {
   return Math.round(255 * Math.min(1, Math.max(0, BRUSH + 0.5 - distance)));
 }
 
-/** A grey PNG of `side` × `side` pixels. */
+/** Encodes a grey PNG of `side` × `side` pixels. */
 function png(side: number, grey: (x: number, y: number) => number): Buffer {
   const rows = Array.from({ length: side }, (_, y) => [0, ...Array.from({ length: side }, (_, x) => grey(x, y))]);
   const head = Buffer.alloc(13);

@@ -1,16 +1,19 @@
-// How does Vite serve the made-up kana at the page's own origin?
+// How does Vite serve the mock of kana at the origin of the page?
 //
-// `npm run dev -- --mode mock` while writing, `npm run mock` for the built page under the policy that the gateway sends.
+// `npm run dev -- --mode mock` during development, `npm run mock` for the built page under the policy that the gateway sends.
+import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connect, Plugin } from "vite";
 
 import { createWorld } from "./world.ts";
 
-/** What the page must work under. */
+/** Content security policy that the page must work under. */
 const POLICY = "default-src 'self'; img-src 'self' blob: data:; style-src 'self'";
-/** First bytes of the pictures that are let in. */
+/** Copy of the description that the gateway serves. */
+const DESCRIPTION = new URL("../openapi.json", import.meta.url);
+/** First bytes of the images that are accepted. */
 const MAGIC = /^(\x89PNG|\xff\xd8\xff|GIF8|BM|RIFF|P[2356])/;
-/** More waiting images than this are refused, so that the page's patience can be seen. */
+/** Most waiting images; more are refused, so that the retries of the page can be seen. */
 const WAITING_MAX = 300;
 
 export function mock(): Plugin {
@@ -75,6 +78,7 @@ function handler(): Connect.NextHandleFunction {
     const [, log = ""] = /^GET \/v1\/pods\/(.+)\/logs$/.exec(route) ?? [];
     const [, batch = ""] = /^GET \/v1\/batches\/(.+)$/.exec(route) ?? [];
     if (route === "GET /v1/events") follow(response);
+    else if (route === "GET /openapi.json") void readFile(DESCRIPTION).then((text) => response.end(text));
     else if (route === "GET /v1/status") json(response, world.status());
     else if (route === "GET /v1/pods") json(response, [...world.pods.values()]);
     else if (log !== "") response.end(`2026-01-02T03:04:05Z INFO ${log} is ready\n`);

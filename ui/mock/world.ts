@@ -1,19 +1,19 @@
-// How would a kana behave that the page can be tried on without one?
+// How does the mock of kana behave?
 //
-// Pods start, work through a queue, die and are replaced; whatever a dead pod held goes back to the queue. Labels are
-// made up. No rule of the real service is written down here, only its looks.
+// Pods start, work through a queue, end and are replaced; the jobs of an ended pod return to the queue. Labels are random.
+// The mock imitates what the page sees and implements none of the rules of the real service.
 import { randomUUID } from "node:crypto";
 
 import type { Console, Job, Pod, Queue, Scale } from "../src/api/types";
 
 const LABELS = "お き す つ な は ま や れ を".split(" ");
 const ROMANISED = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
-/** How long a pod takes to become ready, and to finish one image, in milliseconds. */
+/** Time that a pod needs to become ready, and to finish one image, in milliseconds. */
 const START_TAKES = 900;
 const IMAGE_TAKES = Number(process.env.MOCK_IMAGE_TAKES ?? 250);
-/** The machine that every pod is on; with it, the page shows what it shows of a cluster. */
+/** Node of every pod; with it, the page looks as in a cluster. */
 const NODE = process.env.MOCK_NODE;
-/** One image in so many fails for good. */
+/** One image in so many fails. */
 const FAILS_EVERY = 17;
 
 export type Send = (event: string, data: unknown) => void;
@@ -23,7 +23,7 @@ export function createWorld(send: Send) {
   const jobs = new Map<string, Job>();
   const sentAt = new Map<string, number>();
   const waiting: string[] = [];
-  const held = new Map<string, string>();
+  const leases = new Map<string, string>();
   const settledAt: number[] = [];
   const scale: Scale = { min: 2, max: 4, current: 0, desired: 0, by: "local" };
   let [done, failed] = [0, 0];
@@ -33,7 +33,7 @@ export function createWorld(send: Send) {
     const recent = settledAt.filter((at) => Date.now() - at < 2_000).length;
     return {
       waiting: waiting.length,
-      running: held.size,
+      running: leases.size,
       dead: failed,
       accepted: jobs.size,
       done,
@@ -43,16 +43,16 @@ export function createWorld(send: Send) {
     };
   };
 
-  const tell = (job: Job) => {
+  const publishJob = (job: Job) => {
     jobs.set(job.id, job);
     send("job", job);
   };
-  const tellPod = (pod: Pod) => {
+  const publishPod = (pod: Pod) => {
     if (pod.phase === "gone") pods.delete(pod.name);
     else pods.set(pod.name, pod);
     send("pod", pod);
   };
-  const say = (command: string, output: string) => {
+  const publishConsole = (command: string, output: string) => {
     const line: Console = { command, output, took_ms: 1 + Math.random() * 30 };
     send("console", line);
   };
@@ -61,10 +61,10 @@ export function createWorld(send: Send) {
     const name = `kana-worker-${Math.random().toString(36).slice(2, 7)}`;
     const node = NODE === undefined ? {} : { node: NODE };
     const pod = { name, ready: false, created: Date.now(), restarts: 0, completed: 0, in_flight: 0, ...node };
-    tellPod({ ...pod, phase: "starting" });
+    publishPod({ ...pod, phase: "starting" });
     setTimeout(() => {
       if (!pods.has(name)) return;
-      tellPod({ ...pod, phase: "ready", ready: true });
+      publishPod({ ...pod, phase: "ready", ready: true });
       work(name);
     }, START_TAKES);
   };
@@ -80,18 +80,18 @@ export function createWorld(send: Send) {
       }, 40);
       return;
     }
-    held.set(job.id, name);
-    const taken: Job = { ...job, state: "running", worker: name, attempts: job.attempts + 1 };
+    leases.set(job.id, name);
+    const claimed: Job = { ...job, state: "running", worker: name, attempts: job.attempts + 1 };
     const queued_ms = Date.now() - (sentAt.get(job.id) ?? 0);
-    tell(taken);
-    tellPod({ ...pod, in_flight: 1 });
+    publishJob(claimed);
+    publishPod({ ...pod, in_flight: 1 });
     setTimeout(() => {
-      if (held.get(job.id) !== name) return;
-      held.delete(job.id);
+      if (leases.get(job.id) !== name) return;
+      leases.delete(job.id);
       settledAt.push(Date.now());
-      tell(settle(taken, queued_ms));
+      publishJob(settle(claimed, queued_ms));
       const still = pods.get(name);
-      if (still) tellPod({ ...still, completed: still.completed + 1, in_flight: 0 });
+      if (still) publishPod({ ...still, completed: still.completed + 1, in_flight: 0 });
       work(name);
     }, IMAGE_TAKES);
   };
@@ -99,7 +99,7 @@ export function createWorld(send: Send) {
   const settle = (job: Job, queued_ms: number): Job => {
     if ((done + failed + 1) % FAILS_EVERY === 0) {
       failed += 1;
-      return { ...job, state: "failed", queued_ms, error: "the classifier gave up after 3 attempts" };
+      return { ...job, state: "failed", queued_ms, error: "the classifier failed 3 attempts" };
     }
     done += 1;
     const index = (job.id.charCodeAt(0) + job.id.charCodeAt(1)) % LABELS.length;
@@ -111,19 +111,19 @@ export function createWorld(send: Send) {
   const stop = (name: string, mode: string): boolean => {
     const pod = pods.get(name);
     if (!pod) return false;
-    say(mode === "kill" ? `kill -KILL ${name}` : `kill -TERM ${name}`, `${name} was asked to end`);
+    publishConsole(mode === "kill" ? `kill -KILL ${name}` : `kill -TERM ${name}`, `${name} is stopping`);
     const end = () => {
-      tellPod({ ...pod, phase: "gone", ready: false, in_flight: 0 });
-      for (const [id] of [...held].filter(([, holder]) => holder === name)) {
-        held.delete(id);
+      publishPod({ ...pod, phase: "gone", ready: false, in_flight: 0 });
+      for (const [id] of [...leases].filter(([, holder]) => holder === name)) {
+        leases.delete(id);
         const job = jobs.get(id);
-        if (job) tell({ ...job, state: "queued" });
+        if (job) publishJob({ ...job, state: "queued" });
         waiting.unshift(id);
       }
     };
     if (mode === "kill") end();
     else {
-      tellPod({ ...pod, phase: "stopping", ready: false });
+      publishPod({ ...pod, phase: "stopping", ready: false });
       setTimeout(end, 2_000);
     }
     return true;
@@ -160,14 +160,17 @@ export function createWorld(send: Send) {
       }));
       for (const job of added) {
         sentAt.set(job.id, Date.now());
-        tell(job);
+        publishJob(job);
         waiting.push(job.id);
       }
       return { batch, jobs: added };
     },
     setRange: (min: number, max: number) => {
       Object.assign(scale, { min, max });
-      say(`kubectl patch hpa kana-worker --patch '{"spec":{"minReplicas":${min},"maxReplicas":${max}}}'`, "patched");
+      publishConsole(
+        `kubectl patch hpa kana-worker --patch '{"spec":{"minReplicas":${min},"maxReplicas":${max}}}'`,
+        "patched",
+      );
       send("scale", scale);
       return scale;
     },

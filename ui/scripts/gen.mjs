@@ -1,6 +1,6 @@
-// What does the server's description look like in TypeScript?
+// How does the OpenAPI description become TypeScript?
 //
-// Written anew before every build, check and test, and never committed: `openapi.json` is the only source.
+// The types are generated before every build, check and test, and never committed: `openapi.json` is the only source.
 import { readFile, writeFile } from "node:fs/promises";
 
 import openapiTS, { astToString } from "openapi-typescript";
@@ -11,10 +11,10 @@ const TARGET = new URL("../src/api/schema.gen.ts", import.meta.url);
 
 const BLOB = ts.factory.createTypeReferenceNode(ts.factory.createIdentifier("Blob"));
 
-// What travels as bytes is a Blob to a browser.
+// Bytes are a Blob in a browser.
 const isBytes = (schema) => schema.format === "binary" || schema.contentMediaType === "application/octet-stream";
 
 const types = await openapiTS(SOURCE, { transform: (schema) => (isBytes(schema) ? BLOB : undefined) });
-const text = `// Generated from openapi.json by scripts/gen.mjs; not to be edited.\n${astToString(types)}`;
+const text = `// Generated from openapi.json by scripts/gen.mjs; do not edit.\n${astToString(types)}`;
 const before = await readFile(TARGET, "utf8").catch(() => "");
 if (text !== before) await writeFile(TARGET, text);

@@ -1,4 +1,4 @@
-// Where does the page begin?
+// Where does the page start?
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 

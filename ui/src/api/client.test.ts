@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { createApi } from "./client";
 import { tokenStore } from "./token";
-import { isPassing } from "./trouble";
+import { isTransient } from "./problem";
 
 const ORIGIN = "http://kana.test";
 
@@ -23,7 +23,7 @@ function problem(status: number, detail: string, headers: Record<string, string>
 }
 
 describe("the client", () => {
-  it("sends every file as a part named images, under the key that it is given", async () => {
+  it("sends every file as a part named images, with the given idempotency key", async () => {
     const { api, requests } = apiThat(() => Response.json({ batch: "b", jobs: [], rejected: [] }, { status: 202 }));
     const files = [new File(["x"], "お.png"), new File(["y"], "b.png")];
 
@@ -36,7 +36,7 @@ describe("the client", () => {
     expect(answer).toEqual({ ok: true, value: { batch: "b", jobs: [], rejected: [] } });
   });
 
-  it("asks for the kind of end that a pod is to have", async () => {
+  it("sends the mode in which a pod is to be stopped", async () => {
     const { api, requests } = apiThat(() => new Response(null, { status: 202 }));
 
     const answer = await api.stopPod("kana-worker-1", "kill");
@@ -45,7 +45,7 @@ describe("the client", () => {
     expect(answer.ok).toBe(true);
   });
 
-  it("presents the token once there is one", async () => {
+  it("sends the token once there is one", async () => {
     const { api, tokens, requests } = apiThat(() => problem(401, "a token is needed"));
 
     await api.status();
@@ -55,29 +55,29 @@ describe("the client", () => {
     expect(requests.map(({ headers }) => headers.get("authorization"))).toEqual([null, "Bearer secret"]);
   });
 
-  it("tells a refusal in the service's own words, with the wait that it asks for", async () => {
+  it("returns the detail of a problem document and the wait of Retry-After", async () => {
     const { api } = apiThat(() => problem(429, "the queue is full at 10 jobs", { "retry-after": "3" }));
 
     const answer = await api.submit({ files: [], key: "k" });
 
     expect(answer).toMatchObject({
       ok: false,
-      trouble: { status: 429, message: "The queue is full at 10 jobs.", retryAfter: 3_000 },
+      problem: { status: 429, message: "The queue is full at 10 jobs.", retryAfter: 3_000 },
     });
-    expect(!answer.ok && isPassing(answer.trouble)).toBe(true);
+    expect(!answer.ok && isTransient(answer.problem)).toBe(true);
   });
 
-  it("tells a refusal that is no problem document too", async () => {
+  it("returns a problem for an error that is no problem document", async () => {
     const { api } = apiThat(() => new Response("<html>Bad gateway</html>", { status: 502 }));
 
     expect(await api.setScale({ min: 1, max: 2 })).toMatchObject({
-      trouble: { status: 502, message: "The service answered 502.", retryAfter: null },
+      problem: { status: 502, message: "The service answered 502.", retryAfter: null },
     });
   });
 
-  it("tells that nobody answers", async () => {
+  it("returns a problem with status 0 where the request fails", async () => {
     const { api } = apiThat(() => Promise.reject(new TypeError("network")));
 
-    expect(await api.batch("b")).toMatchObject({ ok: false, trouble: { status: 0 } });
+    expect(await api.batch("b")).toMatchObject({ ok: false, problem: { status: 0 } });
   });
 });

@@ -1,17 +1,17 @@
 // How does the page talk to the gateway that served it?
 //
-// Routes, parameters and answers are typed from the server's own description. Nothing here throws but an abort:
-// each call answers with a value or with a `Trouble`.
+// Routes, parameters and answers are typed from the gateway's OpenAPI description. A call returns a value or a `Problem`;
+// only an abort throws.
 import createClient from "openapi-fetch";
 
 import type { paths } from "./schema.gen";
 import { authorization, tokenStore, type TokenStore } from "./token";
-import { answerOf, type Answer } from "./trouble";
+import { answerOf, type Answer } from "./problem";
 import type { Batch, Receipt, Scale, Status, Stop } from "./types";
 
 export interface Submission {
   readonly files: readonly File[];
-  /** The same for every try of the same files, so that a retry never submits twice. */
+  /** Idempotency key: equal for every attempt with the same files, so that a retry never submits twice. */
   readonly key: string;
   readonly signal?: AbortSignal;
 }
@@ -23,14 +23,14 @@ export interface Api {
   submit(submission: Submission): Promise<Answer<Receipt>>;
   batch(id: string): Promise<Answer<Batch>>;
   stopPod(name: string, mode: Stop): Promise<Answer<unknown>>;
-  /** The last lines that it wrote. */
+  /** Returns the last lines of the pod's log. */
   podLog(name: string): Promise<Answer<string>>;
   setScale(range: { min: number; max: number }): Promise<Answer<Scale>>;
-  /** A brush stroke of kana's own, for whoever has no picture at hand. */
+  /** Returns a generated sample image, for a person without one of their own. */
   sample(number: number): Promise<Answer<Blob>>;
 }
 
-/** The gateway at this page's own origin, reached through `fetch`. */
+/** Creates a client of the gateway at this page's own origin. */
 export function createApi(
   fetch: typeof globalThis.fetch = globalThis.fetch.bind(globalThis),
   tokens = tokenStore(),

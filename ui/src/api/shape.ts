@@ -1,8 +1,8 @@
-// Does a value from outside have the members that are about to be read?
+// Does a value from outside have the members that the page is about to read?
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Whether `value` is an object whose members may be asked for. */
+/** Whether `value` is an object whose members may be read. */
 export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

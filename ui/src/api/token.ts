@@ -1,6 +1,6 @@
-// Which token does this browser tab present, if any?
+// Which token does this browser tab send, if any?
 //
-// A gateway on a loopback address asks for none. Elsewhere the token is typed once and forgotten with the tab.
+// A gateway on a loopback address asks for none. Elsewhere a person types the token once, and it is dropped with the tab.
 
 const KEY = "kana.token";
 
@@ -9,7 +9,7 @@ export interface TokenStore {
   set(token: string): void;
 }
 
-/** Keeps the token for the life of the tab; in memory alone where the browser forbids storage. */
+/** Creates a store that keeps the token until the tab closes; in memory only where the browser forbids storage. */
 export function tokenStore(storage: Storage | null = sessionStorageOrNone()): TokenStore {
   let token = storage?.getItem(KEY) ?? null;
   return {
@@ -29,7 +29,7 @@ function sessionStorageOrNone(): Storage | null {
   }
 }
 
-/** The header that carries the token; empty without one. */
+/** Returns the header that carries the token; empty without a token. */
 export function authorization(store: TokenStore): Record<string, string> {
   const token = store.get();
   return token === null ? {} : { authorization: `Bearer ${token}` };

@@ -1,6 +1,6 @@
-// What are the server's things called on this page?
+// What does the page call the schemas of the gateway's description?
 //
-// The one place that knows the names in the server's description; everything else imports from here.
+// The only file that uses the names of the generated types; everything else imports from here.
 import type { components, operations } from "./schema.gen";
 
 type Schemas = components["schemas"];
@@ -13,7 +13,7 @@ export type Pod = Schemas["Pod"];
 export type Scale = Schemas["Scale"];
 export type Queue = Schemas["Queue"];
 export type Console = Schemas["Console"];
-export type Trouble = Schemas["Trouble"];
+export type PodsError = Schemas["Trouble"];
 export type Status = Schemas["Status"];
 export type Model = Schemas["Model"];
 export type Stop = NonNullable<NonNullable<operations["stop_pod"]["parameters"]["query"]>["mode"]>;

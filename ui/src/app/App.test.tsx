@@ -2,7 +2,7 @@ import { fireEvent, render, screen } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { Api } from "../api/client";
-import { aDoneJob, aFile, aJob, anApi, aPod, aQueue, aScale, aStream, trouble } from "../test/fakes";
+import { aDoneJob, aFile, aJob, anApi, aPod, aQueue, aScale, aStream, aFailedAnswer } from "../test/fakes";
 import { App } from "./App";
 
 const event = (name: string, data: object) => `event: ${name}\nid: 1\ndata: ${JSON.stringify(data)}\n\n`;
@@ -11,13 +11,13 @@ const PRESENT = [event("pod", aPod()), event("scale", aScale()), event("queue", 
 function service(parts: Partial<Api> = {}, events: string[] = PRESENT): Api {
   return anApi({
     fetch: () => Promise.resolve(aStream(events, "stays open")),
-    status: () => Promise.resolve(trouble()),
+    status: () => Promise.resolve(aFailedAnswer()),
     ...parts,
   });
 }
 
 beforeEach(() => {
-  // Object URLs are the one thing of a browser that the test's own lacks.
+  // jsdom has everything that the page uses but object URLs.
   vi.stubGlobal("URL", Object.assign(URL, { createObjectURL: () => "blob:picture", revokeObjectURL: () => undefined }));
 });
 
@@ -31,7 +31,7 @@ describe("the page", () => {
     expect(screen.getByRole("status").textContent).toContain("live");
   });
 
-  it("says what keeps it from showing the pods instead of that there are none", async () => {
+  it("says why it cannot list pods instead of saying that there are none", async () => {
     const reason = 'this service may not list pods: its role lacks the verb "list" on "pods"';
     render(<App api={service({}, [event("trouble", { reason })])} />);
 
@@ -39,7 +39,7 @@ describe("the page", () => {
     expect(screen.queryByText(/No pod runs/)).toBeNull();
   });
 
-  it("tells what to do while there is nothing to see", () => {
+  it("says what to do while there is nothing to show", () => {
     render(<App api={service({}, [])} />);
 
     expect(screen.getByRole("button", { name: "Choose images" })).toBeTruthy();
@@ -60,11 +60,11 @@ describe("the page", () => {
     expect(screen.queryByText(/Sent from elsewhere/)).toBeNull();
   });
 
-  it("asks for a token where the service does, and goes on with it", async () => {
-    const presented: (string | null)[] = [];
+  it("asks for a token where the service does, and connects with it", async () => {
+    const sent: (string | null)[] = [];
     const fetch: typeof globalThis.fetch = (_, init) => {
       const token = new Headers(init?.headers).get("authorization");
-      presented.push(token);
+      sent.push(token);
       return Promise.resolve(token === null ? new Response(null, { status: 401 }) : aStream(PRESENT, "stays open"));
     };
     render(<App api={service({ fetch })} />);
@@ -73,7 +73,7 @@ describe("the page", () => {
     fireEvent.click(screen.getByRole("button", { name: "Go on" }));
 
     expect(await screen.findByRole("article", { name: /ready/ })).toBeTruthy();
-    expect(presented).toEqual([null, "Bearer secret"]);
+    expect(sent).toEqual([null, "Bearer secret"]);
     expect(screen.queryByLabelText(/asks for a token/)).toBeNull();
   });
 });

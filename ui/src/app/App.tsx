@@ -1,4 +1,4 @@
-// How do the parts of the page hang together?
+// How do the parts of the page fit together?
 import { useCallback, useMemo, useReducer, useState } from "react";
 
 import type { Api } from "../api/client";
@@ -10,7 +10,7 @@ import { ResultsPanel } from "../features/results/ResultsPanel";
 import { ScalePanel } from "../features/scale/ScalePanel";
 import { UploadPanel } from "../features/upload/UploadPanel";
 import { useDropAnywhere } from "../features/upload/useDropAnywhere";
-import { useUpload } from "../features/upload/useUpload";
+import { useUploads } from "../features/upload/useUploads";
 import { reduce } from "../live/reducer";
 import { START } from "../live/state";
 import { useLive } from "../live/useLive";
@@ -29,8 +29,8 @@ export function App({ api }: { readonly api: Api }) {
 
   const open = state.connection === "open";
   const status = useStatus(api, open);
-  const upload = useUpload(api, dispatch);
-  const over = useDropAnywhere(upload.add);
+  const uploads = useUploads(api, dispatch);
+  const over = useDropAnywhere(uploads.add);
   const romanised = useMemo(() => romanisedBy(status), [status]);
   const onClear = useCallback(() => {
     dispatch({ type: "cleared" });
@@ -49,13 +49,13 @@ export function App({ api }: { readonly api: Api }) {
       )}
       <main className="layout" data-live={open}>
         <div className="main">
-          <PodsPanel pods={state.pods} api={api} live={open} trouble={state.trouble} />
+          <PodsPanel pods={state.pods} api={api} live={open} error={state.podsError} />
           <div className="images">
-            <UploadPanel api={api} upload={upload} over={over} roomy={state.batches.length === 0} />
+            <UploadPanel api={api} uploads={uploads} over={over} roomy={state.batches.length === 0} />
             <ResultsPanel
               batches={state.batches}
               jobs={state.jobs}
-              strangers={state.strangers}
+              otherJobs={state.otherJobs}
               romanised={romanised}
               onClear={onClear}
             />

@@ -1,12 +1,12 @@
-// Whose page is this, and is it live?
+// Which service is this, and is the connection live?
 import type { Model, Status } from "../api/types";
-import type { Connection } from "../live/reader";
-import { count, percent } from "./format";
+import type { Connection } from "../live/stream";
+import { count, percent } from "../lib/format";
 
-const SAID: Record<Connection, string> = {
+const CONNECTION_TEXT: Record<Connection, string> = {
   connecting: "connecting",
   open: "live",
-  waiting: "no connection, trying again",
+  waiting: "no connection, retrying",
   unauthorised: "token needed",
 };
 
@@ -18,11 +18,13 @@ export function Header({ status, connection }: { readonly status: Status | null;
       </span>
       <div className="top-names">
         <h1>kana</h1>
-        <p className="muted">{status ? <ModelLine model={status.model} /> : "reads images, and loses none"}</p>
+        <p className="muted">
+          {status ? <ModelLine model={status.model} /> : "image classification behind a durable queue"}
+        </p>
       </div>
       <p className="top-live" data-connection={connection} role="status">
         <span className="top-dot" aria-hidden="true" />
-        {SAID[connection]}
+        {CONNECTION_TEXT[connection]}
         {status && <span className="muted numbers"> · {status.version}</span>}
       </p>
     </header>
@@ -39,7 +41,7 @@ function ModelLine({ model }: { readonly model: Model }) {
       {best && (
         <span className="numbers" title={best.protocol}>
           {" "}
-          · {percent(best.accuracy)} of {count(best.images)} images read right
+          · {percent(best.accuracy)} of {count(best.images)} images classified correctly
         </span>
       )}
     </>

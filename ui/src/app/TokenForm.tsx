@@ -1,4 +1,4 @@
-// Who is asking?
+// How does a person enter the token?
 import { useState } from "react";
 
 export function TokenForm({ onToken }: { readonly onToken: (token: string) => void }) {
@@ -12,7 +12,7 @@ export function TokenForm({ onToken }: { readonly onToken: (token: string) => vo
       }}
     >
       <label htmlFor="token">
-        This service asks for a token. It is kept in this tab alone and forgotten when the tab is closed.
+        This service asks for a token. Only this tab keeps it, and closing the tab deletes it.
       </label>
       <div className="token-row">
         <input

@@ -1,4 +1,4 @@
-// Who gives the memory of the shown pictures back?
+// When is the memory of a shown image freed?
 import { useEffect, useRef } from "react";
 
 import type { BatchView } from "../live/state";

@@ -1,10 +1,10 @@
-// Which model does the service serve?
+// Which model and version does the service run?
 import { useEffect, useState } from "react";
 
 import type { Api } from "../api/client";
 import type { Status } from "../api/types";
 
-/** The service's status as of the last time that the line to it was opened: a restart may have brought another model. */
+/** Returns the status as read when the stream last opened: after a restart the model may be another. */
 export function useStatus(api: Api, open: boolean): Status | null {
   const [status, setStatus] = useState<Status | null>(null);
   useEffect(() => {

@@ -1,10 +1,10 @@
-// What does a message of the stream mean?
+// Which event does a message of the stream carry?
 //
-// Only the members that the page cannot do without are looked at; a message that lacks them, or has a name from a later
-// version, is passed over rather than breaking the page.
+// Only the members that the page needs are checked; a message that lacks them, or has the name of a later version, is
+// ignored, so that it cannot break the page.
 import { hasNumbers, hasStrings, isFields } from "../api/shape";
-import type { Console, Job, Pod, Queue, Scale, Trouble } from "../api/types";
-import type { Message } from "./parser";
+import type { Console, Job, Pod, Queue, Scale, PodsError } from "../api/types";
+import type { Message } from "./sse";
 
 export type ServerEvent =
   | { readonly type: "job"; readonly job: Job }
@@ -12,10 +12,10 @@ export type ServerEvent =
   | { readonly type: "scale"; readonly scale: Scale }
   | { readonly type: "queue"; readonly queue: Queue }
   | { readonly type: "console"; readonly console: Console }
-  | { readonly type: "trouble"; readonly trouble: Trouble }
+  | { readonly type: "trouble"; readonly error: PodsError }
   | { readonly type: "reset" };
 
-/** The event that `message` carries, or `null` where this page has no use for it. */
+/** Returns the event that `message` carries, or `null` where the page does not use it. */
 export function decode(message: Message): ServerEvent | null {
   if (message.event === "reset") return { type: "reset" };
   const value = parse(message.data);
@@ -31,7 +31,7 @@ export function decode(message: Message): ServerEvent | null {
     case "console":
       return hasStrings(value, "command") ? { type: "console", console: value as unknown as Console } : null;
     case "trouble":
-      return isFields(value) ? { type: "trouble", trouble: value as unknown as Trouble } : null;
+      return isFields(value) ? { type: "trouble", error: value as unknown as PodsError } : null;
     default:
       return null;
   }

@@ -15,13 +15,13 @@ const pod = (name: string, created: number, phase: "starting" | "ready" | "gone"
 });
 
 describe("pods", () => {
-  it("are listed oldest first, whichever is told of first", () => {
+  it("are listed oldest first, whichever event comes first", () => {
     const state = after([pod("young", 20), pod("old", 10)]);
 
     expect(state.pods.map(({ name }) => name)).toEqual(["old", "young"]);
   });
 
-  it("stay visible for a while after they have gone, and no longer", () => {
+  it("stay visible for GONE_SHOWN after their end, and no longer", () => {
     const gone = after([pod("a", 1, "gone")], after([pod("a", 1)]), 5_000);
 
     const early = reduce(gone, { type: "tick", at: 5_000 + GONE_SHOWN - 1 });
@@ -32,11 +32,11 @@ describe("pods", () => {
     expect(late.pods).toEqual([]);
   });
 
-  it("that were gone before the page came are not shown", () => {
+  it("that were gone before the page opened are not shown", () => {
     expect(after([pod("a", 1, "gone")]).pods).toEqual([]);
   });
 
-  it("are forgotten at a reset, and the batches are not", () => {
+  it("are removed at a reset, and the batches are not", () => {
     const accepted: Action = { type: "accepted", batch: aBatch(), jobs: [aJob()] };
     const state = after([pod("a", 1), { type: "reset" }, pod("b", 2)], reduce(START, accepted));
 
@@ -46,18 +46,18 @@ describe("pods", () => {
   });
 });
 
-describe("a trouble", () => {
-  const told = (reason?: string): ServerEvent => ({ type: "trouble", trouble: { ...(reason && { reason }) } });
+describe("an error of the pods", () => {
+  const failed = (reason?: string): ServerEvent => ({ type: "trouble", error: { ...(reason && { reason }) } });
 
-  it("stands until its end is told", () => {
-    const troubled = after([told("no right"), pod("a", 1)]);
+  it("stays until an event without a reason", () => {
+    const failing = after([failed("no right"), pod("a", 1)]);
 
-    expect(troubled.trouble).toBe("no right");
-    expect(after([told()], troubled).trouble).toBeNull();
+    expect(failing.podsError).toBe("no right");
+    expect(after([failed()], failing).podsError).toBeNull();
   });
 
-  it("is forgotten at a reset", () => {
-    expect(after([told("no right"), { type: "reset" }]).trouble).toBeNull();
+  it("is removed at a reset", () => {
+    expect(after([failed("no right"), { type: "reset" }]).podsError).toBeNull();
   });
 });
 
@@ -84,7 +84,7 @@ describe("what is kept", () => {
     expect(queue?.waiting).toBe(HISTORY_MAX + 2);
   });
 
-  it("is the last scale told", () => {
+  it("is the last scale received", () => {
     const state = after([
       { type: "scale", scale: aScale({ max: 4 }) },
       { type: "scale", scale: aScale({ max: 5 }) },
@@ -95,7 +95,7 @@ describe("what is kept", () => {
 });
 
 describe("a message", () => {
-  it("that lacks what the page needs, or has an unknown name, is passed over", () => {
+  it("that lacks what the page needs, or has an unknown name, is ignored", () => {
     const data = JSON.stringify(aDoneJob());
 
     expect(decode({ event: "job", data, id: "" })).toEqual({ type: "job", job: aDoneJob() });

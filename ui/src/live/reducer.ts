@@ -1,9 +1,9 @@
-// What does the page know after something happened?
+// What is the state of the page after an action?
 //
-// Pure: the moment comes with the action, so tests need neither clock nor network.
+// Pure: the time comes with the action, so tests need neither clock nor network.
 import type { Pod } from "../api/types";
 import type { ServerEvent } from "./decode";
-import { accept, clear, hear } from "./ledger";
+import { addBatch, removeSettled, updateJobs } from "./batches";
 import { CONSOLE_MAX, GONE_SHOWN, HISTORY_MAX, type Action, type PodView, type State } from "./state";
 
 export function reduce(state: State, action: Action): State {
@@ -11,18 +11,18 @@ export function reduce(state: State, action: Action): State {
     case "connection":
       return { ...state, connection: action.connection };
     case "events":
-      return take(state, action.events, action.at);
+      return applyAll(state, action.events, action.at);
     case "accepted":
-      return accept(state, action.batch, action.jobs);
+      return addBatch(state, action.batch, action.jobs);
     case "refreshed":
-      return hear(state, action.jobs);
-    case "forgotten":
+      return updateJobs(state, action.jobs);
+    case "expired":
       return {
         ...state,
-        batches: state.batches.map((batch) => (batch.id === action.batch ? { ...batch, forgotten: true } : batch)),
+        batches: state.batches.map((batch) => (batch.id === action.batch ? { ...batch, expired: true } : batch)),
       };
     case "cleared":
-      return clear(state);
+      return removeSettled(state);
     case "tick": {
       const pods = state.pods.filter(({ goneAt }) => goneAt === null || action.at - goneAt < GONE_SHOWN);
       return pods.length === state.pods.length ? state : { ...state, pods };
@@ -30,13 +30,13 @@ export function reduce(state: State, action: Action): State {
   }
 }
 
-// Jobs come in hundreds and touch only their own maps, so they are taken together.
-function take(state: State, events: readonly ServerEvent[], at: number): State {
+// Jobs come in hundreds and change only their own maps, so they are applied together.
+function applyAll(state: State, events: readonly ServerEvent[], at: number): State {
   const jobs = events.flatMap((event) => (event.type === "job" ? [event.job] : []));
-  return events.reduce((now, event) => step(now, event, at), hear(state, jobs));
+  return events.reduce((now, event) => apply(now, event, at), updateJobs(state, jobs));
 }
 
-function step(state: State, event: ServerEvent, at: number): State {
+function apply(state: State, event: ServerEvent, at: number): State {
   switch (event.type) {
     case "job":
       return state;
@@ -53,18 +53,18 @@ function step(state: State, event: ServerEvent, at: number): State {
       return { ...state, console: [...state.console, { ...event.console, seq }].slice(-CONSOLE_MAX) };
     }
     case "trouble":
-      return { ...state, trouble: event.trouble.reason ?? null };
+      return { ...state, podsError: event.error.reason ?? null };
     case "reset":
-      // What the server says next is the whole present. Batches and console are this page's own past and stay.
-      return { ...state, epoch: state.epoch + 1, pods: [], scale: null, trouble: null, queue: null, history: [] };
+      // The next events carry the whole present state. Batches and console are history of this page and stay.
+      return { ...state, epoch: state.epoch + 1, pods: [], scale: null, podsError: null, queue: null, history: [] };
   }
 }
 
 function withPod(pods: readonly PodView[], pod: Pod, at: number): readonly PodView[] {
   const known = pods.find(({ name }) => name === pod.name);
-  // A pod that ended before this page ever saw it is no news.
+  // A pod that ended before this page saw it is not shown.
   if (!known && pod.phase === "gone") return pods;
-  // The last word on a pod may leave out what is no longer counted.
+  // The last event of a pod may omit its counts.
   const goneAt = pod.phase === "gone" ? (known?.goneAt ?? at) : null;
   const view = { ...known, ...pod, goneAt };
   const others = pods.filter(({ name }) => name !== pod.name);

@@ -1,58 +1,58 @@
-// What does the page know, and how much of it does it keep?
+// What is the state of the page, and how much of it is kept?
 import type { Console, Job, Pod, Queue, Rejection, Scale } from "../api/types";
 import type { ServerEvent } from "./decode";
-import type { Connection } from "./reader";
+import type { Connection } from "./stream";
 
-/** Batches shown; the oldest goes first. A person looks back at the last few. */
+/** Most batches kept; the oldest is removed first. */
 export const BATCHES_MAX = 12;
-/** Lines of the console kept: a morning of scaling and killing. */
+/** Most lines of the console kept: some hours of use. */
 export const CONSOLE_MAX = 200;
-/** Jobs remembered that no batch of this page claims: those that overtake the answer to their own submission. */
-export const STRANGERS_MAX = 1_000;
-/** How long a pod that has ended stays visible, in milliseconds: long enough to see which one it was. */
+/** Most jobs kept that belong to no batch of this page: some come before the answer to their own submission. */
+export const OTHER_JOBS_MAX = 1_000;
+/** Time for which an ended pod stays visible, in milliseconds: enough to see which one it was. */
 export const GONE_SHOWN = 6_000;
-/** Points of the queue's recent past: two minutes at one a second. */
+/** Most points of the queue's history: two minutes at one a second. */
 export const HISTORY_MAX = 120;
 
 export interface PodView extends Pod {
-  /** When this page heard that it ended; `null` while it lives. */
+  /** Time at which this page received the end of the pod, in milliseconds since the Unix epoch; `null` before. */
   readonly goneAt: number | null;
 }
 
 export interface ConsoleLine extends Console {
-  /** Counts up, so that a line keeps its identity while older ones fall off. */
+  /** Number that counts up, so that a line keeps its identity while older ones are removed. */
   readonly seq: number;
 }
 
 export interface BatchView {
   readonly id: string;
-  /** Its jobs, in the order in which they were sent. */
+  /** Ids of the jobs, in the order in which they were sent. */
   readonly jobs: readonly string[];
   readonly rejected: readonly Rejection[];
-  /** Object URLs of the pictures, by job. */
+  /** Object URLs of the images, by job id. */
   readonly pictures: ReadonlyMap<string, string>;
-  /** The service knows nothing of it any more, so what is open stays open. */
-  readonly forgotten: boolean;
+  /** Whether the service no longer has the batch, so that its open jobs stay open. */
+  readonly expired: boolean;
 }
 
 export interface State {
   readonly connection: Connection;
-  /** Counts how often the stream began anew: what happened before may have been missed. */
+  /** Number of times that the stream was reset: events before a reset may have been missed. */
   readonly epoch: number;
-  /** Oldest first. */
+  /** Pods, oldest first. */
   readonly pods: readonly PodView[];
   readonly scale: Scale | null;
-  /** What keeps the service from seeing or steering its pods; `null` where nothing does. */
-  readonly trouble: string | null;
+  /** Why the service cannot list or control its pods; `null` where it can. */
+  readonly podsError: string | null;
   readonly queue: Queue | null;
   readonly history: readonly number[];
   readonly console: readonly ConsoleLine[];
-  /** Newest first. */
+  /** Batches of this page, newest first. */
   readonly batches: readonly BatchView[];
-  /** The jobs of `batches`, by id. */
+  /** Jobs of `batches`, by id. */
   readonly jobs: ReadonlyMap<string, Job>;
-  /** Jobs that others sent, newest last. */
-  readonly strangers: ReadonlyMap<string, Job>;
+  /** Jobs of other clients by id, newest last. */
+  readonly otherJobs: ReadonlyMap<string, Job>;
 }
 
 export type Action =
@@ -60,20 +60,21 @@ export type Action =
   | { readonly type: "events"; readonly events: readonly ServerEvent[]; readonly at: number }
   | { readonly type: "accepted"; readonly batch: BatchView; readonly jobs: readonly Job[] }
   | { readonly type: "refreshed"; readonly jobs: readonly Job[] }
-  | { readonly type: "forgotten"; readonly batch: string }
+  | { readonly type: "expired"; readonly batch: string }
   | { readonly type: "cleared" }
   | { readonly type: "tick"; readonly at: number };
 
+/** State of a page that has received nothing yet. */
 export const START: State = {
   connection: "connecting",
   epoch: 0,
   pods: [],
   scale: null,
-  trouble: null,
+  podsError: null,
   queue: null,
   history: [],
   console: [],
   batches: [],
   jobs: new Map(),
-  strangers: new Map(),
+  otherJobs: new Map(),
 };

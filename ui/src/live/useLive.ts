@@ -1,18 +1,18 @@
-// How does what the server says reach the page's state?
+// How do events of the stream reach the state of the page?
 import { useEffect, type Dispatch } from "react";
 
 import type { Api } from "../api/client";
 import { authorization } from "../api/token";
 import { decode, type ServerEvent } from "./decode";
-import { follow } from "./reader";
+import { follow } from "./stream";
 import type { Action } from "./state";
 
-/** Events are taken together at this pace, in milliseconds: faster than an eye, slower than a busy service. */
+/** Interval at which received events are applied together, in milliseconds: too short to notice. */
 const FLUSH_EVERY = 50;
-/** How often pods that ended are looked at, in milliseconds. */
+/** Interval at which ended pods are checked, in milliseconds. */
 const SWEEP_EVERY = 1_000;
 
-/** Follows the event stream while mounted, anew whenever `attempt` changes (a token was given, say). */
+/** Follows the event stream while mounted; reconnects when `attempt` changes, for example with a new token. */
 export function useLive(api: Api, dispatch: Dispatch<Action>, attempt: number): void {
   useEffect(() => {
     const abort = new AbortController();
@@ -25,7 +25,7 @@ export function useLive(api: Api, dispatch: Dispatch<Action>, attempt: number): 
       pending = [];
       dispatch({ type: "events", events, at: Date.now() });
     };
-    // Nothing changes, and nothing is drawn, unless a pod has been gone for long enough.
+    // The state stays the same object, so nothing is drawn, unless a pod has been gone for long enough.
     const sweep = setInterval(() => {
       dispatch({ type: "tick", at: Date.now() });
     }, SWEEP_EVERY);

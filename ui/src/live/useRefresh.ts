@@ -1,16 +1,17 @@
 // What if the stream missed the end of a job?
 //
-// Batches that still wait and have not moved for a while are asked for in full, and all of them as soon as the stream
-// is back after a break or begins anew. So no picture stays "queued" on the page that is long done on the server.
+// An open batch without progress for a while is read in full, and so is every open batch when the stream reconnects or is
+// reset. So no image stays "queued" on the page that is done on the server.
 import { useEffect, useRef, type Dispatch } from "react";
 
 import type { Api } from "../api/client";
-import { isOpen, isSettled, jobsOf } from "./ledger";
+import { isOpen, isSettled, jobsOf } from "./batches";
 import type { Action, State } from "./state";
 
-/** How long a batch may stand still before it is asked for, in milliseconds. */
+/** Time without progress after which a batch is read, in milliseconds. */
 const STILL_MAX = 5_000;
 
+/** Reads open batches whose events may have been missed. */
 export function useRefresh(api: Api, state: State, dispatch: Dispatch<Action>): void {
   const latest = useRef(state);
   const seen = useRef(new Map<string, number>());
@@ -45,5 +46,5 @@ export function useRefresh(api: Api, state: State, dispatch: Dispatch<Action>): 
 async function refresh(api: Api, id: string, dispatch: Dispatch<Action>): Promise<void> {
   const answer = await api.batch(id);
   if (answer.ok) dispatch({ type: "refreshed", jobs: answer.value.jobs });
-  else if (answer.trouble.status === 404) dispatch({ type: "forgotten", batch: id });
+  else if (answer.problem.status === 404) dispatch({ type: "expired", batch: id });
 }

@@ -1,7 +1,7 @@
-// What do tests put in the service's place?
+// What do tests use in place of the service?
 import type { Api } from "../api/client";
 import { tokenStore } from "../api/token";
-import type { Answer, Trouble } from "../api/trouble";
+import type { Answer, Problem } from "../api/problem";
 import type { Job, Queue, Scale } from "../api/types";
 import type { BatchView, PodView } from "../live/state";
 
@@ -46,26 +46,26 @@ export function aQueue(differences: Partial<Queue> = {}): Queue {
 }
 
 export function aBatch(differences: Partial<BatchView> = {}): BatchView {
-  return { id: "batch-1", jobs: ["job-1"], rejected: [], pictures: new Map(), forgotten: false, ...differences };
+  return { id: "batch-1", jobs: ["job-1"], rejected: [], pictures: new Map(), expired: false, ...differences };
 }
 
-export function trouble(differences: Partial<Trouble> = {}): { ok: false; trouble: Trouble } {
-  return { ok: false, trouble: { status: 422, message: "No.", retryAfter: null, body: null, ...differences } };
+export function aFailedAnswer(differences: Partial<Problem> = {}): { ok: false; problem: Problem } {
+  return { ok: false, problem: { status: 422, message: "No.", retryAfter: null, body: null, ...differences } };
 }
 
-/** A service of which only `parts` can be asked. */
+/** Creates a client that answers only the calls in `parts`. */
 export function anApi(parts: Partial<Api> = {}): Api {
-  const unasked = (): Promise<Answer<never>> => Promise.reject(new Error("nobody expected this request"));
+  const unexpected = (): Promise<Answer<never>> => Promise.reject(new Error("unexpected request"));
   return {
     tokens: tokenStore(null),
-    fetch: () => Promise.reject(new Error("nobody expected this request")),
-    status: unasked,
-    submit: unasked,
-    batch: unasked,
-    stopPod: unasked,
-    podLog: unasked,
-    setScale: unasked,
-    sample: unasked,
+    fetch: () => Promise.reject(new Error("unexpected request")),
+    status: unexpected,
+    submit: unexpected,
+    batch: unexpected,
+    stopPod: unexpected,
+    podLog: unexpected,
+    setScale: unexpected,
+    sample: unexpected,
     ...parts,
   };
 }
@@ -74,7 +74,7 @@ export function aFile(name: string, bytes = 4): File {
   return new File([new Uint8Array(bytes)], name, { type: "image/png" });
 }
 
-/** A response whose body comes in these pieces and then ends, or stays open. */
+/** Creates a response whose body arrives in these pieces and then ends, or stays open. */
 export function aStream(pieces: readonly string[], end: "ends" | "stays open" = "ends"): Response {
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => {

@@ -1,4 +1,4 @@
-// What is true before every test?
+// What happens around every test?
 import { cleanup } from "@testing-library/react";
 import { afterEach } from "vitest";
 

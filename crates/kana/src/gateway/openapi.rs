@@ -3,12 +3,18 @@
 //! Generated from the handlers and the types that they answer with, so that it cannot drift from them.
 //! `ui/openapi.json` is a copy, held equal by a test, from which the page's client is generated.
 
+use std::sync::LazyLock;
+
+use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, SecurityRequirement};
 use utoipa::{Modify, OpenApi as _};
 
 use super::{problem, routes, view};
 use crate::pod;
+
+/// The whole description, which never changes while the process runs.
+static DESCRIPTION: LazyLock<OpenApi> = LazyLock::new(openapi);
 
 /// The token's name in the description.
 const BEARER: &str = "token";
@@ -51,6 +57,11 @@ impl Modify for Tokens {
 /// The description without its routes, for them to be added to.
 pub(super) fn bare() -> OpenApi {
     Description::openapi()
+}
+
+/// Returns the whole description as JSON.
+pub(super) async fn file() -> Json<&'static OpenApi> {
+    Json(&DESCRIPTION)
 }
 
 /// The whole description.

@@ -1,11 +1,11 @@
-//! What does a browser see at `/`?
+//! What does a browser see at `/` and at `/docs/`?
 //!
-//! The page, which is built by Node.js and embedded in the binary. A gateway that was built without it says so, and
-//! everything else works.
+//! Two pages, which Node.js builds and the binary embeds: the live view, and the documentation of the API. A gateway that
+//! was built without them answers both addresses with a hint, and everything else works.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
-use axum::response::IntoResponse as _;
+use axum::response::{IntoResponse as _, Redirect};
 use rust_embed::{Embed, EmbeddedFile};
 
 use super::problem::Problem;
@@ -20,30 +20,44 @@ const CACHE_FOREVER: &str = "public, max-age=31536000, immutable";
 /// All others are asked for again each time, and mostly answered with 304.
 const CACHE_ASK: &str = "no-cache";
 
+/// The file at `/`.
+const INDEX: &str = "index.html";
+
+/// The file at `/docs/`.
+const DOCS_INDEX: &str = "docs/index.html";
+
 /// The folder of files whose names hold a digest of their content.
 const HASHED: &str = "assets/";
 
-/// What is shown where the page was not built.
+/// The body in place of a page that was not built.
 const HINT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>kana</title>\
-    <h1>kana is running</h1><p>This binary was built without its page; <code>make build</code> builds both. \
-    The service is complete without it: see <a href=\"/docs/\">the description of its API</a>.</p></html>\n";
+    <h1>kana is running</h1><p>This binary was built without its pages; <code>make build</code> builds them. \
+    The service is complete without them: <a href=\"/openapi.json\">/openapi.json</a> describes its API.</p></html>\n";
 
 #[derive(Embed)]
 #[folder = "../../ui/dist/"]
 #[allow_missing = true]
 struct Page;
 
-/// Answers with a file of the page.
+/// Sends a browser from `/docs` on to the page's one address.
+pub async fn docs() -> Redirect {
+    Redirect::to("/docs/")
+}
+
+/// Returns a file of the pages.
 pub async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response<Body> {
     let nothing = || Problem::not_found(format!("there is nothing at {:?}", uri.path())).into_response();
     if !method.is_safe() {
         return nothing();
     }
-    let path = uri.path().trim_start_matches('/');
-    let path = if path.is_empty() { "index.html" } else { path };
+    let path = match uri.path().trim_start_matches('/') {
+        "" => INDEX,
+        "docs/" => DOCS_INDEX,
+        path => path,
+    };
     match Page::get(path) {
         Some(file) => answer(path, file, &headers),
-        None if path == "index.html" => {
+        None if path == INDEX || path == DOCS_INDEX => {
             let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, CACHE_ASK)];
             (kind, HINT).into_response()
         }

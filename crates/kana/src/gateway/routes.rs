@@ -16,7 +16,6 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::error;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use utoipa_swagger_ui::SwaggerUi;
 
 use super::app::App;
 use super::problem::{self, Problem};
@@ -89,7 +88,9 @@ pub(super) fn service(app: &Arc<App>) -> Router {
     let (routes, _) = documented.split_for_parts();
     let compressed = DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_BYTES_MIN));
     let mut routes = routes
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::openapi()))
+        .route("/openapi.json", get(openapi::file))
+        .route("/docs", get(page::docs))
+        .route("/docs/", get(page::file))
         .route("/", get(page::file))
         .fallback(page::file)
         .layer(DefaultBodyLimit::disable())

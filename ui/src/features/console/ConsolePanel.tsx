@@ -1,18 +1,18 @@
-// What was done behind the scenes, as one would have typed it?
+// Which commands have the same effect as what just happened?
 import { Fragment, useEffect, useRef } from "react";
 
-import { span } from "../../app/format";
+import { span } from "../../lib/format";
 import type { ConsoleLine } from "../../live/state";
 import "./console.css";
 
-/** Closer to the end than this many pixels, the reader is following along. */
+/** Distance from the end, in pixels, below which the log scrolls along. */
 const FOLLOWING = 40;
 
 export function ConsolePanel({ lines }: { readonly lines: readonly ConsoleLine[] }) {
   const log = useRef<HTMLDivElement>(null);
   const following = useRef(true);
 
-  // Whoever has scrolled back to read is left in peace.
+  // A person who has scrolled back keeps their place.
   useEffect(() => {
     if (log.current && following.current) log.current.scrollTop = log.current.scrollHeight;
   }, [lines]);
@@ -21,7 +21,7 @@ export function ConsolePanel({ lines }: { readonly lines: readonly ConsoleLine[]
     <section className="panel console" aria-labelledby="console-title">
       <header className="panel-head">
         <h2 id="console-title">Console</h2>
-        <span className="muted">what was done, as commands</span>
+        <span className="muted">actions as commands</span>
       </header>
       <div
         ref={log}
@@ -58,10 +58,10 @@ export function ConsolePanel({ lines }: { readonly lines: readonly ConsoleLine[]
   );
 }
 
-// Lines break between words and not at the hyphens of options, where a break would look like another option.
+// Breaks lines between words only: a break at the hyphen of an option would look like another option.
 function Words({ text }: { readonly text: string }) {
   return text.split(" ").map((word, i) => (
-    // The words of one line never change their places.
+    // The words of a line never change their order.
     <Fragment key={i}>
       {i > 0 && " "}
       <span className="console-word">{word}</span>

@@ -1,11 +1,11 @@
-// What did one pod write last?
+// What are the last lines of a pod's log?
 import { useCallback, useEffect, useRef, useState } from "react";
 
 import type { Api } from "../../api/client";
-import type { Answer } from "../../api/trouble";
+import type { Answer } from "../../api/problem";
 
 interface Props {
-  /** Its name. */
+  /** Name of the pod. */
   readonly pod: string;
   readonly api: Api;
   readonly onClose: () => void;
@@ -19,13 +19,13 @@ export function PodLog({ pod, api, onClose }: Props) {
   const read = useCallback(async () => {
     latest.current += 1;
     const turn = latest.current;
-    const said = await api.podLog(pod);
-    // A later question has the word.
-    if (turn === latest.current) setAnswer(said);
+    const next = await api.podLog(pod);
+    // Only the answer to the latest request counts.
+    if (turn === latest.current) setAnswer(next);
   }, [api, pod]);
 
   useEffect(() => {
-    // Whoever asked by keyboard goes on from here.
+    // Keyboard users continue from here.
     heading.current?.focus();
     void read();
     return () => {
@@ -49,21 +49,21 @@ export function PodLog({ pod, api, onClose }: Props) {
         </span>
       </header>
       {answer?.ok === false && (
-        <p className="trouble" role="alert">
-          {answer.trouble.message}
+        <p className="error" role="alert">
+          {answer.problem.message}
         </p>
       )}
       {answer?.ok !== false && (
-        // Scrolls, so it can be reached by keyboard; a hundred lines are not to be read out unasked.
+        // Scrolls, so it must be reachable by keyboard; screen readers do not announce a hundred lines by themselves.
         <pre className="pod-log-text" role="log" aria-live="off" aria-label={`Last lines of ${pod}`} tabIndex={0}>
-          {wordsOf(answer)}
+          {textOf(answer)}
         </pre>
       )}
     </section>
   );
 }
 
-function wordsOf(answer: Answer<string> | null): string {
+function textOf(answer: Answer<string> | null): string {
   if (answer === null) return "Reading …";
   return answer.ok && answer.value !== "" ? answer.value : "It has written nothing yet.";
 }

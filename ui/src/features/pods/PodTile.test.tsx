@@ -1,8 +1,8 @@
 import { fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 
-import type { Answer } from "../../api/trouble";
-import { aPod, anApi, trouble } from "../../test/fakes";
+import type { Answer } from "../../api/problem";
+import { aPod, anApi, aFailedAnswer } from "../../test/fakes";
 import { PodTile } from "./PodTile";
 
 function tile(
@@ -24,7 +24,7 @@ function tile(
 const DONE: Answer<unknown> = { ok: true, value: null };
 
 describe("a pod's tile", () => {
-  it("shows its state, age and work, and its full name to those who cannot see it", () => {
+  it("shows its state, age and counts, and has its full name as its accessible name", () => {
     tile(DONE);
 
     const article = screen.getByRole("article", { name: "Pod kana-worker-x8k2p, ready" });
@@ -33,7 +33,7 @@ describe("a pod's tile", () => {
     expect(article.textContent).toContain("in flight3");
   });
 
-  it("says why it takes no work", () => {
+  it("says why its pod is not ready", () => {
     tile(DONE, { phase: "starting", reason: "CrashLoopBackOff; last ended as OOMKilled, exit code 137" });
 
     expect(screen.getByRole("article").textContent).toContain("ended as OOMKilled");
@@ -53,7 +53,7 @@ describe("a pod's tile", () => {
     expect(asked).toEqual([["kana-worker-x8k2p", "kill"]]);
   });
 
-  it("drains its pod gently", async () => {
+  it("drains its pod with the mode delete", async () => {
     const asked = tile(DONE);
 
     fireEvent.click(screen.getByRole("button", { name: "Drain kana-worker-x8k2p" }));
@@ -64,9 +64,9 @@ describe("a pod's tile", () => {
     expect(asked).toEqual([["kana-worker-x8k2p", "delete"]]);
   });
 
-  it("evicts its pod where it is one of a cluster, and says which budget forbids it", async () => {
+  it("evicts a pod of a cluster, and says which budget forbids it", async () => {
     const needs = "The disruption budget kana-worker needs 1 healthy pods and has 1 currently.";
-    const asked = tile(trouble({ message: needs }), { node: "node-1" });
+    const asked = tile(aFailedAnswer({ message: needs }), { node: "node-1" });
 
     fireEvent.click(screen.getByRole("button", { name: "Evict kana-worker-x8k2p" }));
 
@@ -74,14 +74,14 @@ describe("a pod's tile", () => {
     expect(asked).toEqual([["kana-worker-x8k2p", "evict"]]);
   });
 
-  it("offers neither eviction nor a log where nothing but kana keeps its pod", () => {
+  it("offers neither eviction nor a log for a pod outside a cluster", () => {
     tile(DONE);
 
     expect(screen.queryByRole("button", { name: /^Evict/ })).toBeNull();
     expect(screen.queryByRole("button", { name: /^Log/ })).toBeNull();
   });
 
-  it("evicts no pod that is ending already, and still shows its log", () => {
+  it("disables eviction of a stopping pod, and still shows its log", () => {
     let shown = 0;
     tile(DONE, { node: "node-1", phase: "stopping" }, () => {
       shown += 1;
@@ -93,8 +93,8 @@ describe("a pod's tile", () => {
     expect(shown).toBe(1);
   });
 
-  it("says why its pod could not be ended, and can be asked again", async () => {
-    tile(trouble({ message: "There is no such pod." }));
+  it("says why its pod could not be stopped, and allows another try", async () => {
+    tile(aFailedAnswer({ message: "There is no such pod." }));
     const kill = screen.getByRole<HTMLButtonElement>("button", { name: /^Kill/ });
 
     fireEvent.click(kill);
@@ -103,7 +103,7 @@ describe("a pod's tile", () => {
     expect(kill.disabled).toBe(false);
   });
 
-  it("offers nothing once its pod is gone", () => {
+  it("disables every button once its pod is gone", () => {
     tile(DONE, { phase: "gone", goneAt: 12_000 });
 
     expect(screen.getAllByRole<HTMLButtonElement>("button").every(({ disabled }) => disabled)).toBe(true);

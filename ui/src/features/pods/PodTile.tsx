@@ -1,38 +1,38 @@
-// How is one pod, and how does one end it?
+// What is the state of one pod, and how is it stopped?
 //
-// A click anywhere on the tile kills the pod as a crash would: showing that nothing is lost is what the tile is for. The
-// gentle way, which lets it finish first, is the second button. A pod on a machine of a cluster can also be evicted, which is
-// gentle and asks the disruption budget first, and its log can be read.
+// A click anywhere on the tile kills the pod as a crash would, because the tile exists to show that nothing is lost. The
+// second button drains it: the pod finishes its images first. A pod of a cluster can also be evicted, which drains it if
+// the disruption budget allows that, and its log can be read.
 import { useState } from "react";
 
 import type { Api } from "../../api/client";
 import type { Stop } from "../../api/types";
-import { age, count, shortName } from "../../app/format";
+import { age, count, shortName } from "../../lib/format";
 import type { PodView } from "../../live/state";
 
 interface Props {
   readonly pod: PodView;
   readonly now: number;
   readonly api: Api;
-  /** Shows the pod's log. */
+  /** Called to show the pod's log. */
   readonly onLog: () => void;
 }
 
 export function PodTile({ pod, now, api, onLog }: Props) {
-  const [asked, setAsked] = useState<Stop | null>(null);
-  const [trouble, setTrouble] = useState<string | null>(null);
+  const [requested, setRequested] = useState<Stop | null>(null);
+  const [error, setError] = useState<string | null>(null);
   const gone = pod.phase === "gone";
-  const disabled = gone || asked !== null;
-  // Only a cluster has several machines; elsewhere nothing stands between a pod and its end, and its log is kana's own.
+  const disabled = gone || requested !== null;
+  // Only a cluster has nodes. Elsewhere there is no disruption budget, and the pod logs to the output of kana itself.
   const clustered = pod.node !== undefined;
 
   const stop = async (mode: Stop) => {
-    setAsked(mode);
-    setTrouble(null);
+    setRequested(mode);
+    setError(null);
     const answer = await api.stopPod(pod.name, mode);
-    // When it worked the tile stays disabled until the pod is gone, except that a draining pod may still be killed.
-    if (!answer.ok) setTrouble(answer.trouble.message);
-    if (!answer.ok || mode !== "kill") setAsked(null);
+    // After a kill the tile stays disabled until the pod is gone; a draining pod may still be killed.
+    if (!answer.ok) setError(answer.problem.message);
+    if (!answer.ok || mode !== "kill") setRequested(null);
   };
 
   return (
@@ -56,7 +56,7 @@ export function PodTile({ pod, now, api, onLog }: Props) {
           {pod.reason}
         </p>
       )}
-      <dl className="pod-numbers numbers">
+      <dl className="pod-counts numbers">
         <dt>completed</dt>
         <dd>{count(pod.completed)}</dd>
         <dt>in flight</dt>
@@ -68,17 +68,17 @@ export function PodTile({ pod, now, api, onLog }: Props) {
           className="button small danger pod-kill"
           disabled={disabled}
           aria-label={`Kill ${pod.name}`}
-          title="End it at once, as a crash would (SIGKILL)"
+          title="Stop the pod at once, as a crash would (SIGKILL)"
           onClick={() => void stop("kill")}
         >
-          {asked === "kill" && !gone ? "Killing …" : "Kill"}
+          {requested === "kill" && !gone ? "Killing …" : "Kill"}
         </button>
         <button
           type="button"
           className="button small quiet pod-drain"
           disabled={disabled || pod.phase === "stopping"}
           aria-label={`Drain ${pod.name}`}
-          title="Let it finish what it holds, then end it (SIGTERM)"
+          title="Let the pod finish its images, then stop it (SIGTERM)"
           onClick={() => void stop("delete")}
         >
           Drain
@@ -90,7 +90,7 @@ export function PodTile({ pod, now, api, onLog }: Props) {
               className="button small quiet"
               disabled={disabled || pod.phase === "stopping"}
               aria-label={`Evict ${pod.name}`}
-              title="Drain it if the disruption budget allows that"
+              title="Drain the pod if the disruption budget allows that"
               onClick={() => void stop("evict")}
             >
               Evict
@@ -100,7 +100,7 @@ export function PodTile({ pod, now, api, onLog }: Props) {
               className="button small quiet"
               disabled={gone}
               aria-label={`Log of ${pod.name}`}
-              title="Read what it wrote last"
+              title="Show the last lines of its log"
               onClick={onLog}
             >
               Log
@@ -108,9 +108,9 @@ export function PodTile({ pod, now, api, onLog }: Props) {
           </>
         )}
       </p>
-      {trouble !== null && (
-        <p className="trouble" role="alert">
-          {trouble}
+      {error !== null && (
+        <p className="error" role="alert">
+          {error}
         </p>
       )}
     </article>

@@ -1,10 +1,10 @@
-// Which pods are there, and how are they?
+// Which pods exist, and in which state is each?
 import { useState } from "react";
 
 import type { Api } from "../../api/client";
-import { sentence } from "../../api/trouble";
-import { countOf } from "../../app/format";
-import { useNow } from "../../app/useNow";
+import { sentence } from "../../api/problem";
+import { countOf } from "../../lib/format";
+import { useNow } from "../../lib/useNow";
 import type { PodView } from "../../live/state";
 import { PodLog } from "./PodLog";
 import { PodTile } from "./PodTile";
@@ -13,15 +13,15 @@ import "./pods.css";
 interface Props {
   readonly pods: readonly PodView[];
   readonly api: Api;
-  /** Whether the list is what the service says, rather than what it said before the line broke. */
+  /** Whether the list is current; false while the stream is not connected. */
   readonly live: boolean;
-  /** What keeps the service from seeing or steering its pods; `null` where nothing does. */
-  readonly trouble: string | null;
+  /** Why the service cannot list or control its pods; `null` where it can. */
+  readonly error: string | null;
 }
 
-export function PodsPanel({ pods, api, live, trouble }: Props) {
+export function PodsPanel({ pods, api, live, error }: Props) {
   const now = useNow();
-  const [read, setRead] = useState<string | null>(null);
+  const [logOf, setLogOf] = useState<string | null>(null);
   const ready = pods.filter(({ phase }) => phase === "ready").length;
   return (
     <section className="panel pods" aria-labelledby="pods-title">
@@ -29,13 +29,13 @@ export function PodsPanel({ pods, api, live, trouble }: Props) {
         <h2 id="pods-title">Pods</h2>
         <span className="muted numbers">{pods.length > 0 && `${countOf(ready, "pod")} ready`}</span>
       </header>
-      {trouble !== null && (
-        <p className="trouble pods-trouble" role="alert">
-          {sentence(trouble)}
+      {error !== null && (
+        <p className="error pods-error" role="alert">
+          {sentence(error)}
         </p>
       )}
       {pods.length === 0 ? (
-        <p className="empty">{emptiness(live, trouble)}</p>
+        <p className="empty">{emptyText(live, error)}</p>
       ) : (
         <ul className="pod-grid">
           {pods.map((pod) => (
@@ -45,20 +45,20 @@ export function PodsPanel({ pods, api, live, trouble }: Props) {
                 now={now}
                 api={api}
                 onLog={() => {
-                  setRead(pod.name);
+                  setLogOf(pod.name);
                 }}
               />
             </li>
           ))}
         </ul>
       )}
-      {read !== null && (
+      {logOf !== null && (
         <PodLog
-          key={read}
-          pod={read}
+          key={logOf}
+          pod={logOf}
           api={api}
           onClose={() => {
-            setRead(null);
+            setLogOf(null);
           }}
         />
       )}
@@ -66,8 +66,8 @@ export function PodsPanel({ pods, api, live, trouble }: Props) {
   );
 }
 
-function emptiness(live: boolean, trouble: string | null): string {
-  if (!live) return "Waiting for the service to say which pods run.";
-  if (trouble !== null) return "The service cannot say which pods run. Images sent meanwhile wait safely in the queue.";
-  return "No pod runs. Raise the minimum, and one starts; images sent meanwhile wait safely in the queue.";
+function emptyText(live: boolean, error: string | null): string {
+  if (!live) return "Waiting for the list of pods.";
+  if (error !== null) return "The service cannot list its pods. Images sent meanwhile wait in the durable queue.";
+  return "No pod runs. Raise the minimum to start one; images sent meanwhile wait in the durable queue.";
 }

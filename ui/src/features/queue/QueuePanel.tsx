@@ -1,6 +1,6 @@
-// How much waits, and how fast does it go?
+// How many images wait, and how fast are they processed?
 import type { Queue } from "../../api/types";
-import { count, rate, span } from "../../app/format";
+import { count, rate, span } from "../../lib/format";
 import { Sparkline } from "./Sparkline";
 import "./queue.css";
 
@@ -12,7 +12,7 @@ export function QueuePanel({ queue, history }: { readonly queue: Queue | null; r
         {queue && <span className="muted numbers">{oldest(queue)}</span>}
       </header>
       {!queue ? (
-        <p className="empty">Waiting for the service to count its queue.</p>
+        <p className="empty">Waiting for the counts of the queue.</p>
       ) : (
         <>
           <dl className="figures numbers">
@@ -20,7 +20,7 @@ export function QueuePanel({ queue, history }: { readonly queue: Queue | null; r
             <Figure name="running" value={count(queue.running)} strong />
             <Figure name="per second" value={rate(queue.per_second)} strong />
           </dl>
-          <Sparkline values={history} label="Images in the queue, lately" />
+          <Sparkline values={history} label="Images in the queue, last two minutes" />
           <dl className="figures numbers">
             <Figure name="done" value={count(queue.done)} />
             <Figure name="failed" value={count(queue.failed)} />

@@ -1,10 +1,10 @@
-// Which way has a number gone lately?
+// How has a number changed recently?
 import { HISTORY_MAX } from "../../live/state";
 
-/** The drawing's own units; the page stretches it to its width. */
+/** Size of the view box, in its own units; the page stretches the drawing to its width. */
 const WIDTH = 240;
 const HEIGHT = 40;
-/** Room for the line's thickness at the top. */
+/** Space at the top for the thickness of the line. */
 const TOP = 2;
 
 export function Sparkline({ values, label }: { readonly values: readonly number[]; readonly label: string }) {
@@ -18,7 +18,7 @@ export function Sparkline({ values, label }: { readonly values: readonly number[
       role="img"
       aria-label={label}
     >
-      <line x1="0" y1={HEIGHT - 0.5} x2={WIDTH} y2={HEIGHT - 0.5} className="sparkline-ground" />
+      <line x1="0" y1={HEIGHT - 0.5} x2={WIDTH} y2={HEIGHT - 0.5} className="sparkline-baseline" />
       {first !== undefined && line.length > 1 && (
         <>
           <polygon points={`${first},${HEIGHT} ${line.join(" ")} ${WIDTH},${HEIGHT}`} className="sparkline-area" />
@@ -29,7 +29,7 @@ export function Sparkline({ values, label }: { readonly values: readonly number[
   );
 }
 
-/** Where each value lies: the newest at the right edge, the largest at the top. */
+/** Returns the position of each value: the newest at the right edge, the largest at the top. */
 export function points(values: readonly number[]): [x: number, y: number][] {
   const top = Math.max(1, ...values);
   const step = WIDTH / (HISTORY_MAX - 1);

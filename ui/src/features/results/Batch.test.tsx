@@ -11,7 +11,7 @@ function show(jobs: Parameters<typeof Batch>[0]["jobs"], differences: Parameters
 }
 
 describe("a batch", () => {
-  it("shows label, romanisation, confidence and pod beside the sender's picture", () => {
+  it("shows label, romanisation, confidence and pod beside the image", () => {
     show([aDoneJob()], { pictures: new Map([["job-1", "blob:a"]]) });
 
     const [tile] = screen.getAllByRole("listitem");
@@ -22,7 +22,7 @@ describe("a batch", () => {
     expect(screen.getByAltText<HTMLImageElement>("Sent: a.png").src).toBe("blob:a");
   });
 
-  it("tells apart what waits, what runs, what failed and what took a second attempt", () => {
+  it("shows which jobs wait, run, failed or needed a second attempt", () => {
     show([
       aJob({ id: "1" }),
       aJob({ id: "2", state: "running", attempts: 1 }),
@@ -42,14 +42,14 @@ describe("a batch", () => {
     expect(screen.getByTestId("receipt").textContent).toContain("redelivered 1");
   });
 
-  it("says what was not taken, and why", () => {
-    show([aDoneJob()], { rejected: [{ filename: "notes.txt", error: "is no picture" }] });
+  it("lists the rejected files, each with its reason", () => {
+    show([aDoneJob()], { rejected: [{ filename: "notes.txt", error: "is not an image" }] });
 
-    expect(screen.getByText("1 file not taken")).toBeTruthy();
-    expect(screen.getByText("notes.txt").closest("li")?.textContent).toBe("notes.txt is no picture");
+    expect(screen.getByText("1 file rejected")).toBeTruthy();
+    expect(screen.getByText("notes.txt").closest("li")?.textContent).toBe("notes.txt is not an image");
   });
 
-  it("shows a large batch in part until asked for all", () => {
+  it("shows part of a large batch until all of it is requested", () => {
     show(Array.from({ length: 200 }, (_, i) => aDoneJob({ id: `job-${i}` })));
     const few = document.querySelectorAll("[data-job]").length;
 
@@ -59,8 +59,8 @@ describe("a batch", () => {
     expect(document.querySelectorAll("[data-job]")).toHaveLength(200);
   });
 
-  it("does not wait for ever for what the service has forgotten", () => {
-    show([aJob()], { forgotten: true });
+  it("counts the open jobs of an expired batch as unknown", () => {
+    show([aJob()], { expired: true });
 
     const receipt = screen.getByTestId("receipt");
     expect(receipt.dataset.open).toBe("false");

@@ -1,14 +1,14 @@
-// What became of one batch, and does it add up?
+// What is the outcome of one batch?
 import { useState } from "react";
 
 import type { Job } from "../../api/types";
-import { count, countOf } from "../../app/format";
-import { receipt } from "../../live/ledger";
+import { count, countOf } from "../../lib/format";
+import { receipt } from "../../live/batches";
 import type { BatchView } from "../../live/state";
 import { ReceiptLine } from "./ReceiptLine";
 import { ResultTile } from "./ResultTile";
 
-/** Tiles shown before one asks for the rest: about two screens. */
+/** Tiles shown before a person asks for the rest: about two screens. */
 const TILES_SHOWN = 60;
 
 interface Props {
@@ -22,10 +22,10 @@ export function Batch({ batch, jobs, romanised }: Props) {
   const shown = all ? jobs : jobs.slice(0, TILES_SHOWN);
   return (
     <article className="batch" aria-label={`Batch of ${countOf(jobs.length, "image")}`}>
-      <ReceiptLine receipt={receipt(jobs)} forgotten={batch.forgotten} />
+      <ReceiptLine receipt={receipt(jobs)} expired={batch.expired} />
       {batch.rejected.length > 0 && (
         <details className="batch-rejected" open>
-          <summary>{countOf(batch.rejected.length, "file")} not taken</summary>
+          <summary>{countOf(batch.rejected.length, "file")} rejected</summary>
           <ul className="rejected">
             {batch.rejected.map(({ filename, error }) => (
               <li key={filename}>

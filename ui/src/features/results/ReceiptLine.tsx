@@ -1,17 +1,17 @@
-// Does the batch add up?
-import { count, shortName, span } from "../../app/format";
-import type { Receipt } from "../../live/ledger";
+// Do the outcomes of a batch add up to what was accepted?
+import { count, shortName, span } from "../../lib/format";
+import type { Receipt } from "../../live/batches";
 
-/** Pods named in the line; the rest are only counted. */
+/** Pods named in the line; the others are only counted. */
 const PODS_NAMED = 6;
 
-export function ReceiptLine({ receipt, forgotten }: { readonly receipt: Receipt; readonly forgotten: boolean }) {
+export function ReceiptLine({ receipt, expired }: { readonly receipt: Receipt; readonly expired: boolean }) {
   const { accepted, done, failed, open, redelivered, pods, took } = receipt;
   return (
-    <p className="batch-line" data-open={open > 0 && !forgotten} data-testid="receipt">
+    <p className="batch-line" data-open={open > 0 && !expired} data-testid="receipt">
       <strong className="numbers">
         {count(accepted)} accepted = {count(done)} done + {count(failed)} failed
-        {open > 0 && ` + ${count(open)} ${forgotten ? "unknown" : "on the way"}`}
+        {open > 0 && ` + ${count(open)} ${expired ? "unknown" : "on the way"}`}
       </strong>
       {pods.length > 0 && (
         <span className="batch-pods numbers">
@@ -26,7 +26,7 @@ export function ReceiptLine({ receipt, forgotten }: { readonly receipt: Receipt;
       )}
       {redelivered > 0 && <span className="batch-redelivered numbers">redelivered {count(redelivered)}</span>}
       {took !== null && <span className="muted numbers">in {span(took)}</span>}
-      {forgotten && <span className="muted">The service no longer keeps this batch.</span>}
+      {expired && <span className="muted">The service no longer has this batch.</span>}
     </p>
   );
 }

@@ -1,17 +1,17 @@
-// What does the model read in one picture?
+// How is the result of one image shown?
 import { memo, useState } from "react";
 
 import type { Job } from "../../api/types";
-import { percent, shortName } from "../../app/format";
+import { percent, shortName } from "../../lib/format";
 
-/** Pictures with sides up to this many pixels are shown with hard edges: blurred, 28 × 28 pixels look broken. */
+/** Longest side, in pixels, of images shown with hard edges: scaled smoothly, 28 × 28 pixels look blurred. */
 const PIXELATED_MAX = 64;
-/** Length up to which a label is set in the large size of a single glyph, in UTF-16 units. */
+/** Longest label shown in the large size of a single glyph, in UTF-16 units. */
 const GLYPH_LENGTH_MAX = 2;
 
 interface Props {
   readonly job: Job;
-  /** The address of the sender's own picture; `null` where this page has not seen it. */
+  /** Object URL of the image; `null` where another client sent it. */
   readonly picture: string | null;
   readonly romanised: ReadonlyMap<string, string>;
 }
@@ -22,7 +22,7 @@ export const ResultTile = memo(function ResultTile({ job, picture, romanised }: 
       <div className="result-frame">
         <Picture job={job} picture={picture} />
         {job.attempts > 1 && (
-          <span className="result-attempts numbers" title="It was given to another pod after the one that had it ended">
+          <span className="result-attempts numbers" title="Another pod repeated the work after the first one stopped">
             attempt {job.attempts}
           </span>
         )}
@@ -63,7 +63,7 @@ function Picture({ job, picture }: { readonly job: Job; readonly picture: string
 }
 
 function Answer({ job, romanised }: Pick<Props, "job" | "romanised">) {
-  if (job.state === "failed") return <p className="result-word trouble">{job.error ?? "It failed."}</p>;
+  if (job.state === "failed") return <p className="result-word error">{job.error ?? "It failed."}</p>;
   if (job.state !== "done") return <p className="result-word muted">{job.state}</p>;
 
   const { label = "?", confidence = 0 } = job;
@@ -79,7 +79,7 @@ function Answer({ job, romanised }: Pick<Props, "job" | "romanised">) {
       <p className="result-confidence numbers">
         <span>{percent(confidence)}</span>
         <svg className="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-          <rect width="100" height="4" className="bar-ground" />
+          <rect width="100" height="4" className="bar-track" />
           <rect width={100 * confidence} height="4" className="bar-fill" />
         </svg>
       </p>

@@ -1,25 +1,25 @@
-// What became of the pictures?
+// What are the results of the images sent so far?
 import { memo } from "react";
 
 import type { Job } from "../../api/types";
-import { count } from "../../app/format";
-import { isOpen, jobsOf } from "../../live/ledger";
+import { count } from "../../lib/format";
+import { isOpen, jobsOf } from "../../live/batches";
 import type { State } from "../../live/state";
 import { Batch } from "./Batch";
 import { ResultTile } from "./ResultTile";
 import "./results.css";
 
-/** Pictures of other senders shown, the newest of them. */
-const STRANGERS_SHOWN = 24;
+/** Jobs of other clients shown, the newest of them. */
+const OTHER_JOBS_SHOWN = 24;
 
-type Props = Pick<State, "batches" | "jobs" | "strangers"> & {
-  /** Each label in Latin letters. */
+type Props = Pick<State, "batches" | "jobs" | "otherJobs"> & {
+  /** Label in Latin letters, by label. */
   readonly romanised: ReadonlyMap<string, string>;
   readonly onClear: () => void;
 };
 
-export const ResultsPanel = memo(function ResultsPanel({ batches, jobs, strangers, romanised, onClear }: Props) {
-  const over = strangers.size > 0 || batches.some((batch) => !isOpen(batch, jobs));
+export const ResultsPanel = memo(function ResultsPanel({ batches, jobs, otherJobs, romanised, onClear }: Props) {
+  const over = otherJobs.size > 0 || batches.some((batch) => !isOpen(batch, jobs));
   return (
     <section className="results" aria-labelledby="results-title">
       <header className="panel-head">
@@ -30,27 +30,26 @@ export const ResultsPanel = memo(function ResultsPanel({ batches, jobs, stranger
           </button>
         )}
       </header>
-      {batches.length === 0 && strangers.size === 0 && (
+      {batches.length === 0 && otherJobs.size === 0 && (
         <p className="empty">
-          Nothing sent yet. Each picture will appear here with what the model reads in it, how sure it is, and which pod
-          did the work.
+          Nothing sent yet. Each image appears here with its label, the confidence, and the pod that classified it.
         </p>
       )}
       {batches.map((batch) => (
         <Batch key={batch.id} batch={batch} jobs={jobsOf(batch, jobs)} romanised={romanised} />
       ))}
-      {strangers.size > 0 && <Strangers jobs={[...strangers.values()]} romanised={romanised} />}
+      {otherJobs.size > 0 && <OtherJobs jobs={[...otherJobs.values()]} romanised={romanised} />}
     </section>
   );
 });
 
-interface StrangersProps {
+interface OtherJobsProps {
   readonly jobs: readonly Job[];
   readonly romanised: ReadonlyMap<string, string>;
 }
 
-function Strangers({ jobs, romanised }: StrangersProps) {
-  const shown = jobs.slice(-STRANGERS_SHOWN).reverse();
+function OtherJobs({ jobs, romanised }: OtherJobsProps) {
+  const shown = jobs.slice(-OTHER_JOBS_SHOWN).reverse();
   return (
     <article className="batch" aria-label="Images sent by others">
       <p className="batch-line">

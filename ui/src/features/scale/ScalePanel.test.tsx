@@ -1,9 +1,9 @@
 import { act, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { Answer } from "../../api/trouble";
+import type { Answer } from "../../api/problem";
 import type { Scale } from "../../api/types";
-import { anApi, aScale, trouble } from "../../test/fakes";
+import { anApi, aScale, aFailedAnswer } from "../../test/fakes";
 import { ScalePanel } from "./ScalePanel";
 import { SETTLE } from "./useRange";
 
@@ -25,7 +25,7 @@ function panel(answer: (range: { min: number; max: number }) => Answer<Scale>) {
   const { rerender } = render(<ScalePanel scale={aScale()} api={api} />);
   return {
     asked,
-    hear: (scale: Scale) => {
+    receive: (scale: Scale) => {
       rerender(<ScalePanel scale={scale} api={api} />);
     },
   };
@@ -36,7 +36,7 @@ const value = (label: string) => screen.getByLabelText<HTMLInputElement>(label).
 const settle = () => act(() => vi.advanceTimersByTimeAsync(SETTLE));
 
 describe("the scale", () => {
-  it("is asked for once after several clicks, with the last range", async () => {
+  it("is sent once after several clicks, with the last range", async () => {
     const { asked } = panel((range) => ({ ok: true, value: aScale(range) }));
 
     click("Raise max");
@@ -47,7 +47,7 @@ describe("the scale", () => {
     expect(value("Max")).toBe(6);
   });
 
-  it("moves the other end along rather than cross it", async () => {
+  it("moves the other bound along rather than cross it", async () => {
     const { asked } = panel((range) => ({ ok: true, value: aScale(range) }));
 
     fireEvent.change(screen.getByLabelText("Min"), { target: { value: "7" } });
@@ -56,9 +56,9 @@ describe("the scale", () => {
     expect(asked).toEqual([{ min: 7, max: 7 }]);
   });
 
-  it("that nothing moves is both bounds at once", async () => {
-    const { asked, hear } = panel((range) => ({ ok: true, value: aScale({ ...range, by: "fixed" }) }));
-    hear(aScale({ min: 2, max: 2, by: "fixed" }));
+  it("that is fixed sets both bounds at once", async () => {
+    const { asked, receive } = panel((range) => ({ ok: true, value: aScale({ ...range, by: "fixed" }) }));
+    receive(aScale({ min: 2, max: 2, by: "fixed" }));
 
     click("Raise max");
     await settle();
@@ -66,8 +66,8 @@ describe("the scale", () => {
     expect(asked).toEqual([{ min: 3, max: 3 }]);
   });
 
-  it("falls back to what the service says when it refuses, and says why", async () => {
-    panel(() => trouble({ message: "At most 4 pods fit on this machine." }));
+  it("returns to the range of the service when it refuses, and says why", async () => {
+    panel(() => aFailedAnswer({ message: "At most 4 pods fit on this machine." }));
 
     click("Raise max");
     await settle();
@@ -76,19 +76,19 @@ describe("the scale", () => {
     expect(value("Max")).toBe(4);
   });
 
-  it("follows the service when somebody else changes the range", async () => {
-    const { hear } = panel((range) => ({ ok: true, value: aScale(range) }));
+  it("follows the service when another client changes the range", async () => {
+    const { receive } = panel((range) => ({ ok: true, value: aScale(range) }));
     click("Raise max");
     await settle();
-    hear(aScale({ max: 5 }));
+    receive(aScale({ max: 5 }));
 
-    hear(aScale({ max: 9 }));
+    receive(aScale({ max: 9 }));
 
     expect(value("Max")).toBe(9);
   });
 
-  it("cannot be lowered below nothing", () => {
-    panel(() => trouble());
+  it("cannot be lowered below 0", () => {
+    panel(() => aFailedAnswer());
 
     click("Lower min");
 

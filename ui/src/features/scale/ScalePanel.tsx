@@ -1,11 +1,11 @@
-// Between how many pods may the service scale itself?
+// Between which numbers of pods may the service scale?
 import type { Api } from "../../api/client";
 import type { Scale } from "../../api/types";
 import { Stepper } from "./Stepper";
 import { useRange } from "./useRange";
 import "./scale.css";
 
-/** The service refuses more. */
+/** Highest number of pods that the service accepts. */
 const PODS_MAX = 1_000;
 
 const BY: Record<Scale["by"], string> = {
@@ -16,8 +16,8 @@ const BY: Record<Scale["by"], string> = {
 };
 
 export function ScalePanel({ scale, api }: { readonly scale: Scale | null; readonly api: Api }) {
-  const { range, set, busy, trouble } = useRange(scale, api);
-  // A number that nothing moves is both bounds at once.
+  const { range, set, busy, error } = useRange(scale, api);
+  // A fixed number is both bounds at once.
   const fixed = scale?.by === "fixed";
   return (
     <section className="panel scale" aria-labelledby="scale-title">
@@ -26,7 +26,7 @@ export function ScalePanel({ scale, api }: { readonly scale: Scale | null; reado
         {scale && <span className="muted">{BY[scale.by]}</span>}
       </header>
       {!scale || !range ? (
-        <p className="empty">Waiting for the service to say how many pods there may be.</p>
+        <p className="empty">Waiting for the range of the scale.</p>
       ) : (
         <>
           <div className="scale-steppers" aria-busy={busy}>
@@ -53,13 +53,13 @@ export function ScalePanel({ scale, api }: { readonly scale: Scale | null; reado
             <strong>{scale.current}</strong> running
             {scale.desired !== scale.current && (
               <>
-                , <strong>{scale.desired}</strong> wanted
+                , <strong>{scale.desired}</strong> desired
               </>
             )}
           </p>
-          {trouble !== null && (
-            <p className="trouble" role="alert">
-              {trouble}
+          {error !== null && (
+            <p className="error" role="alert">
+              {error}
             </p>
           )}
         </>

@@ -1,4 +1,4 @@
-// How does one set a small whole number, by mouse, finger or keyboard?
+// How does a person set a small whole number by mouse, finger or keyboard?
 import { useId } from "react";
 
 interface Props {

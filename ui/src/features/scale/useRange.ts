@@ -1,10 +1,10 @@
-// Which range does the person want, and has the service taken it?
+// Which range does the person want, and has the service accepted it?
 import { useEffect, useRef, useState } from "react";
 
 import type { Api } from "../../api/client";
 import type { Scale } from "../../api/types";
 
-/** Clicks in quick succession make one request: this long after the last, in milliseconds. */
+/** Delay after the last click before the request, in milliseconds: quick clicks make one request. */
 export const SETTLE = 350;
 
 export interface Range {
@@ -14,21 +14,22 @@ export interface Range {
 
 interface Draft {
   readonly range: Range;
-  /** Whether the service has taken it. Until then nothing that it says is an answer to it. */
-  readonly taken: boolean;
+  /** Whether the service has accepted the range. Until then its events still carry the old one. */
+  readonly accepted: boolean;
 }
 
 interface RangeControl {
-  /** What is asked for until the service has answered, and from then on what it says. */
+  /** Range asked for until the service has confirmed it, and from then on the range of the service. */
   readonly range: Range | null;
   readonly busy: boolean;
-  readonly trouble: string | null;
+  readonly error: string | null;
   readonly set: (range: Range) => void;
 }
 
+/** Keeps the range that the person asks for until the service has confirmed it. */
 export function useRange(scale: Scale | null, api: Api): RangeControl {
   const [draft, setDraft] = useState<Draft | null>(null);
-  const [trouble, setTrouble] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const latest = useRef(0);
 
@@ -41,23 +42,23 @@ export function useRange(scale: Scale | null, api: Api): RangeControl {
 
   const put = async (range: Range, turn: number) => {
     const answer = await api.setScale(range);
-    // A later click has the word.
+    // Only the answer to the latest click counts.
     if (turn !== latest.current) return;
-    setTrouble(answer.ok ? null : answer.trouble.message);
-    setDraft(answer.ok ? { range: { min: answer.value.min, max: answer.value.max }, taken: true } : null);
+    setError(answer.ok ? null : answer.problem.message);
+    setDraft(answer.ok ? { range: { min: answer.value.min, max: answer.value.max }, accepted: true } : null);
   };
 
   const set = (range: Range) => {
     clearTimeout(timer.current);
     latest.current += 1;
     const turn = latest.current;
-    setDraft({ range, taken: false });
+    setDraft({ range, accepted: false });
     timer.current = setTimeout(() => void put(range, turn), SETTLE);
   };
 
-  // The service has said so itself: from now on its word counts, also when somebody else changes the range.
-  const said = draft?.taken && draft.range.min === scale?.min && draft.range.max === scale.max;
-  if (said) setDraft(null);
+  // The stream has confirmed the range: from now on the service decides, also when another client changes the range.
+  const confirmed = draft?.accepted && draft.range.min === scale?.min && draft.range.max === scale.max;
+  if (confirmed) setDraft(null);
 
-  return { range: draft?.range ?? scale, busy: draft !== null, trouble, set };
+  return { range: draft?.range ?? scale, busy: draft !== null, error, set };
 }

@@ -1,26 +1,26 @@
-// How do pictures get in?
+// How does a person send images?
 import { useRef } from "react";
 
-import { countOf } from "../../app/format";
-import { useNow } from "../../app/useNow";
-import type { Sending } from "./deliver";
-import type { Upload } from "./useUpload";
+import { countOf } from "../../lib/format";
+import { useNow } from "../../lib/useNow";
+import type { Upload } from "./deliver";
+import type { Uploads } from "./useUploads";
 import { SAMPLE_COUNT, useSamples } from "./useSamples";
 import type { Api } from "../../api/client";
 import "./upload.css";
 
 interface Props {
   readonly api: Api;
-  readonly upload: Upload;
-  /** Whether files hang over the page right now. */
+  readonly uploads: Uploads;
+  /** Whether files are being dragged over the page. */
   readonly over: boolean;
-  /** Nothing was sent yet, so there is room to explain. */
+  /** Whether there is room for an explanation: nothing has been sent yet. */
   readonly roomy: boolean;
 }
 
-export function UploadPanel({ api, upload, over, roomy }: Props) {
+export function UploadPanel({ api, uploads, over, roomy }: Props) {
   const input = useRef<HTMLInputElement>(null);
-  const samples = useSamples(api, upload.add);
+  const samples = useSamples(api, uploads.add);
   return (
     <div className="upload" data-roomy={roomy} data-over={over}>
       <p className="upload-line">
@@ -47,15 +47,15 @@ export function UploadPanel({ api, upload, over, roomy }: Props) {
         tabIndex={-1}
         aria-label="Images to classify"
         onChange={(event) => {
-          upload.add([...(event.target.files ?? [])]);
+          uploads.add([...(event.target.files ?? [])]);
           // The same files may be chosen again.
           event.target.value = "";
         }}
       />
       <div aria-live="polite">
-        {samples.trouble !== null && <p className="sending">{samples.trouble}</p>}
-        {upload.sendings.map((sending) => (
-          <SendingLine key={sending.key} sending={sending} upload={upload} />
+        {samples.error !== null && <p className="upload-item">{samples.error}</p>}
+        {uploads.pending.map((upload) => (
+          <UploadLine key={upload.key} upload={upload} uploads={uploads} />
         ))}
       </div>
       {over && (
@@ -67,20 +67,20 @@ export function UploadPanel({ api, upload, over, roomy }: Props) {
   );
 }
 
-function SendingLine({ sending, upload }: { readonly sending: Sending; readonly upload: Upload }) {
+function UploadLine({ upload, uploads }: { readonly upload: Upload; readonly uploads: Uploads }) {
   const now = useNow();
-  const { phase, files } = sending;
+  const { phase, files } = upload;
   const what = countOf(files.length, "file");
-  if (phase.name === "sending") return <p className="sending muted">Sending {what} …</p>;
+  if (phase.name === "sending") return <p className="upload-item muted">Sending {what} …</p>;
 
   const seconds = phase.name === "waiting" ? Math.max(0, Math.ceil((phase.until - now) / 1_000)) : null;
   return (
-    <div className="sending" data-phase={phase.name}>
+    <div className="upload-item" data-phase={phase.name}>
       <p>
         <strong>
-          {what} not taken{phase.name === "waiting" && " yet"}.
+          {what} not accepted{phase.name === "waiting" && " yet"}.
         </strong>{" "}
-        {phase.message} {seconds !== null && <span className="numbers">Trying again in {seconds} s.</span>}
+        {phase.message} {seconds !== null && <span className="numbers">Retrying in {seconds} s.</span>}
       </p>
       {phase.name === "refused" && phase.rejected.length > 0 && (
         <ul className="rejected">
@@ -91,13 +91,13 @@ function SendingLine({ sending, upload }: { readonly sending: Sending; readonly 
           ))}
         </ul>
       )}
-      <p className="sending-buttons">
+      <p className="upload-item-buttons">
         {phase.name !== "refused" && (
           <button
             type="button"
             className="button"
             onClick={() => {
-              upload.retry(sending);
+              uploads.retry(upload);
             }}
           >
             Try now
@@ -107,7 +107,7 @@ function SendingLine({ sending, upload }: { readonly sending: Sending; readonly 
           type="button"
           className="button quiet"
           onClick={() => {
-            upload.dismiss(sending);
+            uploads.dismiss(upload);
           }}
         >
           Dismiss

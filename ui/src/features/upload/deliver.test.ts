@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 
 import type { Submission } from "../../api/client";
-import type { Answer } from "../../api/trouble";
+import type { Answer } from "../../api/problem";
 import type { Receipt } from "../../api/types";
-import { aFile, aJob, anApi, trouble } from "../../test/fakes";
+import { aFile, aJob, anApi, aFailedAnswer } from "../../test/fakes";
 import { deliver, TRIES_MAX, type Phase } from "./deliver";
 import { batchOf, WAIT_MAX } from "./send";
 
 const ACCEPTED: Answer<Receipt> = { ok: true, value: { batch: "batch-1", jobs: [aJob()], rejected: [] } };
 
-/** Delivers to a service that gives these answers one after the other, the last of them for ever. */
+/** Delivers to a service that gives these answers one after the other, then repeats the last. */
 async function delivered(answers: Answer<Receipt>[]) {
   const submissions: Submission[] = [];
   const phases: Phase[] = [];
@@ -43,7 +43,7 @@ describe("a delivery", () => {
   });
 
   it("is tried again under the same key when the queue is full, after as long as the service says", async () => {
-    const full = trouble({ status: 429, message: "The queue is full.", retryAfter: 3_000 });
+    const full = aFailedAnswer({ status: 429, message: "The queue is full.", retryAfter: 3_000 });
 
     const { accepted, submissions, phases, waits } = await delivered([full, full, ACCEPTED]);
 
@@ -54,13 +54,13 @@ describe("a delivery", () => {
   });
 
   it("never waits for longer than a person would", async () => {
-    const { waits } = await delivered([trouble({ status: 503, retryAfter: 3_600_000 }), ACCEPTED]);
+    const { waits } = await delivered([aFailedAnswer({ status: 503, retryAfter: 3_600_000 }), ACCEPTED]);
 
     expect(waits).toEqual([WAIT_MAX]);
   });
 
   it("is given up after so many tries, and left to the person", async () => {
-    const { accepted, submissions, last } = await delivered([trouble({ status: 0, message: "No answer." })]);
+    const { accepted, submissions, last } = await delivered([aFailedAnswer({ status: 0, message: "No answer." })]);
 
     expect(accepted).toBeNull();
     expect(submissions).toHaveLength(TRIES_MAX);
@@ -69,7 +69,7 @@ describe("a delivery", () => {
 
   it("is not repeated when refused for good, and tells what is wrong with each file", async () => {
     const rejected = [{ filename: "a.png", error: "is no picture" }];
-    const refusal = trouble({ status: 422, message: "No file is a picture.", body: { rejected } });
+    const refusal = aFailedAnswer({ status: 422, message: "No file is a picture.", body: { rejected } });
 
     const { submissions, last } = await delivered([refusal]);
 

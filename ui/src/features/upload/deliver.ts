@@ -1,9 +1,9 @@
-// How often are the same files sent, and what is said meanwhile?
+// How often are the same files sent, and which phases does the page show?
 //
-// Every try carries the same idempotency key, so that a submission whose answer was lost is not made twice.
+// Every attempt carries the same idempotency key, so that a submission whose answer was lost is not made twice.
 import type { Api } from "../../api/client";
 import type { Rejection } from "../../api/types";
-import { pause } from "../../app/pause";
+import { pause } from "../../lib/pause";
 import { send, type Accepted } from "./send";
 
 /** Tries made without asking the person. */
@@ -12,13 +12,13 @@ export const TRIES_MAX = 5;
 export type Phase =
   | { readonly name: "sending" }
   | { readonly name: "waiting"; readonly until: number; readonly message: string }
-  /** Nobody answered in time; the person may have it tried again. */
+  /** Every attempt failed; the person may retry. */
   | { readonly name: "given up"; readonly message: string }
-  /** Sending the same again would be refused again. */
+  /** The service would refuse the same files again. */
   | { readonly name: "refused"; readonly message: string; readonly rejected: readonly Rejection[] };
 
-export interface Sending {
-  /** Also the idempotency key. */
+export interface Upload {
+  /** Identity of the upload, and the idempotency key of its requests. */
   readonly key: string;
   readonly files: readonly File[];
   readonly phase: Phase;
@@ -30,11 +30,11 @@ export interface Delivery {
   readonly files: readonly File[];
   readonly signal: AbortSignal;
   readonly onPhase: (phase: Phase) => void;
-  /** Waits; tests answer at once. */
+  /** Waits so many milliseconds; tests return at once. */
   readonly sleep?: (ms: number) => Promise<void>;
 }
 
-/** Sends until the files are accepted, refused, given up or called off; only the first gives a value. */
+/** Sends the files until they are accepted, refused, given up or cancelled; returns a value only if they are accepted. */
 export async function deliver(delivery: Delivery): Promise<Accepted | null> {
   const { api, key, files, signal, onPhase } = delivery;
   const sleep = delivery.sleep ?? ((ms: number) => pause(ms, signal));

@@ -1,18 +1,18 @@
 import { describe, expect, it } from "vitest";
 
 import { aFile } from "../../test/fakes";
-import { BYTES_PER_REQUEST, FILES_PER_REQUEST, inRequests, withOwnNames } from "./prepare";
+import { BYTES_PER_REQUEST, FILES_PER_REQUEST, inRequests, withUniqueNames } from "./prepare";
 
 describe("the files of an upload", () => {
-  it("each get a name of their own", () => {
+  it("each get a unique name", () => {
     const files = ["a.png", "a.png", "a (2).png", "a.png", "README", "README"].map((name) => aFile(name));
 
-    const names = withOwnNames(files).map(({ name }) => name);
+    const names = withUniqueNames(files).map(({ name }) => name);
 
     expect(names).toEqual(["a.png", "a (2).png", "a (2) (2).png", "a (3).png", "README", "README (2)"]);
   });
 
-  it("go in as many requests as their number needs, in order and none left out", () => {
+  it("are split by number, in order and with none left out", () => {
     const files = Array.from({ length: FILES_PER_REQUEST * 2 + 1 }, (_, i) => aFile(`${i}.png`, 1));
 
     const requests = inRequests(files);
@@ -21,7 +21,7 @@ describe("the files of an upload", () => {
     expect(requests.flat()).toEqual(files);
   });
 
-  it("go in as many requests as their size needs", () => {
+  it("are split by size", () => {
     const large = (name: string) => Object.defineProperty(aFile(name), "size", { value: BYTES_PER_REQUEST * 0.6 });
 
     expect(inRequests([large("a"), large("b"), aFile("c")]).map(({ length }) => length)).toEqual([1, 2]);

@@ -1,25 +1,25 @@
-// Which of the things that a person dropped are sent, and in which requests?
+// Which of the dropped files are sent, and in which requests?
 
-/** Pictures in one request. One batch is one receipt, so as many as a person is likely to drop at once. */
+/** Most images in one request. A batch has one receipt, so as many as a person is likely to drop at once. */
 export const FILES_PER_REQUEST = 500;
-/** Bytes of pictures in one request, below the gateway's own limit with room for the multipart envelope. */
+/** Most bytes of images in one request: below the limit of the gateway, with room for the multipart envelope. */
 export const BYTES_PER_REQUEST = 48 * 1024 * 1024;
 
 /**
- * Gives every file a name of its own, so that the service's answer, which goes by names, is not ambiguous:
+ * Gives every file a unique name, so that the answer of the service, which refers to files by name, is not ambiguous:
  * "a.png", "a.png" → "a.png", "a (2).png".
  */
-export function withOwnNames(files: readonly File[]): File[] {
-  const taken = new Set<string>();
+export function withUniqueNames(files: readonly File[]): File[] {
+  const used = new Set<string>();
   return files.map((file) => {
     let name = file.name;
-    for (let n = 2; taken.has(name); n += 1) name = numbered(file.name, n);
-    taken.add(name);
+    for (let n = 2; used.has(name); n += 1) name = numbered(file.name, n);
+    used.add(name);
     return name === file.name ? file : new File([file], name, { type: file.type, lastModified: file.lastModified });
   });
 }
 
-/** Cuts the files into requests that stay within both limits; a file that is too large by itself goes alone. */
+/** Splits the files into requests within both limits; a file that is too large by itself is sent alone. */
 export function inRequests(files: readonly File[]): File[][] {
   const requests: File[][] = [];
   let bytes = 0;
@@ -36,7 +36,7 @@ export function inRequests(files: readonly File[]): File[][] {
   return requests;
 }
 
-/** The files of a drop; folders, which browsers also hand over as files that cannot be read, are left out. */
+/** Returns the files of a drop without folders, which browsers include as unreadable files. */
 export function droppedFiles(transfer: DataTransfer): File[] {
   return [...transfer.items].flatMap((item) => {
     if (item.kind !== "file" || item.webkitGetAsEntry()?.isDirectory) return [];

@@ -1,7 +1,7 @@
-// What came of sending these files?
+// What is the outcome of sending these files once?
 import type { Api, Submission } from "../../api/client";
 import { hasStrings, isFields } from "../../api/shape";
-import { isPassing, type Trouble } from "../../api/trouble";
+import { isTransient, type Problem } from "../../api/problem";
 import type { Job, Rejection } from "../../api/types";
 import type { BatchView } from "../../live/state";
 
@@ -18,25 +18,26 @@ export type Outcome =
   | { readonly kind: "later"; readonly message: string; readonly wait: number }
   | { readonly kind: "refused"; readonly message: string; readonly rejected: readonly Rejection[] };
 
-/** How long to wait where the server asks to be tried again without saying when, in milliseconds. */
+/** Wait before a retry where the server names none, in milliseconds. */
 export const WAIT_USUAL = 2_000;
-/** The longest wait obeyed without asking the person, in milliseconds. */
+/** Longest wait before a retry without asking the person, in milliseconds. */
 export const WAIT_MAX = 60_000;
 
+/** Submits the files once. */
 export async function send(api: Api, submission: Submission): Promise<Outcome> {
   const answer = await api.submit(submission);
   if (answer.ok) {
     const { batch, jobs, rejected } = answer.value;
     return { kind: "accepted", batch, jobs, rejected };
   }
-  const { trouble } = answer;
-  if (isPassing(trouble)) {
-    return { kind: "later", message: trouble.message, wait: Math.min(trouble.retryAfter ?? WAIT_USUAL, WAIT_MAX) };
+  const { problem } = answer;
+  if (isTransient(problem)) {
+    return { kind: "later", message: problem.message, wait: Math.min(problem.retryAfter ?? WAIT_USUAL, WAIT_MAX) };
   }
-  return { kind: "refused", message: trouble.message, rejected: rejectedIn(trouble) };
+  return { kind: "refused", message: problem.message, rejected: rejectedIn(problem) };
 }
 
-/** The batch as the page shows it. `urlOf` makes the address under which a file's picture can be shown. */
+/** Returns the batch as the page shows it. `urlOf` makes the URL under which a file is shown. */
 export function batchOf(accepted: Accepted, files: readonly File[], urlOf: (file: File) => string): BatchView {
   const byName = new Map(files.map((file) => [file.name, file]));
   const pictures = new Map<string, string>();
@@ -49,14 +50,14 @@ export function batchOf(accepted: Accepted, files: readonly File[], urlOf: (file
     jobs: accepted.jobs.map(({ id }) => id),
     rejected: accepted.rejected,
     pictures,
-    forgotten: false,
+    expired: false,
   };
 }
 
-// Where no picture is left, the problem document still says what is wrong with each.
-function rejectedIn(trouble: Trouble): readonly Rejection[] {
-  if (!isFields(trouble.body) || !Array.isArray(trouble.body.rejected)) return [];
-  return trouble.body.rejected
+// Where every file was refused, the problem document names the reason for each.
+function rejectedIn(problem: Problem): readonly Rejection[] {
+  if (!isFields(problem.body) || !Array.isArray(problem.body.rejected)) return [];
+  return problem.body.rejected
     .filter((entry: unknown) => hasStrings(entry, "filename", "error"))
     .map(({ filename, error }) => ({ filename: String(filename), error: String(error) }));
 }

@@ -1,13 +1,13 @@
-// Is something being dragged over the page, and what was dropped?
+// Are files being dragged over the page, and which were dropped?
 import { useEffect, useState } from "react";
 
 import { droppedFiles } from "./prepare";
 
-/** Takes files dropped anywhere on the page; tells whether some hang over it now. */
+/** Passes files dropped anywhere on the page to `onFiles`; returns whether some are being dragged over it. */
 export function useDropAnywhere(onFiles: (files: File[]) => void): boolean {
   const [over, setOver] = useState(false);
   useEffect(() => {
-    // Entering a child fires before leaving its parent, so the two are counted against each other.
+    // Entering a child fires before leaving its parent, so enters and leaves are counted.
     let depth = 0;
     const withFiles = (then: (event: DragEvent, transfer: DataTransfer) => void) => (event: DragEvent) => {
       if (!event.dataTransfer?.types.includes("Files")) return;

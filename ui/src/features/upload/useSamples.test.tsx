@@ -1,11 +1,11 @@
 import { act, renderHook } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 
-import { anApi, trouble } from "../../test/fakes";
+import { anApi, aFailedAnswer } from "../../test/fakes";
 import { SAMPLE_COUNT, useSamples } from "./useSamples";
 
 describe("samples", () => {
-  it("are handed on like chosen files, each under its own name", async () => {
+  it("are sent like chosen files, each under its own name", async () => {
     const added: string[] = [];
     const api = anApi({ sample: (number) => Promise.resolve({ ok: true, value: new Blob([String(number)]) }) });
     const { result } = renderHook(() =>
@@ -24,11 +24,11 @@ describe("samples", () => {
     expect(result.current.busy).toBe(false);
   });
 
-  it("that the service refuses are not handed on, and it says why", async () => {
-    const api = anApi({ sample: () => Promise.resolve(trouble({ message: "There are no samples." })) });
+  it("that the service refuses are not sent, and the error says why", async () => {
+    const api = anApi({ sample: () => Promise.resolve(aFailedAnswer({ message: "There are no samples." })) });
     const { result } = renderHook(() =>
       useSamples(api, () => {
-        throw new Error("nothing to hand on");
+        throw new Error("no file is expected");
       }),
     );
 
@@ -37,6 +37,6 @@ describe("samples", () => {
       await Promise.resolve();
     });
 
-    expect(result.current.trouble).toBe("There are no samples.");
+    expect(result.current.error).toBe("There are no samples.");
   });
 });

@@ -1,37 +1,37 @@
-// What can somebody try who has no picture at hand?
+// How does a person without an image try the service?
 import { useState } from "react";
 
 import type { Api } from "../../api/client";
-import type { Trouble } from "../../api/trouble";
+import type { Problem } from "../../api/problem";
 
-/** A batch of samples: the ten kana twice, and one more. */
+/** Number of samples in a batch: the ten kana twice, and one more. */
 export const SAMPLE_COUNT = 21;
 
 interface Samples {
   readonly busy: boolean;
-  readonly trouble: string | null;
-  /** Fetches the samples and hands them on, as though they had been chosen from the disk. */
+  readonly error: string | null;
+  /** Fetches the samples and sends them, as if they were chosen from the disk. */
   readonly send: () => void;
 }
 
 export function useSamples(api: Api, add: (files: readonly File[]) => void): Samples {
   const [busy, setBusy] = useState(false);
-  const [trouble, setTrouble] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
 
   const fetchAll = async () => {
     setBusy(true);
     const numbers = Array.from({ length: SAMPLE_COUNT }, (_, number) => number);
     const answers = await Promise.all(numbers.map((number) => api.sample(number)));
     const files: File[] = [];
-    let refused: Trouble | null = null;
+    let problem: Problem | null = null;
     for (const [number, answer] of answers.entries()) {
       if (answer.ok) files.push(new File([answer.value], `sample_${String(number)}.png`, { type: "image/png" }));
-      else refused = answer.trouble;
+      else problem = answer.problem;
     }
     setBusy(false);
-    setTrouble(refused?.message ?? null);
-    if (refused === null) add(files);
+    setError(problem?.message ?? null);
+    if (problem === null) add(files);
   };
 
-  return { busy, trouble, send: () => void fetchAll() };
+  return { busy, error, send: () => void fetchAll() };
 }

@@ -20,16 +20,15 @@ fn the_committed_openapi_file_is_the_generated_one() {
 }
 
 #[tokio::test]
-async fn the_description_and_its_page_come_from_the_gateway_itself() {
+async fn the_gateway_serves_the_description_of_its_api() {
     let app = App::start().await;
 
-    let described = app.json("/openapi.json").await;
-    let page = app.get("/docs/").await;
+    let response = app.get("/openapi.json").await;
 
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/json");
+    let described: Value = response.json().await.unwrap();
     assert_eq!(described, serde_json::from_str::<Value>(&kana::gateway::openapi_text().unwrap()).unwrap());
-    assert_eq!(page.status(), 200);
-    let html = page.text().await.unwrap();
-    assert!(html.contains("swagger-ui") && !html.contains("https://"), "nothing comes from elsewhere: {html}");
 }
 
 #[tokio::test]
@@ -84,14 +83,27 @@ async fn every_answer_tells_browsers_to_be_careful() {
 }
 
 #[tokio::test]
-async fn the_page_or_a_hint_is_at_the_root() {
+async fn the_pages_or_a_hint_are_at_the_root_and_at_docs_and_load_nothing_from_elsewhere() {
     let app = App::start().await;
 
-    let response = app.get("/").await;
+    for path in ["/", "/docs/"] {
+        let response = app.get(path).await;
 
-    assert_eq!(response.status(), 200);
-    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
-    assert_eq!(response.headers()["cache-control"], "no-cache");
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8", "{path}");
+        assert_eq!(response.headers()["cache-control"], "no-cache", "{path}");
+        let html = response.text().await.unwrap();
+        assert!(html.contains("<title>kana") && !html.contains("://"), "{path}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn docs_without_a_slash_leads_to_the_page_of_the_api() {
+    let app = App::start().await;
+
+    let response = app.get("/docs").await;
+
+    assert_eq!((response.status().as_u16(), response.url().path()), (200, "/docs/"));
 }
 
 #[tokio::test]

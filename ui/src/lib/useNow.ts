@@ -1,9 +1,10 @@
 // What time is it, to the second?
 import { useEffect, useState } from "react";
 
-/** How often ages on the page grow, in milliseconds. */
+/** Interval at which ages on the page are updated, in milliseconds. */
 const TICK = 1_000;
 
+/** Returns the present time in milliseconds since the Unix epoch, updated every second. */
 export function useNow(): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { aStream } from "../test/fakes";
-import { follow, WAIT_MAX, type Connection } from "./reader";
+import { follow, WAIT_MAX, type Connection } from "./stream";
 
 interface Followed {
   readonly requests: Headers[];
@@ -34,8 +34,8 @@ async function followed(answers: (Response | Error)[], headers: Record<string, s
   return seen;
 }
 
-describe("the reader", () => {
-  it("asks for what it missed after the line broke", async () => {
+describe("the event stream", () => {
+  it("asks for missed events after the connection broke", async () => {
     const { requests, data } = await followed([
       aStream(["id: 5\nevent: pod\ndata: a\n\n"]),
       new TypeError("network"),
@@ -46,13 +46,13 @@ describe("the reader", () => {
     expect(requests.map((headers) => headers.get("last-event-id"))).toEqual([null, "5", "5"]);
   });
 
-  it("sends the token that is known at each connection", async () => {
+  it("sends the present token at each connection", async () => {
     const { requests } = await followed([aStream([])], { authorization: "Bearer secret" });
 
     expect(requests[0]?.get("authorization")).toBe("Bearer secret");
   });
 
-  it("waits longer after every failure, up to a limit, and shortly again after a success", async () => {
+  it("waits longer after every failure, up to a limit, and less again after a success", async () => {
     const broken = () => new TypeError("network");
     const { waits } = await followed([
       ...Array.from({ length: 9 }, broken),
@@ -65,14 +65,14 @@ describe("the reader", () => {
     expect(waits[9]).toBeLessThanOrEqual(1000);
   });
 
-  it("waits rather than asks again at once when the service refuses another stream", async () => {
+  it("waits before it reconnects when the service refuses another stream", async () => {
     const { connections, waits } = await followed([new Response(null, { status: 503 })]);
 
     expect(connections).toEqual(["connecting", "waiting"]);
     expect(waits).toHaveLength(1);
   });
 
-  it("stops where a token is asked for", async () => {
+  it("stops where the service asks for a token", async () => {
     const { connections, waits } = await followed([new Response(null, { status: 401 })]);
 
     expect(connections).toEqual(["connecting", "unauthorised"]);

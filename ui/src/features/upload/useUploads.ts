@@ -1,23 +1,23 @@
-// Which files are on their way, and what holds them up?
+// Which files are being sent, and what delays them?
 import { useCallback, useEffect, useReducer, useRef, type Dispatch } from "react";
 
 import type { Api } from "../../api/client";
 import type { Action } from "../../live/state";
-import { deliver, type Sending } from "./deliver";
-import { inRequests, withOwnNames } from "./prepare";
+import { deliver, type Upload } from "./deliver";
+import { inRequests, withUniqueNames } from "./prepare";
 import { batchOf } from "./send";
 
-type Change = { readonly put: Sending } | { readonly drop: string };
+type Change = { readonly put: Upload } | { readonly drop: string };
 
-export interface Upload {
-  readonly sendings: readonly Sending[];
+export interface Uploads {
+  readonly pending: readonly Upload[];
   readonly add: (files: readonly File[]) => void;
-  readonly retry: (sending: Sending) => void;
-  readonly dismiss: (sending: Sending) => void;
+  readonly retry: (upload: Upload) => void;
+  readonly dismiss: (upload: Upload) => void;
 }
 
-export function useUpload(api: Api, dispatch: Dispatch<Action>): Upload {
-  const [sendings, change] = useReducer(changed, []);
+export function useUploads(api: Api, dispatch: Dispatch<Action>): Uploads {
+  const [pending, change] = useReducer(applied, []);
   const running = useRef(new Map<string, AbortController>());
 
   useEffect(() => {
@@ -56,30 +56,30 @@ export function useUpload(api: Api, dispatch: Dispatch<Action>): Upload {
 
   const add = useCallback(
     (files: readonly File[]) => {
-      for (const request of inRequests(withOwnNames(files))) void start(newKey(), request);
+      for (const request of inRequests(withUniqueNames(files))) void start(newKey(), request);
     },
     [start],
   );
-  const retry = ({ key, files }: Sending) => {
+  const retry = ({ key, files }: Upload) => {
     stop(key);
     void start(key, files);
   };
-  const dismiss = ({ key }: Sending) => {
+  const dismiss = ({ key }: Upload) => {
     stop(key);
     change({ drop: key });
   };
-  return { sendings, add, retry, dismiss };
+  return { pending, add, retry, dismiss };
 }
 
-function changed(sendings: readonly Sending[], change: Change): readonly Sending[] {
-  if ("drop" in change) return sendings.filter(({ key }) => key !== change.drop);
-  const known = sendings.some(({ key }) => key === change.put.key);
+function applied(pending: readonly Upload[], change: Change): readonly Upload[] {
+  if ("drop" in change) return pending.filter(({ key }) => key !== change.drop);
+  const known = pending.some(({ key }) => key === change.put.key);
   return known
-    ? sendings.map((sending) => (sending.key === change.put.key ? change.put : sending))
-    : [...sendings, change.put];
+    ? pending.map((upload) => (upload.key === change.put.key ? change.put : upload))
+    : [...pending, change.put];
 }
 
-// `randomUUID` exists only in secure contexts; a page on a plain address in a local network is none.
+// `randomUUID` exists only in secure contexts, and a page served over plain HTTP in a local network is not one.
 function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");

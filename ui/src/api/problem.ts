@@ -1,19 +1,19 @@
-// What went wrong with a request, in words for the person who made it?
+// Why did a request fail, in words for the person who made it?
 import { isFields } from "./shape";
 
-/** A request that did not do what it was meant to. */
-export interface Trouble {
-  /** The HTTP status; 0 where no answer came at all. */
+/** Failure of a request. */
+export interface Problem {
+  /** HTTP status; 0 where no answer came. */
   readonly status: number;
-  /** What to tell the person. */
+  /** Sentence to show to the person. */
   readonly message: string;
-  /** Milliseconds after which the server asked to be tried again; `null` where it did not ask. */
+  /** Milliseconds after which the server asks for a retry; `null` where it does not ask. */
   readonly retryAfter: number | null;
-  /** The problem document as it came, for members that only one route knows. */
+  /** Problem document as received, for members that only one route has. */
   readonly body: unknown;
 }
 
-export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly trouble: Trouble };
+export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
 
 interface Reply<T> {
   readonly data?: T;
@@ -21,21 +21,21 @@ interface Reply<T> {
   readonly response: Response;
 }
 
-/** Waits for a request and tells its value or its trouble; only an abort is thrown on. */
+/** Waits for a request and returns its value or its problem; only an abort is thrown. */
 export async function answerOf<T>(request: Promise<Reply<T>>): Promise<Answer<T>> {
   try {
     const { data, error, response } = await request;
-    // An empty body is an answer too where the route promises none.
+    // An empty body is valid where the route promises none.
     if (response.ok) return { ok: true, value: data as T };
-    return { ok: false, trouble: troubleOf(response, error) };
+    return { ok: false, problem: problemOf(response, error) };
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    return { ok: false, trouble: { status: 0, message: "The service does not answer.", retryAfter: null, body: null } };
+    return { ok: false, problem: { status: 0, message: "The service does not answer.", retryAfter: null, body: null } };
   }
 }
 
-/** What a refused response says of itself (RFC 9457 where the server speaks, a plain sentence where a proxy does). */
-export function troubleOf(response: Response, body: unknown, now = Date.now()): Trouble {
+/** Reads the problem from a failed response: RFC 9457 from the gateway, a generic sentence for a proxy's answer. */
+export function problemOf(response: Response, body: unknown, now = Date.now()): Problem {
   return {
     status: response.status,
     message: messageOf(body) ?? `The service answered ${response.status}.`,
@@ -44,9 +44,9 @@ export function troubleOf(response: Response, body: unknown, now = Date.now()): 
   };
 }
 
-/** Whether the same request may well succeed later. */
-export function isPassing(trouble: Trouble): boolean {
-  return trouble.status === 0 || trouble.status === 429 || trouble.status === 503;
+/** Whether the same request may succeed later. */
+export function isTransient(problem: Problem): boolean {
+  return problem.status === 0 || problem.status === 429 || problem.status === 503;
 }
 
 function messageOf(body: unknown): string | null {
@@ -57,7 +57,7 @@ function messageOf(body: unknown): string | null {
   return null;
 }
 
-/** `text` as a sentence by itself. */
+/** Returns `text` with a capital first letter and a full stop. */
 export function sentence(text: string): string {
   const start = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(start) ? start : `${start}.`;

@@ -3,22 +3,22 @@
 const WHOLE = new Intl.NumberFormat("en");
 const TENTH = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
-/** 12345 → "12,345". */
+/** Writes a count with separators: 12345 → "12,345". */
 export function count(value: number): string {
   return WHOLE.format(Math.round(value));
 }
 
-/** 1 "image", 2 "images". */
+/** Writes a count with its noun: "1 image", "2 images". */
 export function countOf(value: number, noun: string): string {
   return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
-/** 0.99987 → "99.9 %": cut, not rounded, because nothing here is ever quite certain. */
+/** Writes a share as a percentage, truncated so that only 1 is "100.0 %": 0.99987 → "99.9 %". */
 export function percent(share: number): string {
   return `${TENTH.format(Math.floor(share * 1000) / 10)} %`;
 }
 
-/** A span in milliseconds, with as many digits as one cares for: "0.4 ms", "38 ms", "1.32 s", "2 min 5 s". */
+/** Writes a duration in milliseconds: "0.05 ms", "1.7 ms", "38 ms", "1.32 s", "2 min 5 s". */
 export function span(ms: number): string {
   if (ms < 1) return `${ms.toFixed(2)} ms`;
   if (ms < 10) return `${ms.toFixed(1)} ms`;
@@ -28,7 +28,7 @@ export function span(ms: number): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** An age in milliseconds, in its largest unit: "12 s", "3 min", "5 h", "2 d". */
+/** Writes an age in milliseconds in its largest unit: "12 s", "3 min", "5 h", "2 d". */
 export function age(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   if (seconds < 60) return `${seconds} s`;
@@ -37,12 +37,12 @@ export function age(ms: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** A rate: one digit after the point while it is small. */
+/** Writes a rate per second, with one decimal below 10. */
 export function rate(perSecond: number): string {
   return perSecond < 10 ? TENTH.format(perSecond) : count(perSecond);
 }
 
-/** The part of a pod's name that tells it from its siblings: "kana-worker-x8k2p" → "x8k2p". */
+/** Returns the part of a pod's name that differs between pods: "kana-worker-x8k2p" → "x8k2p". */
 export function shortName(pod: string): string {
   return pod.slice(pod.lastIndexOf("-") + 1) || pod;
 }

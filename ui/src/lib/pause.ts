@@ -1,4 +1,4 @@
-// How does one wait and still be called off?
+// How does code wait so that the wait can be cancelled?
 
 /** Waits `ms` milliseconds, or until `signal` is aborted. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,26 +1,27 @@
-// Which events does a stretch of `text/event-stream` hold?
+// Which events does a piece of `text/event-stream` complete?
 //
-// The parsing rules of the HTML standard ("Server-sent events", 9.2.6), for text that arrives in arbitrary pieces.
+// Implements the parsing rules of the HTML standard ("Server-sent events", 9.2.6) for text that arrives in arbitrary pieces.
 
-/** One event as it came over the wire. */
+/** Event as it came over the wire. */
 export interface Message {
-  /** The event's name; `message` where it has none. */
+  /** Name of the event; `message` where it has none. */
   readonly event: string;
   readonly data: string;
-  /** The last id seen up to this event; empty where there was none. */
+  /** Last id seen up to this event; empty where there was none. */
   readonly id: string;
 }
 
-/** Longest event accepted, in UTF-16 units: a thousand times a usual one. */
+/** Longest event accepted, in UTF-16 units: about a thousand times a usual one. */
 export const EVENT_LENGTH_MAX = 1_048_576;
 
 export interface Parser {
   /** Takes the next piece and returns the events that it completes. */
   push(text: string): Message[];
-  /** The delay before reconnecting that the server asked for, in milliseconds, if it did. */
+  /** Returns the delay before reconnecting that the server last asked for, in milliseconds; `null` if it did not. */
   retry(): number | null;
 }
 
+/** Creates a parser of one stream. */
 export function createParser(): Parser {
   let rest = "";
   let fresh = true;
@@ -50,7 +51,7 @@ export function createParser(): Parser {
     push: (text) => {
       rest += fresh ? text.replace(/^\uFEFF/, "") : text;
       if (text !== "") fresh = false;
-      // A carriage return at the very end may be half of a CRLF; it waits for the next piece.
+      // A carriage return at the very end may be half of a CRLF; the parser keeps it for the next piece.
       const whole = rest.endsWith("\r") ? rest.length - 1 : rest.length;
       const lines = rest.slice(0, whole).split(/\r\n|\r|\n/);
       rest = (lines.pop() ?? "") + rest.slice(whole);

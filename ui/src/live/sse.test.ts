@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 
-import { createParser, EVENT_LENGTH_MAX } from "./parser";
+import { createParser, EVENT_LENGTH_MAX } from "./sse";
 
-describe("the parser", () => {
+describe("the SSE parser", () => {
   it("reads name, data and id of an event", () => {
     const messages = createParser().push('id: 7-1\nevent: pod\ndata: {"a":1}\n\n');
 
     expect(messages).toEqual([{ event: "pod", data: '{"a":1}', id: "7-1" }]);
   });
 
-  it("reads the same events however the text is cut", () => {
+  it("reads the same events wherever the text is cut", () => {
     const text = "\uFEFF: hello\r\nevent: job\r\ndata: お\r\ndata: き\r\n\r\nid: 2\rdata: x\r\rdata:  y\n\n";
     const whole = createParser().push(text);
 
@@ -24,14 +24,14 @@ describe("the parser", () => {
     ]);
   });
 
-  it("tells nothing of an event without data, nor of one that is cut off", () => {
+  it("returns neither an event without data nor one that is incomplete", () => {
     const parser = createParser();
 
     expect(parser.push("event: job\n\n: still here\n\ndata: half")).toEqual([]);
     expect(parser.push("\n\n")).toEqual([{ event: "message", data: "half", id: "" }]);
   });
 
-  it("remembers the delay that the server asks for, if it is a number", () => {
+  it("returns the delay that the server asks for, if it is a number", () => {
     const parser = createParser();
 
     parser.push("retry: 1500\nretry: soon\n\n");
@@ -39,7 +39,7 @@ describe("the parser", () => {
     expect(parser.retry()).toBe(1500);
   });
 
-  it("refuses an event without end", () => {
+  it("refuses an event longer than EVENT_LENGTH_MAX", () => {
     const parser = createParser();
 
     expect(() => parser.push(`data: ${"x".repeat(EVENT_LENGTH_MAX + 1)}`)).toThrow(RangeError);

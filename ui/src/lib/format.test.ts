@@ -2,23 +2,23 @@ import { expect, it } from "vitest";
 
 import { age, count, countOf, percent, rate, shortName, span } from "./format";
 
-it("never rounds a confidence up to certainty", () => {
+it("never rounds a confidence up to 100 %", () => {
   expect([0, 0.5, 0.9987, 0.99999, 1].map(percent)).toEqual(["0.0 %", "50.0 %", "99.8 %", "99.9 %", "100.0 %"]);
 });
 
-it("writes spans with as many digits as one cares for", () => {
+it("writes durations with two or three significant digits", () => {
   expect([0.053, 1.72, 38.4, 1_320, 125_000].map(span)).toEqual(["0.05 ms", "1.7 ms", "38 ms", "1.32 s", "2 min 5 s"]);
 });
 
-it("writes ages in their largest unit, also where clocks differ", () => {
+it("writes ages in their largest unit, and 0 s for an age below zero", () => {
   expect([-5_000, 12_900, 200_000, 7_200_000, 200_000_000].map(age)).toEqual(["0 s", "12 s", "3 min", "2 h", "2 d"]);
 });
 
-it("writes counts and rates for reading", () => {
+it("writes counts with separators and rates with one decimal while small", () => {
   expect([count(12_345), countOf(1, "image"), countOf(2, "image")]).toEqual(["12,345", "1 image", "2 images"]);
   expect([0, 7.94, 1_234.5].map(rate)).toEqual(["0.0", "7.9", "1,235"]);
 });
 
-it("tells a pod from its siblings by the end of its name", () => {
+it("shortens a pod's name to its last part", () => {
   expect(["kana-worker-bxpxp-vll8d", "solo", "odd-"].map(shortName)).toEqual(["vll8d", "solo", "odd-"]);
 });
