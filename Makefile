@@ -1,4 +1,4 @@
-# `make up` and `make test` are all that a stranger needs. Both build what they use.
+# `make up` and `make test` are all that a newcomer needs; both build what they use. `make help` lists the rest.
 
 CARGO ?= cargo
 NPM ?= npm
@@ -8,7 +8,7 @@ export KANA_CHROMIUM
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/docs ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test check fmt openapi bench-queue soak simulate-scale image image-tar test-image test-chart e2e clean
+.PHONY: up build test test-page check help fmt openapi bench-queue soak simulate-scale image image-tar test-image test-chart e2e clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
 	target/release/kana up
@@ -22,6 +22,9 @@ test: ui/dist/index.html ## Install what the tests need, and run them all
 	cd ui && $(NPM) test
 	$(CARGO) test --release --locked --workspace --lib --test it
 	tools/test-page
+
+test-page: build ## The page in a real Chromium; GREP='kills a pod' for some of its tests
+	tools/test-page $(if $(GREP),-t '$(GREP)')
 
 check: ui/dist/index.html ## Format, lints, docs
 	$(CARGO) fmt --check
@@ -38,6 +41,9 @@ soak: ## 100,000 jobs in Redis while workers are killed and connections reset, a
 simulate-scale: ## What limits at which size: check the model, then the table of docs/scale.md
 	tools/simulate-scale --check
 	tools/simulate-scale
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 fmt: ## Format everything
 	$(CARGO) fmt
