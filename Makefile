@@ -43,7 +43,7 @@ simulate-scale: ## What limits at which size: check the model, then the table of
 	tools/simulate-scale
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 fmt: ## Format everything
 	$(CARGO) fmt
