@@ -235,7 +235,7 @@ impl Worker {
         block_on(Threads::One, async {
             let shutdown = Shutdown::on_signals().context("could not listen to signals")?;
             if self.exit_with_stdin {
-                worker::leave_with_stdin(shutdown.clone()).context("could not watch standard input")?;
+                worker::exit_with_stdin(shutdown.clone()).context("could not watch standard input")?;
             }
             let queue: Arc<dyn Queue> = queue::open(&self.url, self.queue.limits(), Arc::new(SystemClock))?.into();
             let name = self.name.unwrap_or_else(a_name);
