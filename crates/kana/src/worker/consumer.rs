@@ -12,7 +12,7 @@ use tracing::{Instrument, Span, debug, info, info_span, warn};
 
 use super::batch_size::BatchSize;
 use super::drain::{BATCH_PATIENCE, QUEUE_PATIENCE};
-use super::engine::{Answer, Engine};
+use super::engine::{BatchResult, Engine};
 use super::settle::settle;
 use super::{Context, QUEUE_BACKOFF};
 use crate::shutdown::Shutdown;
@@ -115,13 +115,13 @@ impl Consumer {
         context.liveness.expect_within(context.stuck_after.saturating_add(delay));
         let (leases, images): (Vec<_>, Vec<_>) = claims.into_iter().map(|claim| (claim.lease, claim.job.image)).unzip();
 
-        let Answer { result, elapsed } = tokio::select! {
+        let BatchResult { result, elapsed } = tokio::select! {
             answer = self.engine.classify(images) => answer,
             () = context.drain.over(BATCH_PATIENCE) => return None,
         };
         context.liveness.expect_within(TURN_MAX);
         context.metrics.batch(count, elapsed);
-        debug!(worker = %context.id, elapsed_us = elapsed.as_micros(), "classified a batch of {count}");
+        debug!(worker = %context.id, seconds = elapsed.as_secs_f64(), "classified a batch of {count}");
 
         Some(match result {
             Ok(predictions) => {

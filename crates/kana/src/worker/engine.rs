@@ -25,7 +25,7 @@ const STACK_BYTES: usize = 2 * 1024 * 1024;
 
 /// The result of a batch.
 #[derive(Debug)]
-pub struct Answer {
+pub struct BatchResult {
     /// One prediction per image in the order given, or why there are none.
     pub result: Result<Vec<Prediction>, String>,
     /// Time in the engine.
@@ -34,7 +34,7 @@ pub struct Answer {
 
 struct Batch {
     images: Vec<Image>,
-    answer: oneshot::Sender<Answer>,
+    answer: oneshot::Sender<BatchResult>,
 }
 
 /// A handle of the engine thread, which ends when the handle is dropped and its batch is over.
@@ -68,12 +68,12 @@ impl Engine {
     }
 
     /// Classifies `images`. Dropping the future does not stop the engine; the answer is dropped instead.
-    pub async fn classify(&self, images: Vec<Image>) -> Answer {
+    pub async fn classify(&self, images: Vec<Image>) -> BatchResult {
         let (answer, wait) = oneshot::channel();
         let sent = self.batches.send(Batch { images, answer });
         match (sent, wait.await) {
             (Ok(()), Ok(answer)) => answer,
-            _ => Answer { result: Err("the engine's thread has ended".into()), elapsed: Duration::ZERO },
+            _ => BatchResult { result: Err("the engine's thread has ended".into()), elapsed: Duration::ZERO },
         }
     }
 }
@@ -89,7 +89,7 @@ fn serve(mut engine: Option<Box<dyn Classifier>>, mut factory: Factory, inbox: &
             Err(format!("the engine panicked: {}", message(panic.as_ref())))
         });
         // Nothing receives the answer when the worker has drained without this batch.
-        let _ = batch.answer.send(Answer { result, elapsed });
+        let _ = batch.answer.send(BatchResult { result, elapsed });
     }
 }
 
