@@ -110,7 +110,7 @@ async fn reclaim_from_earlier_run(queue: &dyn Queue) -> anyhow::Result<()> {
     for worker in depth.running.keys() {
         let jobs = queue.abandon(worker, Cause::Stopped).await;
         let jobs = jobs.with_context(|| format!("could not reclaim the jobs of {worker}"))?;
-        info!(worker = %worker, jobs, "reclaimed {jobs} jobs from {worker}, which ended with its service");
+        info!(worker = %worker, jobs, "reclaimed {jobs} jobs of {worker}, which ended with its service");
     }
     match depth.waiting + depth.in_flight() {
         0 => {}
