@@ -1,4 +1,4 @@
-//! One binary, several roles: see `kana --help`.
+//! Which role does this process play? `kana --help` lists them; [`kana::cli`] decides.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
-//! When does everything end, and who is waited for?
+//! When does a process end, and which tasks does it wait for?
 //!
-//! One [`Shutdown`] a process. Tasks are spawned on its tracker and watch its token; the first SIGTERM or SIGINT
+//! A process has one [`Shutdown`]. Tasks are spawned on its tracker and watch its token; the first SIGTERM or SIGINT
 //! cancels the token, and [`Shutdown::finished`] waits for the tasks.
 
 use std::future::Future;
@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 
-/// A process's end, and the tasks that it waits for.
+/// The shutdown of a process, and the tasks that it waits for.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     token: CancellationToken,
@@ -18,15 +18,16 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// One that nothing but [`Shutdown::begin`] sets off.
+    /// Creates a shutdown that only [`Shutdown::begin`] begins.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One that SIGTERM and SIGINT set off.
+    /// Creates a shutdown that SIGTERM and SIGINT begin as well.
     ///
     /// # Errors
-    /// Where the handlers cannot be installed.
+    /// Where the signal handlers cannot be installed.
+    #[expect(clippy::disallowed_methods, reason = "waits for a signal that may never come, so nothing may wait for it")]
     pub fn on_signals() -> std::io::Result<Self> {
         let shutdown = Self::new();
         let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -41,17 +42,17 @@ impl Shutdown {
         Ok(shutdown)
     }
 
-    /// Sets the end off.
+    /// Begins the shutdown.
     pub fn begin(&self) {
         self.token.cancel();
     }
 
-    /// Whether it was set off.
+    /// Whether the shutdown has begun.
     pub fn has_begun(&self) -> bool {
         self.token.is_cancelled()
     }
 
-    /// Waits until it is set off.
+    /// Waits until the shutdown begins.
     pub fn begun(&self) -> WaitForCancellationFuture<'_> {
         self.token.cancelled()
     }
@@ -65,7 +66,7 @@ impl Shutdown {
         self.tracker.spawn(task)
     }
 
-    /// Waits until every spawned task has ended, at most `patience`; says whether they all have.
+    /// Waits until every spawned task has ended, at most `patience`. Returns whether they all have.
     pub async fn finished(&self, patience: Duration) -> bool {
         self.tracker.close();
         tokio::time::timeout(patience, self.tracker.wait()).await.is_ok()

@@ -1,4 +1,8 @@
 //! Where do log lines go, and what do they look like?
+//!
+//! To standard error, as text or as one JSON object a line. A JSON line has its message and the event's fields under
+//! `fields`, the innermost span's under `span`, and all spans, outermost first, under `spans`. The same thing has the
+//! same key everywhere: `job.id`, `batch.id` (a submission), `worker` (a worker's id), `pod`, `queue`, `error`.
 
 use std::error::Error;
 use std::fmt::{self, Display};
@@ -6,27 +10,27 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Lines for people
     #[default]
     Text,
-    /// For machines, one JSON object a line.
+    /// One JSON object a line, for machines
     Json,
 }
 
-/// Libraries that log every failure which their caller handles, and logs once. A filter that names one gets it back.
+/// Filter for libraries that log failures which kana handles and logs itself. A filter that names one turns it on again.
 const QUIET: &str = "kube_client=off";
 
-/// Sends logs to stderr. `filter` is in `tracing`'s syntax, such as `info` or `kana::queue=debug`.
+/// Starts logging to standard error. `filter` is in `tracing`'s syntax, such as `info` or `info,kana_queue=debug`.
 ///
 /// # Errors
-/// Where `filter` cannot be read.
+/// Where `filter` cannot be parsed.
 pub fn start(format: Format, filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
     let filter = EnvFilter::builder().parse(format!("{QUIET},{filter}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    // Whoever reads stderr may die first, as `kana up` does when it is killed; complaining there about that panics.
+    // The reader of standard error may end first, as `kana up` does when it is killed; reporting that there would panic.
     let builder = builder.log_internal_errors(false);
     match format {
         Format::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
@@ -35,7 +39,7 @@ pub fn start(format: Format, filter: &str) -> Result<(), tracing_subscriber::fil
     Ok(())
 }
 
-/// An error and what caused it in one line, as a log's field: JSON lines would otherwise leave the causes out.
+/// Displays an error with all its causes in one line, as the `error` field of a log line.
 pub struct Chain<'a>(pub &'a dyn Error);
 
 impl Display for Chain<'_> {
@@ -55,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_told_with_all_that_caused_it() {
+    fn an_error_is_shown_with_all_its_causes() {
         let error = anyhow::Error::msg("refused").context("no connection").context("could not list the pods");
 
         assert_eq!(Chain(error.as_ref()).to_string(), "could not list the pods: no connection: refused");

@@ -1,4 +1,6 @@
-//! What do `submit`, `dead` and `bench` take?
+//! Which flags do `submit`, `dead` and `bench` take?
+//!
+//! Each is turned into one configuration of [`crate::client`], run, and its result into an exit code.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,21 +12,21 @@ use clap::{Args, Subcommand};
 
 use super::{FAILED, Threads, block_on, flags, print};
 use crate::client::bench::{self, Load, Until};
-use crate::client::dead::{self, Action, Letters};
+use crate::client::dead::{self, Action, Selection};
 use crate::client::{Target, submit};
 use kana_train::data::samples;
 
-/// Pictures that `bench` sends in turn where it is given none: two of each class.
+/// Images that `bench` draws and sends in turn where no files are named: two of each class.
 const STROKES: usize = 20;
 
-/// A running gateway.
+/// The flags that name a running gateway.
 #[derive(Debug, Args)]
 struct Server {
-    /// Where the service is
+    /// URL of the service
     #[arg(long, env = "KANA_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     server: String,
 
-    /// The token that it asks for; better given as KANA_TOKEN, which no list of processes shows
+    /// Token to send, where the service asks for one. Better set as KANA_TOKEN: lists of processes show arguments
     #[arg(long, env = "KANA_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     token: Option<String>,
 }
@@ -35,15 +37,15 @@ pub struct Submit {
     #[command(flatten)]
     server: Server,
 
-    /// How long to go on trying where the service does not answer
-    #[arg(long, env = "KANA_PATIENCE", value_name = "TIME", default_value = "60s", value_parser = flags::span)]
+    /// Time to keep trying while the service does not answer or is too busy, such as 30s or 5m
+    #[arg(long, env = "KANA_PATIENCE", value_name = "DURATION", default_value = "60s", value_parser = flags::span)]
     patience: Duration,
 
-    /// What every file shows: fail where one is read as something else
+    /// Label that every file should get, such as お; exit with 1 where a file gets another one
     #[arg(long, env = "KANA_EXPECT", value_name = "LABEL")]
     expect: Option<String>,
 
-    /// Image files
+    /// Image files to classify
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -51,49 +53,49 @@ pub struct Submit {
 /// `kana dead`.
 #[derive(Debug, Subcommand)]
 pub enum Dead {
-    /// Which there are, newest first
-    List(Look),
-    /// All that is known of one
+    /// List dead letters, newest first
+    List(View),
+    /// Show everything known about one dead letter
     Show(One),
-    /// Queue some again, with every attempt before them
+    /// Queue dead letters again: each job gets all its attempts anew
     Replay(Several),
-    /// Forget some
+    /// Delete dead letters
     Drop(Several),
 }
 
-/// How dead letters are shown.
+/// The service whose dead letters are shown, and the format.
 #[derive(Debug, Args)]
-pub struct Look {
+pub struct View {
     #[command(flatten)]
     server: Server,
 
-    /// Print JSON instead of words
+    /// Print JSON instead of text
     #[arg(long, env = "KANA_JSON")]
     json: bool,
 }
 
-/// One dead letter.
+/// The flags for one dead letter.
 #[derive(Debug, Args)]
 pub struct One {
     #[command(flatten)]
-    look: Look,
+    view: View,
 
-    /// The job's identifier
+    /// Identifier of the job, as `kana dead list` prints it
     #[arg(value_name = "JOB")]
     job: String,
 }
 
-/// Some dead letters.
+/// The flags for several dead letters.
 #[derive(Debug, Args)]
 pub struct Several {
     #[command(flatten)]
-    look: Look,
+    view: View,
 
-    /// Every one that there is
+    /// Apply to all dead letters, up to 1000
     #[arg(long, env = "KANA_ALL", conflicts_with = "jobs")]
     all: bool,
 
-    /// The jobs' identifiers
+    /// Identifiers of the jobs, as `kana dead list` prints them
     #[arg(value_name = "JOB", required_unless_present = "all")]
     jobs: Vec<String>,
 }
@@ -104,27 +106,28 @@ pub struct Bench {
     #[command(flatten)]
     server: Server,
 
-    /// Requests on their way at a time, each sent when the one before it is answered
+    /// Requests in flight at a time; each sender sends its next request when its last one is answered
     #[arg(long, env = "KANA_CONCURRENCY", value_name = "COUNT", default_value_t = 1, value_parser = flags::count)]
     concurrency: usize,
 
-    /// Requests a second instead, whatever becomes of them
-    #[arg(long, env = "KANA_RATE", value_name = "COUNT", conflicts_with = "concurrency", value_parser = rate)]
+    /// Requests a second at a fixed rate, such as 50 or 0.5, whether or not earlier ones were answered; instead of
+    /// --concurrency
+    #[arg(long, env = "KANA_RATE", value_name = "PER-SECOND", conflicts_with = "concurrency", value_parser = rate)]
     rate: Option<f64>,
 
-    /// How long
-    #[arg(long, env = "KANA_DURATION", value_name = "TIME", default_value = "10s", value_parser = flags::span)]
+    /// Time to send requests for, such as 10s or 2m
+    #[arg(long, env = "KANA_DURATION", value_name = "DURATION", default_value = "10s", value_parser = flags::span)]
     duration: Duration,
 
-    /// How many requests, instead of how long
+    /// Number of requests to send in all, instead of --duration
     #[arg(long, env = "KANA_REQUESTS", value_name = "COUNT", conflicts_with = "duration")]
     requests: Option<u64>,
 
-    /// Print JSON instead of words
+    /// Print JSON instead of text
     #[arg(long, env = "KANA_JSON")]
     json: bool,
 
-    /// Image files, sent in turn; without any, brush strokes that kana draws by itself
+    /// Image files to send in turn [default: brush strokes that kana draws itself]
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -144,7 +147,8 @@ impl Submit {
         };
         let summary = block_on(Threads::One, submit::run(&config, &mut io::stdout()))??;
         let submit::Summary { done, failed, rejected, unexpected } = summary;
-        let others = if unexpected == 0 { String::new() } else { format!(", {unexpected} read as something else") };
+        let others =
+            if unexpected == 0 { String::new() } else { format!(", {unexpected} with another label than expected") };
         print::note(&format!("{done} done, {failed} failed, {rejected} rejected{others}\n"));
         Ok(if summary.is_complete() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
     }
@@ -152,27 +156,27 @@ impl Submit {
 
 impl Dead {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let (look, action) = match self {
-            Self::List(look) => (look, Action::List),
-            Self::Show(one) => (one.look, Action::Show(one.job)),
-            Self::Replay(some) => {
-                let letters = some.letters();
-                (some.look, Action::Replay(letters))
+        let (view, action) = match self {
+            Self::List(view) => (view, Action::List),
+            Self::Show(one) => (one.view, Action::Show(one.job)),
+            Self::Replay(several) => {
+                let selection = several.selection();
+                (several.view, Action::Replay(selection))
             }
-            Self::Drop(some) => {
-                let letters = some.letters();
-                (some.look, Action::Drop(letters))
+            Self::Drop(several) => {
+                let selection = several.selection();
+                (several.view, Action::Drop(selection))
             }
         };
-        let config = dead::Config { target: look.server.target(), action, json: look.json };
+        let config = dead::Config { target: view.server.target(), action, json: view.json };
         block_on(Threads::One, dead::run(&config, &mut io::stdout()))??;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Several {
-    fn letters(&self) -> Letters {
-        if self.all { Letters::All } else { Letters::These(self.jobs.clone()) }
+    fn selection(&self) -> Selection {
+        if self.all { Selection::All } else { Selection::Jobs(self.jobs.clone()) }
     }
 }
 
@@ -198,7 +202,7 @@ impl Bench {
     }
 }
 
-/// More than none a second.
+/// Parses a rate above zero.
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),

@@ -1,8 +1,8 @@
-//! What did the command line ask for?
+//! Which role does the command line ask for, and with which configuration?
 //!
 //! Every command is parsed into the configuration of one role, and run with a runtime of that role's size. Nothing
 //! else in the program reads flags or the environment. Data goes to standard output, everything else to standard error;
-//! the exit code is 0 for done, 1 for failed, 2 for wrong usage.
+//! the exit code is 0 for success, 1 for failure, 2 for wrong usage.
 
 mod client;
 mod data;
@@ -23,19 +23,20 @@ use crate::telemetry;
 /// Exit code of a command that failed.
 const FAILED: u8 = 1;
 
-/// Exit code of a command that was not understood, as clap has it.
+/// Exit code for wrong usage, the same as clap's.
 const WRONG_USAGE: u8 = 2;
 
 /// Trains an image classifier, serves it behind a durable queue, and scales it without losing a request.
 #[derive(Debug, Parser)]
 #[command(name = "kana", version, max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
-    /// What to log: a level, or levels by module such as `info,kana::queue=debug`
+    /// Log lines to write to standard error: a level (error, warn, info, debug, trace), or levels by module such as
+    /// info,kana_queue=debug
     #[arg(long, env = "KANA_LOG", default_value = "info", value_name = "FILTER", global = true)]
     log: String,
 
-    /// How log lines look
-    #[arg(long, env = "KANA_LOG_FORMAT", value_enum, default_value_t, global = true)]
+    /// Format of log lines
+    #[arg(long, env = "KANA_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t, global = true)]
     log_format: telemetry::Format,
 
     #[command(subcommand)]
@@ -46,13 +47,13 @@ pub struct Cli {
 enum Command {
     /// Run everything on this machine: gateway, page, queue and workers
     Up(serve::Up),
-    /// Run a gateway on a queue that workers elsewhere share
+    /// Run a gateway: it accepts images over HTTP and puts them into a queue that workers share
     Gateway(serve::Gateway),
-    /// Run one worker: claim, classify, settle
+    /// Run one worker: it claims images from a queue, classifies them and stores the outcomes
     Worker(serve::Worker),
     /// Train a model from labelled images
     Train(train::Train),
-    /// Judge a model by labelled images
+    /// Measure a model's accuracy on labelled images
     Evaluate(train::Evaluate),
     /// Classify image files in this process, without a service
     Predict(train::Predict),
@@ -61,17 +62,17 @@ enum Command {
     /// Fetch data sets, or write sample images
     #[command(subcommand)]
     Data(data::Data),
-    /// Look at jobs that every attempt failed, and replay or drop them
+    /// List, show, replay or drop dead letters: jobs whose every attempt failed
     #[command(subcommand)]
     Dead(client::Dead),
-    /// Load a running service and print its throughput and latencies
+    /// Send requests to a running service and print its throughput and latencies
     Bench(client::Bench),
     /// Print the description of the HTTP interface
     #[command(hide = true)]
     Openapi,
 }
 
-/// The arguments were understood one by one and make no sense together.
+/// An error for arguments that are valid one by one but not together.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
@@ -81,14 +82,14 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help that nobody reads any more is no failure.
+            // A closed output is no failure when help is printed.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG_USAGE));
         }
     };
     match cli.run() {
         Ok(code) => code,
-        Err(error) if reader_is_gone(&error) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprint_chain(&error);
             let wrong = error.downcast_ref::<Usage>().is_some();
@@ -120,16 +121,16 @@ impl Cli {
     }
 }
 
-/// How many threads a role's reactor gets.
+/// The number of threads of a role's reactor.
 #[derive(Clone, Copy, Debug)]
 enum Threads {
-    /// Enough to wait for a queue or a server.
+    /// One thread, for a role that mostly waits for a queue or a server.
     One,
-    /// One a core, for many connections.
+    /// One thread a core, for many connections.
     Cores,
 }
 
-/// Blocking calls of a role that makes few of them, at a time.
+/// Threads for blocking calls in a role that makes few of them.
 const BLOCKING_FEW: usize = 4;
 
 /// Stack of a reactor's thread; only touched pages are paid for.
@@ -144,13 +145,13 @@ fn block_on<F: Future>(threads: Threads, role: F) -> anyhow::Result<F::Output> {
     }
     let runtime = builder.build()?;
     let output = runtime.block_on(role);
-    // What still blocks is a thread that nobody waits for: a stuck engine, a slow disk.
+    // A thread that still blocks is not waited for: a stuck engine, a slow disk.
     runtime.shutdown_background();
     Ok(output)
 }
 
-/// Whether the error is that whoever read our output has stopped, as `head` does.
-fn reader_is_gone(error: &anyhow::Error) -> bool {
+/// Whether the error is a closed output, as `head` leaves behind.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<io::Error>().map(io::Error::kind);
     error.chain().any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
 }

@@ -1,13 +1,15 @@
-//! How does text leave this process without a panic when nobody reads it?
+//! How does output leave this process without a panic when the reader has closed it?
+//!
+//! `println!` panics on a closed pipe; these functions return the error, or ignore it where the text is only a note.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// Writes `text` to standard output, and what was buffered before it.
+/// Writes `text` to standard output, followed by a newline where it has none, and flushes.
 ///
 /// # Errors
-/// Where nobody reads it any more, or a disk is full.
+/// Where the output is closed, or a disk is full.
 pub fn text(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
@@ -25,7 +27,7 @@ pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(text(&serde_json::to_string(value)?)?)
 }
 
-/// Writes `text` to standard error, as far as anybody reads that.
+/// Writes `text` to standard error, and ignores a failure.
 pub fn note(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }

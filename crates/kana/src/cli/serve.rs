@@ -1,4 +1,6 @@
-//! What do `up`, `gateway` and `worker` take?
+//! Which flags do `up`, `gateway` and `worker` take?
+//!
+//! Each command is turned into the configuration of its role and run until a signal ends it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,7 +22,7 @@ use crate::{up, worker};
 use kana_queue::clock::{Clock, SystemClock};
 use kana_queue::{self as queue, Queue};
 
-/// How long what is left of a gateway may take to end.
+/// Time that a gateway's background tasks may take to end.
 const END_MAX: Duration = Duration::from_secs(6);
 
 /// `kana up`.
@@ -29,28 +31,30 @@ pub struct Up {
     #[command(flatten)]
     front: Front,
 
-    /// Where the queue lives; what was accepted is still there the next time
+    /// Directory of the service's own files, created where it does not exist. Accepted jobs are kept here and survive a
+    /// crash
     #[arg(long, env = "KANA_DATA_DIR", value_name = "DIR", default_value = "kana-data")]
     data_dir: PathBuf,
 
-    /// Where jobs wait, if not in the data folder: redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME, of which only
-    /// HOST is needed; rediss:// for TLS, ca=FILE for an authority of your own
+    /// URL of the queue. sqlite:PATH is a file on this machine. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is a
+    /// Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds a
+    /// certificate authority of your own. Better set as KANA_QUEUE where it holds a password [default: a file in the data directory]
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
     url: Option<queue::Url>,
 
     #[command(flatten)]
     model: flags::Model,
 
-    /// Workers that there are always
+    /// Fewest workers: this many run even without jobs
     #[arg(long, env = "KANA_MIN", value_name = "COUNT", default_value_t = 1)]
     min: u32,
 
-    /// Workers that there are at most, when work waits
+    /// Most workers: more than --min run only while jobs wait
     #[arg(long, env = "KANA_MAX", value_name = "COUNT", default_value_t = 4)]
     max: u32,
 
-    /// How long a worker must be idle before it is one too many
-    #[arg(long, env = "KANA_COOL_DOWN", value_name = "TIME", default_value = "10s", value_parser = flags::pause)]
+    /// Time that a worker must be idle before it is stopped, such as 10s; 0 stops it at once
+    #[arg(long, env = "KANA_COOL_DOWN", value_name = "DURATION", default_value = "10s", value_parser = flags::pause)]
     cool_down: Duration,
 
     #[command(flatten)]
@@ -66,56 +70,53 @@ pub struct Gateway {
     #[command(flatten)]
     front: Front,
 
-    /// Where jobs wait: sqlite:PATH or redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME, of which only HOST is needed;
-    /// rediss:// for TLS, ca=FILE for an authority of your own
-    #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
-    url: queue::Url,
+    #[command(flatten)]
+    queue_url: flags::QueueUrl,
 
-    /// Who keeps the workers
+    /// Where the workers run, so that the gateway can show, stop and scale them
     #[arg(long, env = "KANA_CLUSTER", value_enum, default_value_t = Cluster::None)]
     cluster: Cluster,
-
-    #[command(flatten)]
-    workers: kubernetes::Workers,
 
     #[command(flatten)]
     model: flags::Model,
 
     #[command(flatten)]
     queue: flags::Queue,
+
+    // Last, because a help heading holds for all flags after it.
+    #[command(flatten)]
+    workers: kubernetes::Workers,
 }
 
-/// Who keeps the workers.
+/// The place where a gateway's workers run.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Cluster {
-    /// Somebody else, out of the gateway's sight
+    /// Anywhere: the gateway neither shows nor controls them
     None,
-    /// A Deployment, whose pods the gateway shows and steers
+    /// In a Deployment, whose pods the gateway shows, stops and scales
     Kubernetes,
 }
 
 /// `kana worker`.
 #[derive(Debug, Args)]
 pub struct Worker {
-    /// Its name, which every outcome that it settles bears, unlike that of any other worker; without it, a new one
+    /// Name of this worker, shown with its outcomes. No two running workers may share one [default: a new random name]
     #[arg(long, env = "KANA_NAME", value_name = "NAME")]
     name: Option<String>,
 
-    /// Where jobs wait: sqlite:PATH or redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME, of which only HOST is needed;
-    /// rediss:// for TLS, ca=FILE for an authority of your own
-    #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
-    url: queue::Url,
+    #[command(flatten)]
+    queue_url: flags::QueueUrl,
 
-    /// Where its health and metrics are served; port 0 takes a free one
+    /// Address to serve /livez, /readyz and /metrics on; port 0 takes a free port
     #[arg(long, env = "KANA_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// End when standard input does, which is how workers of `kana up` end with it
+    /// End when standard input ends, so that workers of `kana up` end with it
     #[arg(long, env = "KANA_EXIT_WITH_STDIN", hide = true)]
     exit_with_stdin: bool,
 
-    /// How long a batch may take before the worker says that it is no longer alive; give a slow model more
-    #[arg(long, env = "KANA_STUCK_AFTER", value_name = "TIME", default_value = "30s", value_parser = flags::span)]
+    /// Time that a batch may take before /livez fails, such as 30s; a slow model needs more
+    #[arg(long, env = "KANA_STUCK_AFTER", value_name = "DURATION", default_value = "30s", value_parser = flags::span)]
     stuck_after: Duration,
 
     #[command(flatten)]
@@ -131,18 +132,19 @@ pub struct Worker {
     pod: kubernetes::OwnPod,
 }
 
-/// How a gateway faces its clients.
+/// The flags for a gateway's clients.
 #[derive(Debug, Args)]
 struct Front {
-    /// The address to serve on; port 0 takes a free one
+    /// Address to serve HTTP on; port 0 takes a free port
     #[arg(long, env = "KANA_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// A file with one token a line: its scopes (read, submit, operate, separated by commas), a space, the token
+    /// File of access tokens, one a line: scopes (read, submit, operate, separated by commas), a space, the token, such as
+    /// read,submit s3cret [default: no token is needed]
     #[arg(long, env = "KANA_TOKENS", value_name = "FILE")]
     tokens: Option<PathBuf>,
 
-    /// Serve other machines although there are no tokens
+    /// Serve other machines even without tokens: everybody who reaches the address may do everything
     #[arg(long, env = "KANA_INSECURE")]
     insecure: bool,
 }
@@ -158,7 +160,8 @@ impl Front {
             None => gateway::Tokens::default(),
         };
         if tokens.is_empty() && !self.listen.ip().is_loopback() && !self.insecure {
-            let why = "other machines can reach that address: give --tokens, or --insecure to let everybody do all";
+            let why =
+                "other machines can reach that address: give --tokens, or --insecure to let everybody do everything";
             return Err(Usage(format!("invalid value '{}' for '--listen <ADDRESS:PORT>': {why}", self.listen)).into());
         }
         Ok(gateway::Config { tokens, insecure: self.insecure, ..gateway::Config::new(self.listen) })
@@ -171,7 +174,7 @@ impl Up {
         local::check_range(&range)
             .map_err(|error| Usage(format!("invalid range --min {} --max {}: {error}", self.min, self.max)))?;
         if self.url == Some(queue::Url::Memory) {
-            let why = "workers are processes of their own, which cannot reach this one's memory";
+            let why = "workers are other processes, which cannot reach this one's memory";
             return Err(Usage(format!("invalid value 'memory:' for '--queue <URL>': {why}")).into());
         }
         let format = if log_format == Format::Json { "json" } else { "text" };
@@ -195,7 +198,7 @@ impl Up {
         block_on(Threads::Cores, async {
             let shutdown = ended_by_signals()?;
             let folder = self.data_dir.display();
-            // The line is for people and scripts; a service that nobody reads serves all the same.
+            // The line is for people and scripts; the service runs even where its output is closed.
             let ready = |address| _ = print::text(&format!("kana is up at http://{address} (data in {folder})"));
             up::run(config, &shutdown, ready).await
         })??;
@@ -210,7 +213,7 @@ impl Gateway {
         block_on(Threads::Cores, async {
             let shutdown = ended_by_signals()?;
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-            let queue: Arc<dyn Queue> = queue::open(&self.url, self.queue.limits(), clock.clone())?.into();
+            let queue: Arc<dyn Queue> = queue::open(&self.queue_url.url, self.queue.limits(), clock.clone())?.into();
             let cluster: Arc<dyn pod::Cluster> = match self.cluster {
                 Cluster::None => Arc::new(NoCluster),
                 Cluster::Kubernetes => {
@@ -235,10 +238,11 @@ impl Worker {
         block_on(Threads::One, async {
             let shutdown = Shutdown::on_signals().context("could not listen to signals")?;
             if self.exit_with_stdin {
-                worker::leave_with_stdin(shutdown.clone()).context("could not watch standard input")?;
+                worker::exit_with_stdin(shutdown.clone()).context("could not watch standard input")?;
             }
-            let queue: Arc<dyn Queue> = queue::open(&self.url, self.queue.limits(), Arc::new(SystemClock))?.into();
-            let name = self.name.unwrap_or_else(a_name);
+            let queue: Arc<dyn Queue> =
+                queue::open(&self.queue_url.url, self.queue.limits(), Arc::new(SystemClock))?.into();
+            let name = self.name.unwrap_or_else(random_name);
             let own_pod = self.pod.to_note_on(&name).await;
             let config = worker::Config {
                 id: self.pod.claims_as(&name),
@@ -253,11 +257,10 @@ impl Worker {
             let worker = worker::Worker::bind(config, queue, engine).await?;
             let (address, mut readiness) = (worker.address(), worker.readiness());
             if let Some(pod) = own_pod {
-                // Ends with the worker; nobody waits for a note.
-                tokio::spawn(pod.note_work(worker.busy()));
+                shutdown.spawn(pod.note_work(worker.busy()));
             }
             let announce = async {
-                // Fails only where the worker has ended, and its own result tells why.
+                // Fails only where the worker has ended, and its own result says why.
                 if readiness.wait_for(|ready| *ready).await.is_ok() {
                     let _ = print::json(&serde_json::json!({ "ready": true, "listen": address }));
                 }
@@ -272,18 +275,21 @@ impl Worker {
     }
 }
 
-/// A worker's name, unlike any other of any machine.
-fn a_name() -> String {
+/// Makes up a worker's name that no other machine uses.
+fn random_name() -> String {
     format!("kana-worker-{}-{:08x}", std::process::id(), rand::random::<u32>())
 }
 
-/// A shutdown that SIGTERM and SIGINT begin, and a second SIGINT cuts short.
+/// Creates a shutdown that SIGTERM and SIGINT begin, and that a second SIGINT cuts short.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a second Ctrl-C ends at once, and its task waits for one that may not come"
+)]
 fn ended_by_signals() -> anyhow::Result<Shutdown> {
     let shutdown = Shutdown::on_signals().context("could not listen to signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("could not listen to signals")?;
-    // Not on the tracker: nobody waits for an impatience that may never come.
     tokio::spawn(async move {
-        // The first one has begun the shutdown.
+        // The first one begins the shutdown.
         interrupt.recv().await;
         interrupt.recv().await;
         std::process::exit(FAILED.into());

@@ -1,7 +1,7 @@
 //! How fast is a running gateway?
 //!
-//! Every request is a whole one, `POST /v1/classify` from connection to outcome, so what is measured is what a caller
-//! has. A run that has many errors says so: failed requests count as errors, not as latencies.
+//! Every request is a whole one, `POST /v1/classify` from connection to outcome, so latencies are those of a real
+//! caller. Failed requests are counted as errors by kind, and never as latencies.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hdrhistogram::Histogram;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
@@ -18,37 +19,42 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::connection::{self, Connection};
-use super::histogram::Histogram;
 pub use super::load::{Load, Until};
 use super::{Error, Target};
 
-/// Requests on their way at once in an open loop, at most. Ports and file descriptors end at some thousands; a request
-/// that must wait here is late by the gateway's fault, and its latency says so.
+/// Requests in flight at once in an open loop, at most. Ports and file descriptors end at some thousands; a request that
+/// must wait here is late because of the gateway, and its latency says so.
 const IN_FLIGHT_MAX: usize = 1_024;
 
-/// What to load, with what, and how.
+/// The longest latency that is measured, in microseconds: an hour. Longer ones count as this.
+const LATENCY_MAX_US: u64 = 60 * 60 * 1_000_000;
+
+/// Significant decimal digits of a latency: percentiles are exact to one percent, and a histogram takes 30 KB.
+const LATENCY_DIGITS: u8 = 2;
+
+/// The configuration of `kana bench`.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The gateway.
     pub target: Target,
     /// How requests follow each other.
     pub load: Load,
-    /// When it is enough.
+    /// When the run ends.
     pub until: Until,
     /// The files sent, in turn; at least one.
     pub images: Vec<Bytes>,
-    /// The report as one line of JSON instead of words.
+    /// Prints the report as one line of JSON instead of text.
     pub json: bool,
 }
 
-/// What was measured.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// Requests answered with an outcome.
     pub done: u64,
-    /// The others, by what happened: an HTTP status, `unfinished` (202), `timeout` or `connection`.
+    /// Other requests, by kind: an HTTP status, `unfinished` (202), `timeout` or `connection`.
     pub errors: BTreeMap<String, u64>,
-    /// From the first request to the last answer, in seconds.
+    /// Seconds from the first request to the last response.
     pub seconds: f64,
     /// Outcomes a second.
     pub per_second: f64,
@@ -56,93 +62,101 @@ pub struct Report {
     pub latency_ms: Latency,
 }
 
-/// Latencies, in milliseconds; in an open loop from the moment that a request was due.
+/// Latencies in milliseconds, exact to one percent; in an open loop from the moment that a request was due.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Latency {
-    /// Half took no longer.
+    /// Median.
     pub p50: f64,
-    /// Nine of ten took no longer.
+    /// 90th percentile.
     pub p90: f64,
-    /// 99 of a hundred took no longer.
+    /// 99th percentile.
     pub p99: f64,
-    /// The slowest.
+    /// Longest.
     pub max: f64,
 }
 
-/// Loads the gateway, and writes the report to `output` too.
+/// Loads the gateway, writes the report to `output` and returns it.
 ///
 /// # Errors
-/// [`Error::Address`], and [`Error::Unreachable`] where not one request met a gateway.
+/// [`Error::Address`], and [`Error::Unreachable`] where not one request reached a gateway.
 pub async fn run(config: &Config, output: &mut (impl Write + Send)) -> Result<Report, Error> {
     let connection = Connection::to(&config.target)?;
     let sender = Arc::new(Sender { connection, images: config.images.clone() });
-    let start = Instant::now();
-    let tally = match config.load {
-        Load::Closed { concurrency } => closed(&sender, concurrency, (start, config.until)).await,
-        Load::Open { .. } => open(&sender, config.load, (start, config.until)).await,
+    let run = Run { sender, start: Instant::now(), until: config.until };
+    let results = match config.load {
+        Load::Closed { concurrency } => closed(&run, concurrency).await,
+        Load::Open { .. } => open(&run, config.load).await,
     };
-    let report = tally.report(start.elapsed());
+    let report = results.report(run.start.elapsed());
     if config.json {
         writeln!(output, "{}", serde_json::to_string(&report).map_err(std::io::Error::from)?)?;
     } else {
         write!(output, "{report}")?;
     }
-    match tally.unreachable(&config.target.server, start.elapsed()) {
+    match results.unreachable(&config.target.server, run.start.elapsed()) {
         Some(error) => Err(error),
         None => Ok(report),
     }
 }
 
-/// Senders, each with one request on its way.
-async fn closed(sender: &Arc<Sender>, concurrency: usize, (start, until): (Instant, Until)) -> Tally {
+/// A run in progress.
+#[derive(Clone)]
+struct Run {
+    sender: Arc<Sender>,
+    start: Instant,
+    until: Until,
+}
+
+/// Runs a closed loop: `concurrency` tasks, each with one request in flight.
+async fn closed(run: &Run, concurrency: usize) -> Results {
     let next = Arc::new(AtomicU64::new(0));
-    let mut senders = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for _ in 0..concurrency.max(1) {
-        let (sender, next) = (Arc::clone(sender), Arc::clone(&next));
-        senders.spawn(async move {
-            let mut tally = Tally::new();
+        let (run, next) = (run.clone(), Arc::clone(&next));
+        tasks.spawn(async move {
+            let mut results = Results::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if !until.includes(number, start.elapsed()) {
-                    return tally;
+                if !run.until.includes(number, run.start.elapsed()) {
+                    return results;
                 }
-                tally.add(sender.send(number, Instant::now()).await);
+                results.add(run.sender.send(number, Instant::now()).await);
             }
         });
     }
-    let mut sum = Tally::new();
-    while let Some(tally) = senders.join_next().await {
-        sum.merge(&tally.expect("BUG: senders neither panic nor are aborted"));
+    let mut sum = Results::new();
+    while let Some(results) = tasks.join_next().await {
+        sum.merge(&results.expect("BUG: senders neither panic nor are aborted"));
     }
     sum
 }
 
-/// One task a request, each begun when it is due.
-async fn open(sender: &Arc<Sender>, load: Load, (start, until): (Instant, Until)) -> Tally {
-    let room = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
+/// Runs an open loop: one task a request, each started when it is due.
+async fn open(run: &Run, load: Load) -> Results {
+    let permits = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
     let mut requests = JoinSet::new();
-    let mut sum = Tally::new();
+    let mut sum = Results::new();
     for number in 0.. {
         let due = load.due(number).unwrap_or(Duration::MAX);
-        if !until.includes(number, due) {
+        if !run.until.includes(number, due) {
             break;
         }
-        let Some(due) = start.checked_add(due) else { break };
+        let Some(due) = run.start.checked_add(due) else { break };
         tokio::time::sleep_until(due).await;
-        let permit = Arc::clone(&room).acquire_owned().await.expect("BUG: nobody closes this semaphore");
-        let sender = Arc::clone(sender);
+        let permit = Arc::clone(&permits).acquire_owned().await.expect("BUG: this semaphore is never closed");
+        let sender = Arc::clone(&run.sender);
         requests.spawn(async move {
-            let sent = sender.send(number, due).await;
+            let result = sender.send(number, due).await;
             drop(permit);
-            sent
+            result
         });
-        // What is over is counted now, so that a long run keeps no list of it.
-        while let Some(sent) = requests.try_join_next() {
-            sum.add(sent.expect("BUG: requests neither panic nor are aborted"));
+        // Finished requests are counted now, so that a long run keeps no list of them.
+        while let Some(result) = requests.try_join_next() {
+            sum.add(result.expect("BUG: requests neither panic nor are aborted"));
         }
     }
-    while let Some(sent) = requests.join_next().await {
-        sum.add(sent.expect("BUG: requests neither panic nor are aborted"));
+    while let Some(result) = requests.join_next().await {
+        sum.add(result.expect("BUG: requests neither panic nor are aborted"));
     }
     sum
 }
@@ -152,90 +166,91 @@ struct Sender {
     images: Vec<Bytes>,
 }
 
-/// How long a request took, or what it met.
-type Sent = Result<Duration, Failure>;
-
-struct Failure {
+/// A request that was not answered with an outcome.
+struct RequestError {
     kind: String,
-    /// Where no gateway was met.
+    /// Present where no gateway was reached.
     source: Option<reqwest::Error>,
 }
 
 impl Sender {
-    /// Sends the request of `number`, whose latency counts from `due`.
-    async fn send(&self, number: u64, due: Instant) -> Sent {
+    /// Sends request number `number`. Returns its latency, counted from `due`.
+    async fn send(&self, number: u64, due: Instant) -> Result<Duration, RequestError> {
         let count = self.images.len().max(1) as u64;
-        // An index below a list's length.
+        // The remainder is an index below the list's length.
         let image = self.images.get((number % count) as usize).cloned().unwrap_or_default();
         let request = self.connection.request(Method::POST, "v1/classify?wait=30s").header(CONTENT_TYPE, "image/png");
         match connection::once(request.body(image)).await {
-            Ok((answer, _)) => match answer.status {
+            Ok(response) => match response.status {
                 StatusCode::OK => Ok(due.elapsed()),
-                StatusCode::ACCEPTED => Err(Failure { kind: "unfinished".into(), source: None }),
-                status => Err(Failure { kind: status.as_u16().to_string(), source: None }),
+                StatusCode::ACCEPTED => Err(RequestError { kind: "unfinished".into(), source: None }),
+                status => Err(RequestError { kind: status.as_u16().to_string(), source: None }),
             },
             Err(source) => {
                 let kind = if source.is_timeout() { "timeout" } else { "connection" };
-                Err(Failure { kind: kind.into(), source: Some(source) })
+                Err(RequestError { kind: kind.into(), source: Some(source) })
             }
         }
     }
 }
 
-/// What came of requests.
-struct Tally {
-    latencies: Histogram,
+/// The results of requests so far.
+struct Results {
+    /// Microseconds.
+    latencies: Histogram<u64>,
     errors: BTreeMap<String, u64>,
-    /// Whether any request met a gateway.
-    was_met: bool,
-    last: Option<String>,
+    /// Whether any request reached a gateway.
+    has_connected: bool,
+    last_failure: Option<String>,
 }
 
-impl Tally {
+impl Results {
     fn new() -> Self {
-        Self { latencies: Histogram::new(), errors: BTreeMap::new(), was_met: false, last: None }
+        let latencies =
+            Histogram::new_with_max(LATENCY_MAX_US, LATENCY_DIGITS).expect("BUG: two digits of an hour fit");
+        Self { latencies, errors: BTreeMap::new(), has_connected: false, last_failure: None }
     }
 
-    fn add(&mut self, sent: Sent) {
-        match sent {
-            Ok(took) => {
-                self.was_met = true;
-                self.latencies.add(took);
+    fn add(&mut self, result: Result<Duration, RequestError>) {
+        match result {
+            Ok(latency) => {
+                self.has_connected = true;
+                self.latencies.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
             }
-            Err(failure) => {
-                self.was_met |= failure.source.is_none();
-                self.last = failure.source.map(|source| source.to_string()).or(self.last.take());
-                *self.errors.entry(failure.kind).or_default() += 1;
+            Err(error) => {
+                self.has_connected |= error.source.is_none();
+                self.last_failure = error.source.map(|source| source.to_string()).or(self.last_failure.take());
+                *self.errors.entry(error.kind).or_default() += 1;
             }
         }
     }
 
     fn merge(&mut self, other: &Self) {
-        self.latencies.merge(&other.latencies);
+        self.latencies.add(&other.latencies).expect("BUG: all histograms have the same bounds");
         for (kind, count) in &other.errors {
             *self.errors.entry(kind.clone()).or_default() += count;
         }
-        self.was_met |= other.was_met;
-        self.last = self.last.take().or_else(|| other.last.clone());
+        self.has_connected |= other.has_connected;
+        self.last_failure = self.last_failure.take().or_else(|| other.last_failure.clone());
     }
 
-    fn report(&self, took: Duration) -> Report {
-        let millis = |span: Duration| span.as_secs_f64() * 1e3;
-        let done = self.latencies.count();
+    fn report(&self, elapsed: Duration) -> Report {
+        let millis = |micros: u64| micros as f64 / 1e3;
+        let done = self.latencies.len();
         let latency_ms = Latency {
-            p50: millis(self.latencies.percentile(0.5)),
-            p90: millis(self.latencies.percentile(0.9)),
-            p99: millis(self.latencies.percentile(0.99)),
-            max: millis(self.latencies.longest()),
+            p50: millis(self.latencies.value_at_quantile(0.5)),
+            p90: millis(self.latencies.value_at_quantile(0.9)),
+            p99: millis(self.latencies.value_at_quantile(0.99)),
+            max: millis(self.latencies.max()),
         };
-        let seconds = took.as_secs_f64();
+        let seconds = elapsed.as_secs_f64();
         let per_second = if seconds > 0.0 { done as f64 / seconds } else { 0.0 };
         Report { done, errors: self.errors.clone(), seconds, per_second, latency_ms }
     }
 
     fn unreachable(&self, server: &str, waited: Duration) -> Option<Error> {
-        let last = self.last.clone().filter(|_| !self.was_met)?;
-        Some(Error::Unreachable { action: format!("reach {server}"), waited, source: last.into() })
+        let last_failure = self.last_failure.clone().filter(|_| !self.has_connected)?;
+        Some(Error::Unreachable { action: format!("reach {server}"), waited, source: last_failure.into() })
     }
 }
 
@@ -246,5 +261,40 @@ impl std::fmt::Display for Report {
         writeln!(f, "latency    p50 {p50:.2} ms, p90 {p90:.2} ms, p99 {p99:.2} ms, max {max:.2} ms")?;
         let errors: Vec<String> = self.errors.iter().map(|(kind, count)| format!("{count} × {kind}")).collect();
         writeln!(f, "errors     {}", if errors.is_empty() { "none".into() } else { errors.join(", ") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_exact_to_one_percent() {
+        let mut results = Results::new();
+        (1..=1_000).for_each(|millis| results.add(Ok(Duration::from_millis(millis))));
+
+        let Latency { p50, p90, p99, max } = results.report(Duration::from_secs(1)).latency_ms;
+
+        let near = |measured: f64, true_one: f64| (measured / true_one - 1.0).abs() < 0.01;
+        assert!(
+            near(p50, 500.0) && near(p90, 900.0) && near(p99, 990.0) && near(max, 1_000.0),
+            "{p50} {p90} {p99} {max}"
+        );
+    }
+
+    #[test]
+    fn a_run_without_outcomes_has_latencies_of_zero() {
+        let report = Results::new().report(Duration::ZERO);
+
+        assert_eq!((report.done, report.latency_ms.p50, report.latency_ms.max), (0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn a_latency_beyond_the_longest_is_still_counted() {
+        let mut results = Results::new();
+
+        results.add(Ok(Duration::from_secs(24 * 60 * 60)));
+
+        assert_eq!(results.report(Duration::from_secs(1)).done, 1);
     }
 }

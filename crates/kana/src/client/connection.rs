@@ -1,7 +1,8 @@
-//! How is a gateway spoken to?
+//! How does a request get an answer from a gateway?
 //!
-//! Over one client with kept-alive connections. A request that may be repeated is repeated until it is answered or
-//! patience ends; a refusal is told in the gateway's own words.
+//! Over one client that keeps connections alive. A request that fails for a reason that may pass is sent again until it
+//! is answered or patience ends, so only requests whose repetition does no harm belong here. A refusal is reported in
+//! the gateway's own words.
 
 use std::time::{Duration, Instant};
 
@@ -10,14 +11,17 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::retry::Failure;
 use super::{Error, Target};
+use kana_queue::backoff::{Backoff, Bounds};
 
-/// How long a connection may take to open: a lost packet or two on a slow network.
+/// Time that a connection may take to open: a lost packet or two on a slow network.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// How long one request may take: the wait that it asks the gateway for, and as much again for a slow upload.
+/// Time that one request may take: the wait that it asks the gateway for, and as much again for a slow upload.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
+
+/// Waits between attempts where the gateway names none: a restarted gateway is found within the longest.
+const RETRY_BACKOFF: Bounds = Bounds { first: Duration::from_millis(100), longest: Duration::from_secs(5) };
 
 /// A gateway that requests can be sent to.
 #[derive(Clone, Debug)]
@@ -26,14 +30,16 @@ pub(super) struct Connection {
     server: Url,
 }
 
-/// What the gateway said.
-pub(super) struct Answer {
+/// A response with its whole body.
+pub(super) struct Response {
     /// The HTTP status.
     pub status: StatusCode,
     /// The body.
     pub body: Vec<u8>,
-    /// Which attempt was answered, from 1. Whether those before it arrived nobody knows.
+    /// Which attempt was answered, from 1. Nothing is known about whether earlier attempts arrived.
     pub attempt: u32,
+    /// The wait that the gateway asks for before another attempt.
+    retry_after: Option<Duration>,
 }
 
 impl Connection {
@@ -43,7 +49,7 @@ impl Connection {
     /// [`Error::Address`].
     pub fn to(target: &Target) -> Result<Self, Error> {
         let wrong = || Error::Address { server: target.server.clone() };
-        // A path of its own keeps its last part only behind a slash.
+        // A path of its own keeps its last part only before a slash.
         let server = Url::parse(&format!("{}/", target.server.trim_end_matches('/'))).map_err(|_| wrong())?;
         if !matches!(server.scheme(), "http" | "https") || !server.has_host() {
             return Err(wrong());
@@ -78,55 +84,65 @@ impl Connection {
         self.client.request(method, url)
     }
 
-    /// What the gateway answers to a request that may be sent any number of times; `build` makes it anew each time.
+    /// Sends a request again and again until it is answered; `build` makes it anew for each attempt.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] where `patience` has ended before there was an answer, or the last answer was "later".
+    /// [`Error::Unreachable`] where `patience` ends before there is a response other than "later".
     pub async fn send(
         &self,
         action: &str,
         patience: Duration,
         build: impl Fn(&Self) -> RequestBuilder,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Response, Error> {
         let start = Instant::now();
-        let mut attempt = 1;
+        let mut backoff = Backoff::new(RETRY_BACKOFF);
         loop {
-            let (failure, source) = match once(build(self)).await {
-                Ok((answer, retry_after)) => {
-                    let failure = Failure::Status(answer.status.as_u16(), retry_after);
-                    if !failure.may_pass() {
-                        return Ok(Answer { attempt, ..answer });
-                    }
-                    (failure, refusal(action, &answer).into())
+            let (retry_after, source) = match once(build(self)).await {
+                Ok(response) if is_temporary(response.status) => {
+                    (response.retry_after, refusal(action, &response).into())
                 }
-                Err(source) => (Failure::Connection, source.into()),
+                Ok(response) => return Ok(Response { attempt: backoff.failures() + 1, ..response }),
+                Err(source) => (None, source.into()),
             };
-            attempt += 1;
+            let wait = wait(retry_after, &mut backoff);
             let left = patience.saturating_sub(start.elapsed());
             if left.is_zero() {
                 let action = format!("{action} at {}", self.server);
                 return Err(Error::Unreachable { action, waited: patience, source });
             }
-            // Asked to wait longer than our patience lasts, we ask once more at its end: a guess may have been too long.
-            let wait = failure.wait(attempt, rand::random()).min(left);
+            // A wait beyond our patience is cut to one last attempt at its end: the gateway may have guessed too long.
+            let wait = wait.min(left);
+            let attempt = backoff.failures() + 1;
             tracing::debug!("could not {action}, attempt {attempt} follows in {} ms", wait.as_millis());
             tokio::time::sleep(wait).await;
         }
     }
 }
 
-/// Sends a request once and reads all of its answer.
-pub(super) async fn once(request: RequestBuilder) -> reqwest::Result<(Answer, Option<Duration>)> {
+/// Sends a request once and reads all of its response.
+pub(super) async fn once(request: RequestBuilder) -> reqwest::Result<Response> {
     let response = request.send().await?;
     let status = response.status();
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     let body = response.bytes().await?.to_vec();
-    Ok((Answer { status, body, attempt: 1 }, retry_after))
+    Ok(Response { status, body, attempt: 1, retry_after })
 }
 
-impl Answer {
-    /// The body, read as JSON.
+/// Whether the same request may succeed later: a full queue (429) or disk (507), or a server beyond the gateway that
+/// does not answer (502, 503, 504; a proxy says the same of the gateway).
+fn is_temporary(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 502 | 503 | 504 | 507)
+}
+
+/// Counts a failed attempt, and returns the wait before the next one: the gateway's own, where it names one.
+fn wait(retry_after: Option<Duration>, backoff: &mut Backoff) -> Duration {
+    let wait = backoff.fail();
+    retry_after.unwrap_or(wait)
+}
+
+impl Response {
+    /// Parses the body as JSON.
     ///
     /// # Errors
     /// [`Error::Refused`] where the status is no success, [`Error::Malformed`].
@@ -146,10 +162,40 @@ struct Problem {
     title: Option<String>,
 }
 
-/// The refusal that an answer is, in its own words where it has any.
-pub(super) fn refusal(action: &str, answer: &Answer) -> Error {
-    let problem = serde_json::from_slice::<Problem>(&answer.body).ok();
+/// Turns a response into a refusal, in the gateway's own words where the body has any.
+pub(super) fn refusal(action: &str, response: &Response) -> Error {
+    let problem = serde_json::from_slice::<Problem>(&response.body).ok();
     let words = problem.and_then(|problem| problem.detail.or(problem.title));
-    let detail = words.or_else(|| answer.status.canonical_reason().map(str::to_owned)).unwrap_or_default();
-    Error::Refused { action: action.into(), status: answer.status.as_u16(), detail }
+    let detail = words.or_else(|| response.status.canonical_reason().map(str::to_owned)).unwrap_or_default();
+    Error::Refused { action: action.into(), status: response.status.as_u16(), detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_that_the_gateway_asks_for_is_obeyed_and_counts_as_an_attempt() {
+        let mut backoff = Backoff::new(RETRY_BACKOFF);
+
+        let asked = wait(Some(Duration::from_secs(7)), &mut backoff);
+
+        assert_eq!(asked, Duration::from_secs(7));
+        assert_eq!(backoff.failures(), 1);
+    }
+
+    #[test]
+    fn without_such_a_wait_the_backoff_decides() {
+        let mut backoff = Backoff::new(RETRY_BACKOFF);
+
+        assert!((0..100).all(|_| wait(None, &mut backoff) <= RETRY_BACKOFF.longest));
+    }
+
+    #[test]
+    fn only_a_status_that_may_pass_is_tried_again() {
+        let again = |status: &u16| is_temporary(StatusCode::from_u16(*status).unwrap());
+
+        assert!([429, 502, 503, 504, 507].iter().all(again));
+        assert!(![200, 202, 400, 401, 404, 413, 422, 500].iter().any(again));
+    }
 }

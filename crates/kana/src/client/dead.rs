@@ -1,4 +1,7 @@
-//! What failed for good, and what is to be done with it?
+//! Which jobs failed for good, and what is done with them?
+//!
+//! They are listed, shown, queued again or dropped, one request a job. A request that was carried out although its
+//! response was lost counts as carried out.
 
 use std::io::Write;
 use std::time::Duration;
@@ -6,88 +9,89 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::connection::Connection;
+use super::connection::{self, Connection};
 use super::{Error, Target};
 
-/// Dead letters listed at most: what a gateway gives at once.
+/// Dead letters listed at most, which is what a gateway returns at once.
 const LETTERS_MAX: usize = 1_000;
 
-/// How long to go on trying where the gateway does not answer: a person waits.
+/// Time to keep trying where the gateway does not answer: a person waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is to be done with dead letters.
+/// What is done with dead letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Show which there are, newest first.
+    /// Prints all of them, newest first.
     List,
-    /// Show all that is known of one.
+    /// Prints everything known about the one of this job.
     Show(String),
-    /// Queue these again, with every attempt before them.
-    Replay(Letters),
-    /// Forget these.
-    Drop(Letters),
+    /// Queues the jobs again; each gets all its attempts anew.
+    Replay(Selection),
+    /// Deletes the dead letters.
+    Drop(Selection),
 }
 
-/// Some dead letters.
+/// The dead letters that an action applies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Letters {
-    /// All that there are, up to a thousand.
+pub enum Selection {
+    /// All of them, up to a thousand.
     All,
-    /// The jobs of these names.
-    These(Vec<String>),
+    /// The dead letters of the jobs with these identifiers.
+    Jobs(Vec<String>),
 }
 
-/// What to do where, and how to tell of it.
+/// The configuration of `kana dead`.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The gateway.
     pub target: Target,
-    /// What to do.
+    /// The action.
     pub action: Action,
-    /// JSON instead of words: an array for [`Action::List`], an object for [`Action::Show`], and one line a letter
-    /// for the others.
+    /// Prints JSON instead of text: an array for [`Action::List`], an object for [`Action::Show`], and one object a
+    /// line for the others.
     pub json: bool,
 }
 
-/// Does it and writes what came of it to `output`.
+/// Carries out the action and writes its result to `output`.
 ///
 /// # Errors
-/// [`Error::Refused`] with status 404 where a letter named is none; those named before it are done.
+/// [`Error::Refused`] with status 404 where a selected job has no dead letter; the jobs before it are done.
 pub async fn run(config: &Config, output: &mut (impl Write + Send)) -> Result<(), Error> {
-    let desk = Desk { connection: Connection::to(&config.target)? };
+    let letters = DeadLetters { connection: Connection::to(&config.target)? };
     match &config.action {
-        Action::List if config.json => writeln!(output, "{}", Value::Array(desk.letters().await?))?,
-        Action::List => list(&desk.letters().await?, output)?,
-        Action::Show(id) => show(&desk.letter(id).await?, config.json, output)?,
-        Action::Replay(letters) => {
-            for id in desk.named(letters).await? {
-                desk.ask("replay a dead letter", Method::POST, &format!("v1/dead/{id}/replay")).await?;
-                tell(config.json, "queued", &id, output)?;
+        Action::List if config.json => writeln!(output, "{}", Value::Array(letters.list().await?))?,
+        Action::List => print_list(&letters.list().await?, output)?,
+        Action::Show(id) => print_letter(&letters.find(id).await?, config.json, output)?,
+        Action::Replay(selection) => {
+            for id in letters.ids(selection).await? {
+                letters.change("replay a dead letter", Method::POST, &format!("v1/dead/{id}/replay")).await?;
+                print_state(config.json, "queued", &id, output)?;
             }
         }
-        Action::Drop(letters) => {
-            for id in desk.named(letters).await? {
-                desk.ask("drop a dead letter", Method::DELETE, &format!("v1/dead/{id}")).await?;
-                tell(config.json, "dropped", &id, output)?;
+        Action::Drop(selection) => {
+            for id in letters.ids(selection).await? {
+                letters.change("drop a dead letter", Method::DELETE, &format!("v1/dead/{id}")).await?;
+                print_state(config.json, "dropped", &id, output)?;
             }
         }
     }
     Ok(())
 }
 
-struct Desk {
+/// The dead letters of a gateway.
+struct DeadLetters {
     connection: Connection,
 }
 
-impl Desk {
-    async fn letters(&self) -> Result<Vec<Value>, Error> {
+impl DeadLetters {
+    async fn list(&self) -> Result<Vec<Value>, Error> {
         let action = "list dead letters";
         let path = format!("v1/dead?limit={LETTERS_MAX}");
         self.connection.send(action, PATIENCE, |c| c.request(Method::GET, &path)).await?.json(action)
     }
 
-    async fn letter(&self, id: &str) -> Result<Value, Error> {
-        let found = self.letters().await?.into_iter().find(|letter| text(letter, "id") == id);
+    async fn find(&self, id: &str) -> Result<Value, Error> {
+        let found = self.list().await?.into_iter().find(|letter| text(letter, "id") == id);
         found.ok_or_else(|| Error::Refused {
             action: "show a dead letter".into(),
             status: 404,
@@ -95,23 +99,23 @@ impl Desk {
         })
     }
 
-    async fn named(&self, letters: &Letters) -> Result<Vec<String>, Error> {
-        match letters {
-            Letters::These(ids) => Ok(ids.clone()),
-            Letters::All => Ok(self.letters().await?.iter().map(|letter| text(letter, "id").to_owned()).collect()),
+    async fn ids(&self, selection: &Selection) -> Result<Vec<String>, Error> {
+        match selection {
+            Selection::Jobs(ids) => Ok(ids.clone()),
+            Selection::All => Ok(self.list().await?.iter().map(|letter| text(letter, "id").to_owned()).collect()),
         }
     }
 
-    /// Sends a request whose repetition does no harm: a letter that an attempt without an answer has dealt with is none
-    /// any more when the next one comes, and that is as good as done.
-    async fn ask(&self, action: &str, method: Method, path: &str) -> Result<(), Error> {
-        let answer = self.connection.send(action, PATIENCE, |c| c.request(method.clone(), path)).await?;
-        let is_gone = answer.status == StatusCode::NOT_FOUND && answer.attempt > 1;
-        if answer.status.is_success() || is_gone { Ok(()) } else { Err(super::connection::refusal(action, &answer)) }
+    /// Sends a request that replays or drops a letter. "Not found" on a later attempt is a success: an earlier attempt
+    /// arrived, and only its response was lost.
+    async fn change(&self, action: &str, method: Method, path: &str) -> Result<(), Error> {
+        let response = self.connection.send(action, PATIENCE, |c| c.request(method.clone(), path)).await?;
+        let is_gone = response.status == StatusCode::NOT_FOUND && response.attempt > 1;
+        if response.status.is_success() || is_gone { Ok(()) } else { Err(connection::refusal(action, &response)) }
     }
 }
 
-fn list(letters: &[Value], output: &mut impl Write) -> Result<(), Error> {
+fn print_list(letters: &[Value], output: &mut impl Write) -> Result<(), Error> {
     if letters.is_empty() {
         writeln!(output, "no dead letters")?;
     }
@@ -123,7 +127,7 @@ fn list(letters: &[Value], output: &mut impl Write) -> Result<(), Error> {
     Ok(())
 }
 
-fn show(letter: &Value, json: bool, output: &mut impl Write) -> Result<(), Error> {
+fn print_letter(letter: &Value, json: bool, output: &mut impl Write) -> Result<(), Error> {
     if json {
         writeln!(output, "{letter}")?;
         return Ok(());
@@ -135,11 +139,11 @@ fn show(letter: &Value, json: bool, output: &mut impl Write) -> Result<(), Error
     Ok(())
 }
 
-fn tell(json: bool, what: &str, id: &str, output: &mut impl Write) -> Result<(), Error> {
+fn print_state(json: bool, state: &str, id: &str, output: &mut impl Write) -> Result<(), Error> {
     if json {
-        writeln!(output, "{}", serde_json::json!({ "id": id, "state": what }))?;
+        writeln!(output, "{}", serde_json::json!({ "id": id, "state": state }))?;
     } else {
-        writeln!(output, "{what} {id}")?;
+        writeln!(output, "{state} {id}")?;
     }
     Ok(())
 }

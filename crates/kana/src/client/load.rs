@@ -1,37 +1,37 @@
-//! When is the next request due, and when is it enough?
+//! When is the next request due, and when does a run end?
 //!
-//! In a closed loop a request is due when the one before it has been answered. In an open loop it is due at its time,
-//! whatever became of the others, and its latency counts from then: a gateway that stalls is charged for every
-//! request that it kept from being sent. This file only decides and never sleeps.
+//! In a closed loop a request is due when the one before it has been answered. In an open loop it is due at a fixed
+//! time, whether or not the others were answered, and its latency counts from then: a stall of the gateway shows in the
+//! latency of every request that it delayed. This file only decides and never sleeps.
 
 use std::time::Duration;
 
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Load {
-    /// Always this many on their way, each sender sending its next when its last is answered.
+    /// A fixed number of senders, each sending its next request when its last one is answered.
     Closed {
-        /// How many; at least one.
+        /// Number of senders; at least one.
         concurrency: usize,
     },
-    /// This many a second, evenly spaced.
+    /// A fixed rate, evenly spaced.
     Open {
-        /// How many; more than zero.
+        /// Requests a second; more than zero.
         per_second: f64,
     },
 }
 
-/// When it is enough.
+/// When a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// After so many requests.
+    /// After this number of requests.
     Requests(u64),
-    /// After so long; what is on its way then is waited for.
+    /// After this time; requests sent before are still waited for.
     Elapsed(Duration),
 }
 
 impl Until {
-    /// Whether the request of `number` (from 0), due `at` after the beginning, is still to be sent.
+    /// Whether request number `number` (from 0), due `at` after the beginning, is still part of the run.
     pub(super) fn includes(self, number: u64, at: Duration) -> bool {
         match self {
             Self::Requests(count) => number < count,
@@ -41,7 +41,8 @@ impl Until {
 }
 
 impl Load {
-    /// When the request of `number` (from 0) is due, from the beginning; `None` where that depends on answers.
+    /// Time from the beginning at which request number `number` (from 0) is due; `None` in a closed loop, where that
+    /// depends on responses.
     pub(super) fn due(self, number: u64) -> Option<Duration> {
         match self {
             Self::Closed { .. } => None,
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_open_loop_is_due_by_the_clock_alone() {
+    fn in_an_open_loop_only_the_clock_decides_when_a_request_is_due() {
         let load = Load::Open { per_second: 50.0 };
 
         assert_eq!(load.due(0), Some(Duration::ZERO));
@@ -67,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_by_number_or_by_time() {
+    fn a_run_ends_by_number_or_by_time() {
         assert!(Until::Requests(3).includes(2, Duration::MAX) && !Until::Requests(3).includes(3, Duration::ZERO));
 
         let second = Duration::from_secs(1);

@@ -1,7 +1,7 @@
-//! What does a person at a terminal want from a running gateway?
+//! What can a person at a terminal do with a running gateway?
 //!
-//! To have files classified ([`submit`]), to look after what failed ([`dead`]), and to know how fast it is ([`mod@bench`]).
-//! Each command takes a plain configuration and a place for its results; what is for the eye alone goes to standard
+//! Have files classified ([`submit`]), replay or drop jobs that failed ([`dead`]), and measure its speed
+//! ([`mod@bench`]). Each command takes a plain configuration and a writer for its results; progress goes to standard
 //! error.
 
 pub mod bench;
@@ -9,21 +9,19 @@ pub mod dead;
 pub mod submit;
 
 mod connection;
-mod histogram;
 mod load;
 mod progress;
-mod retry;
 mod upload;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A gateway, and what gives access to it.
+/// A gateway's address and the token for it.
 #[derive(Clone)]
 pub struct Target {
-    /// Where it is, such as `http://127.0.0.1:8080`.
+    /// The address, such as `http://127.0.0.1:8080`.
     pub server: String,
-    /// The token that it asks for, where it asks for one.
+    /// The token, where the gateway asks for one.
     pub token: Option<String>,
 }
 
@@ -40,7 +38,7 @@ pub enum Error {
     /// Caller: correct the address.
     #[error("{server:?} is no address of a gateway; one looks like http://127.0.0.1:8080")]
     Address {
-        /// What was given.
+        /// The address as given.
         server: String,
     },
     /// Caller: correct the path. Nothing was sent.
@@ -48,7 +46,7 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// Caller: see whether the gateway runs. Retrying did not help.
@@ -56,9 +54,9 @@ pub enum Error {
     Unreachable {
         /// What was attempted, with the address.
         action: String,
-        /// How long.
+        /// Time spent trying.
         waited: Duration,
-        /// What the last attempt met.
+        /// The failure of the last attempt.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Caller: correct the request; the gateway understood it and said no.
@@ -72,22 +70,22 @@ pub enum Error {
         detail: String,
     },
     /// Caller: see whether this is a gateway of the same version.
-    #[error("gateway's answer makes no sense: could not {action}")]
+    #[error("could not {action}: the gateway's response is malformed")]
     Malformed {
         /// What was attempted.
         action: String,
-        /// Where it stopped making sense.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Caller: see whether the workers run; the jobs are safe and go on.
-    #[error("batch {batch} has not finished within {} s; it goes on without being watched", waited.as_secs())]
+    #[error("batch {batch} has not finished within {} s; its jobs go on", waited.as_secs())]
     Unfinished {
         /// The batch, for `/v1/batches/{id}`.
         batch: String,
         /// How long it was watched.
         waited: Duration,
     },
-    /// Caller: nothing more can be said.
+    /// Caller: see whether the disk is full, or whether anything still reads the output.
     #[error("could not write the results")]
     Output(#[from] std::io::Error),
 }

@@ -1,15 +1,15 @@
-//! How does somebody at the terminal see that it goes on?
+//! How does a person see the progress of a command?
 //!
-//! By a bar on standard error where that is a terminal, and by a line every tenth part of the way where it is not.
+//! As a bar on standard error where that is a terminal, and as one line for every tenth of the work where it is not.
 
 use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Lines written over the whole way where there is no terminal.
+/// Lines written in all where there is no terminal.
 const LINES: u64 = 10;
 
-/// How far a command has come.
+/// The progress of a command, shown to people.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     all: u64,
@@ -18,7 +18,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// The beginning of a way of `all` steps, each one of `what` (several of them).
+    /// Starts at none of `all` steps; `what` names several steps, such as `files`.
     pub fn new(all: u64, what: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(all), ProgressDrawTarget::stderr());
@@ -31,21 +31,21 @@ impl Progress {
         Self { bar, all, done: 0, what }
     }
 
-    /// `steps` more are done.
+    /// Counts `steps` more steps as done.
     pub fn add(&mut self, steps: u64) {
         let tenth = |done: u64| done * LINES / self.all.max(1);
         let (before, after) = (tenth(self.done), tenth(self.done + steps));
         self.done += steps;
         match &self.bar {
             Some(bar) => bar.inc(steps),
-            // Whoever closed standard error does not want to know.
+            // An error is ignored: standard error is closed, so nobody reads this.
             None if after > before => _ = writeln!(std::io::stderr(), "{}/{} {}", self.done, self.all, self.what),
             None => {}
         }
     }
 
-    /// Runs `write` while the bar is out of the way, as both may go to the same terminal.
-    pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+    /// Runs `write` with the bar hidden, because both may go to the same terminal.
+    pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) => bar.suspend(write),
             None => write(),

@@ -1,8 +1,8 @@
-//! How do files become results, whatever happens on the way?
+//! How do files become results, even when the gateway restarts on the way?
 //!
-//! They are sent in groups, each under an idempotency key of its own: a group whose answer was lost is sent again and
-//! taken in once. Then the gateway is asked until every job is over. One JSON line a file goes out, in the order in
-//! which the files were named: the job, or the file's name and why it was not taken.
+//! Files are sent in groups, each under an idempotency key of its own: a group whose response was lost is sent again and
+//! accepted once. Then the gateway is polled until every job has finished. Each file gives one JSON line, in the order
+//! in which the files were named: its job, or its name and why it was rejected.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -14,38 +14,37 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::connection::{Answer, Connection};
+use super::connection::{self, Connection, Response};
 use super::progress::Progress;
 use super::upload::{self, Body, File};
 use super::{Error, Target};
+use kana_queue::backoff::{Backoff, Bounds};
 
-/// How long the gateway is asked to hold an answer back until the jobs are over. Well below what proxies allow.
+/// Seconds that the gateway is asked to hold its response back until the jobs have finished. Well below what proxies
+/// allow.
 const WAIT_SECONDS: u64 = 20;
 
-/// The first wait between two looks at a batch, doubled up to [`LOOK_LONGEST`].
-const LOOK_FIRST: Duration = Duration::from_millis(50);
+/// Waits between two requests for the state of a batch that has not finished.
+const POLL_BACKOFF: Bounds = Bounds { first: Duration::from_millis(50), longest: Duration::from_secs(1) };
 
-/// The longest wait between two looks at a batch.
-const LOOK_LONGEST: Duration = Duration::from_secs(1);
-
-/// What to send where, and how.
+/// The configuration of `kana submit`.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The gateway.
     pub target: Target,
-    /// The files, in the order in which their results are wanted.
+    /// The files, in the order in which their results are printed.
     pub files: Vec<PathBuf>,
-    /// How long to go on trying where the gateway does not answer, or says that it is too busy.
+    /// Time to keep trying where the gateway does not answer, or is too busy.
     pub patience: Duration,
-    /// How long to watch a batch that was taken in.
+    /// Time to wait for an accepted batch to finish.
     pub watch_max: Duration,
-    /// What every file should be read as, where somebody knows.
+    /// The label that every file should get; any label where `None`.
     pub expected: Option<String>,
-    /// The shape of requests.
+    /// The size of requests.
     pub limits: Limits,
 }
 
-/// The shape of requests.
+/// The size of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Files in one request, at most.
@@ -59,9 +58,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // What one worker does in a tenth of a second, so that results trickle instead of gushing.
+            // What one worker classifies in a tenth of a second, so that results appear steadily.
             files_max: 64,
-            // A quarter of what a gateway takes at once; four at a time are held in memory.
+            // A quarter of what a gateway accepts at once; four requests at a time are held in memory.
             bytes_max: 16 << 20,
             requests_max: 4,
         }
@@ -69,12 +68,12 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// The usual way of sending `files` to `target`.
+    /// The default configuration for sending `files` to `target`.
     pub fn new(target: Target, files: Vec<PathBuf>) -> Self {
         Self {
             target,
             files,
-            // A restart of everything, and a queue that drains meanwhile.
+            // Enough for a restart of the whole service, or for a full queue to drain.
             patience: Duration::from_secs(60),
             // As long as a gateway keeps outcomes.
             watch_max: Duration::from_secs(60 * 60),
@@ -84,16 +83,16 @@ impl Config {
     }
 }
 
-/// What became of the files.
+/// Numbers of files by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Classified.
     pub done: usize,
-    /// Taken in, and given up or taken back.
+    /// Accepted, and then failed for good or cancelled.
     pub failed: usize,
-    /// Not taken in.
+    /// Not accepted.
     pub rejected: usize,
-    /// Classified, and not as [`Config::expected`].
+    /// Classified with another label than [`Config::expected`].
     pub unexpected: usize,
 }
 
@@ -104,11 +103,11 @@ impl Summary {
     }
 }
 
-/// Sends the files, waits for their results and writes each to `output` as a line of JSON. Where it fails in between,
-/// the lines written so far are good.
+/// Sends the files, waits for their results and writes each to `output` as a line of JSON. After an error, the lines
+/// written before it are valid.
 ///
 /// # Errors
-/// Every [`Error`]. A file that is no image is no error: it is told in its line and counted.
+/// Every [`Error`]. A file that is no image is no error: its line says so, and it is counted.
 pub async fn run(config: &Config, output: &mut (impl Write + Send)) -> Result<Summary, Error> {
     let files = upload::files(&config.files)?;
     let sender = Sender { connection: Connection::to(&config.target)?, config };
@@ -119,7 +118,7 @@ pub async fn run(config: &Config, output: &mut (impl Write + Send)) -> Result<Su
     let mut summary = Summary::default();
     while let Some(lines) = results.next().await {
         let lines = lines?;
-        progress.aside(|| lines.iter().try_for_each(|line| writeln!(output, "{line}")))?;
+        progress.suspend(|| lines.iter().try_for_each(|line| writeln!(output, "{line}")))?;
         output.flush()?;
         lines.iter().for_each(|line| summary.count(line, config.expected.as_deref()));
         progress.add(lines.len() as u64);
@@ -141,7 +140,7 @@ impl Summary {
     }
 }
 
-/// What a gateway says of a request with files, as far as it matters here; jobs are handed on as they come.
+/// A gateway's response to a request with files, as far as it is used here; jobs are printed as they are.
 #[derive(Debug, Deserialize)]
 struct Receipt {
     batch: String,
@@ -150,13 +149,13 @@ struct Receipt {
     rejected: Vec<Value>,
 }
 
-/// What a gateway says of a batch.
+/// A batch, as far as it is used here.
 #[derive(Debug, Deserialize)]
 struct Batch {
     jobs: Vec<Value>,
 }
 
-/// A refusal that names files.
+/// A refusal that names the rejected files.
 #[derive(Debug, Default, Deserialize)]
 struct Rejections {
     #[serde(default)]
@@ -169,22 +168,22 @@ struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    /// One line a file of `group`, in its order.
+    /// Sends a group and waits for its results. Returns one line a file, in the group's order.
     async fn settle(&self, group: Vec<File>) -> Result<Vec<Value>, Error> {
         let mut waiting = vec![group];
         let mut lines = Vec::new();
         while let Some(mut group) = waiting.pop() {
-            let answer = self.send(&group).await?;
-            match answer.status {
+            let response = self.send(&group).await?;
+            match response.status {
                 StatusCode::PAYLOAD_TOO_LARGE if group.len() > 1 => {
-                    // This gateway takes less at once; halves are sent, the first one first.
+                    // This gateway accepts less at once; halves are sent, the first half first.
                     let rest = group.split_off(group.len() / 2);
                     waiting.extend([rest, group]);
                 }
-                StatusCode::PAYLOAD_TOO_LARGE => lines.extend(too_large(&group, &answer)),
-                StatusCode::UNPROCESSABLE_ENTITY => lines.extend(in_order(&group, rejections(&answer)?)),
+                StatusCode::PAYLOAD_TOO_LARGE => lines.extend(too_large(&group, &response)),
+                StatusCode::UNPROCESSABLE_ENTITY => lines.extend(in_order(&group, rejections(&response)?)),
                 _ => {
-                    let receipt: Receipt = answer.json("send files")?;
+                    let receipt: Receipt = response.json("send files")?;
                     let jobs = self.watch(receipt.batch, receipt.jobs).await?;
                     lines.extend(in_order(&group, jobs.into_iter().chain(receipt.rejected).collect()));
                 }
@@ -193,9 +192,9 @@ impl Sender<'_> {
         Ok(lines)
     }
 
-    async fn send(&self, group: &[File]) -> Result<Answer, Error> {
+    async fn send(&self, group: &[File]) -> Result<Response, Error> {
         let key = uuid::Uuid::now_v7().to_string();
-        let body = Body::of(group, &key).await?;
+        let body = Body::of(group).await?;
         let path = format!("v1/jobs?wait={WAIT_SECONDS}s");
         self.connection
             .send("send files", self.config.patience, |connection| {
@@ -208,31 +207,31 @@ impl Sender<'_> {
             .await
     }
 
-    /// The jobs of a batch, when all of them are over.
+    /// Waits until all jobs of a batch have finished, and returns them.
     async fn watch(&self, batch: String, mut jobs: Vec<Value>) -> Result<Vec<Value>, Error> {
         let start = Instant::now();
-        let mut look = LOOK_FIRST;
+        let mut backoff = Backoff::new(POLL_BACKOFF);
         let path = format!("v1/batches/{batch}");
-        while !jobs.iter().all(is_over) {
+        while !jobs.iter().all(is_finished) {
             if start.elapsed() > self.config.watch_max {
                 return Err(Error::Unfinished { batch, waited: start.elapsed() });
             }
-            tokio::time::sleep(look).await;
-            look = (look * 2).min(LOOK_LONGEST);
+            tokio::time::sleep(backoff.fail()).await;
             let action = "ask for results";
-            let answer = self.connection.send(action, self.config.patience, |c| c.request(Method::GET, &path)).await?;
-            jobs = answer.json::<Batch>(action)?.jobs;
+            let response =
+                self.connection.send(action, self.config.patience, |c| c.request(Method::GET, &path)).await?;
+            jobs = response.json::<Batch>(action)?.jobs;
         }
         Ok(jobs)
     }
 }
 
-fn is_over(job: &Value) -> bool {
+fn is_finished(job: &Value) -> bool {
     matches!(job.get("state").and_then(Value::as_str), Some("done" | "failed"))
 }
 
-fn too_large(group: &[File], answer: &Answer) -> Vec<Value> {
-    let error = match super::connection::refusal("send files", answer) {
+fn too_large(group: &[File], response: &Response) -> Vec<Value> {
+    let error = match connection::refusal("send files", response) {
         Error::Refused { detail, .. } => detail,
         other => other.to_string(),
     };
@@ -242,14 +241,14 @@ fn too_large(group: &[File], answer: &Answer) -> Vec<Value> {
 /// The files that a refusal names.
 ///
 /// # Errors
-/// The refusal itself where it names none: then it is the request that was wrong.
-fn rejections(answer: &Answer) -> Result<Vec<Value>, Error> {
-    let named = serde_json::from_slice::<Rejections>(&answer.body).unwrap_or_default().rejected;
-    if named.is_empty() { Err(super::connection::refusal("send files", answer)) } else { Ok(named) }
+/// The refusal itself where it names no file: then the request as a whole was wrong.
+fn rejections(response: &Response) -> Result<Vec<Value>, Error> {
+    let named = serde_json::from_slice::<Rejections>(&response.body).unwrap_or_default().rejected;
+    if named.is_empty() { Err(connection::refusal("send files", response)) } else { Ok(named) }
 }
 
-/// `lines` in the order of the files that they speak of. Jobs and rejections come apart, each in the order sent;
-/// between files of one name their own order stays.
+/// Sorts `lines` into the order of their files. A response lists jobs and rejections apart, each in the order sent; lines
+/// of files with the same name keep their order.
 fn in_order(group: &[File], lines: Vec<Value>) -> Vec<Value> {
     let mut rest: Vec<Option<Value>> = lines.into_iter().map(Some).collect();
     let mut ordered = Vec::with_capacity(rest.len());
@@ -260,7 +259,7 @@ fn in_order(group: &[File], lines: Vec<Value>) -> Vec<Value> {
         };
         ordered.extend(rest.iter().position(named).and_then(|at| rest[at].take()));
     }
-    // What the gateway calls by another name is not lost.
+    // Lines under a name that the gateway has changed come last.
     ordered.extend(rest.into_iter().flatten());
     ordered
 }

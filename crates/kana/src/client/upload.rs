@@ -1,32 +1,40 @@
-//! How do files travel in one request?
+//! How do several files go into one request?
 //!
-//! As `multipart/form-data`, each a part named `images`. The body is written by hand, so that a second attempt is
-//! the first one's, byte for byte: then its idempotency key makes it a repetition.
+//! As `multipart/form-data`, each file a part named `images`. The body is written once and kept, so that every attempt
+//! sends the same bytes under the same idempotency key.
 
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt;
+use reqwest::multipart::{Form, Part};
 
 use super::Error;
 
-/// A file to be sent, and how large it was when it was looked at.
+/// The media type of every part; the gateway detects the format from the bytes.
+const PART_TYPE: &str = "application/octet-stream";
+
+/// A file to be sent, and its size when the command began.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct File {
-    /// Where it is.
+    /// The file's path.
     pub path: PathBuf,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
 }
 
 impl File {
-    /// What the gateway is told that it is called: the last part of its path, as browsers do.
+    /// The name that the gateway gets: the last part of the path, as browsers do.
     pub fn name(&self) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         name.to_string_lossy().into_owned()
     }
 }
 
-/// The files at `paths`, all of them or the first that cannot be sent.
+/// Looks up the files at `paths`.
+///
+/// # Errors
+/// [`Error::File`] for the first one that is missing or a directory.
 pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<File>, Error> {
     paths.iter().map(|path| file(path)).collect()
 }
@@ -40,8 +48,8 @@ fn file(path: &Path) -> Result<File, Error> {
     Ok(File { path: path.to_owned(), size: metadata.len() })
 }
 
-/// `files` in groups of at most `count_max` files and, but for a single larger file, `bytes_max` bytes; their order
-/// stays.
+/// Splits `files` into groups of at most `count_max` files and `bytes_max` bytes, in the order given. A single larger
+/// file is a group of its own.
 pub(super) fn groups(files: Vec<File>, count_max: usize, bytes_max: u64) -> Vec<Vec<File>> {
     let mut groups: Vec<Vec<File>> = Vec::new();
     let mut bytes = 0_u64;
@@ -60,40 +68,38 @@ pub(super) fn groups(files: Vec<File>, count_max: usize, bytes_max: u64) -> Vec<
     groups
 }
 
-/// A request's body.
+/// The body of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Body {
-    /// Its media type, boundary included.
+    /// The media type, boundary included.
     pub content_type: String,
-    /// Its bytes.
+    /// The bytes.
     pub bytes: Bytes,
 }
 
 impl Body {
-    /// The body that `files` make; `key` is unlike everything else, and so is the boundary made of it.
-    pub async fn of(files: &[File], key: &str) -> Result<Self, Error> {
-        let boundary = format!("kana-{key}");
-        let mut bytes = Vec::new();
+    /// Reads `files` and writes the body that they make.
+    ///
+    /// # Errors
+    /// [`Error::File`] for the first file that cannot be read.
+    pub async fn of(files: &[File]) -> Result<Self, Error> {
+        let malformed =
+            |source: reqwest::Error| Error::Malformed { action: "send files".into(), source: source.into() };
+        let mut form = Form::new();
         for file in files {
             let content = tokio::fs::read(&file.path).await;
             let content = content.map_err(|source| Error::File { path: file.path.clone(), source })?;
-            bytes.extend(
-                format!(
-                    "--{boundary}\r\nContent-Disposition: form-data; name=\"images\"; filename=\"{}\"\r\n\
-                     Content-Type: application/octet-stream\r\n\r\n",
-                    escaped(&file.name())
-                )
-                .bytes(),
-            );
-            bytes.extend(content);
-            bytes.extend(b"\r\n");
+            let part = Part::bytes(content).file_name(escaped(&file.name())).mime_str(PART_TYPE).map_err(malformed)?;
+            form = form.part("images", part);
         }
-        bytes.extend(format!("--{boundary}--\r\n").bytes());
-        Ok(Self { content_type: format!("multipart/form-data; boundary={boundary}"), bytes: bytes.into() })
+        let content_type = format!("multipart/form-data; boundary={}", form.boundary());
+        let bytes: BytesMut = form.into_stream().try_collect().await.map_err(malformed)?;
+        Ok(Self { content_type, bytes: bytes.freeze() })
     }
 }
 
-/// A file's name as browsers write it between quotation marks.
+/// Escapes a file's name as browsers do (WHATWG HTML, "multipart form data"). The library's own escape for a quotation
+/// mark is a backslash, which separates folders for the gateway.
 fn escaped(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
@@ -121,6 +127,22 @@ mod tests {
             sizes(&groups(of_sizes(&[60, 40, 1, 500, 2]), 10, 100)),
             [vec![60, 40], vec![1], vec![500], vec![2]]
         );
+    }
+
+    #[tokio::test]
+    async fn each_file_is_a_part_named_images_with_its_name_and_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a\"b.png");
+        std::fs::write(&path, "pixels").unwrap();
+
+        let body = Body::of(&[File { path, size: 6 }]).await.unwrap();
+
+        let boundary = body.content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
+        let expected = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"images\"; filename=\"a%22b.png\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\npixels\r\n--{boundary}--\r\n"
+        );
+        assert_eq!(body.bytes, expected);
     }
 
     #[test]

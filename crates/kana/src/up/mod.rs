@@ -1,10 +1,10 @@
 //! How does all of kana run on one machine with one command?
 //!
-//! The gateway in this process, every worker a child of it, the queue a file in a folder that one `kana up` owns at a
-//! time. Whatever ends this process, its children end with it, and the next one on the same folder goes on where this
-//! one was.
+//! The gateway runs in this process, every worker in a child of it, and the queue is a file in a data directory that one
+//! `kana up` owns at a time. Whatever ends this process, its workers end with it, and the next `kana up` on the same
+//! directory continues with the jobs that are left.
 
-mod folder;
+mod data_dir;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -18,65 +18,65 @@ use tracing::{info, warn};
 use crate::cluster::{Local, local};
 use crate::gateway::{self, Gateway, Parts};
 use crate::shutdown::Shutdown;
-use folder::Folder;
+use data_dir::DataDir;
 use kana_engine::model::Card;
 use kana_queue::clock::{Clock, SystemClock};
 use kana_queue::{self as queue, Cause, Limits, Queue};
 
-/// How long ending may take: children have five seconds, requests as long.
+/// Time that the shutdown may take: workers and requests have five seconds each, side by side.
 const END_MAX: Duration = Duration::from_secs(6);
 
-/// The variable that tells a worker its queue, whose URL may hold a password.
+/// The environment variable with a worker's queue; a URL may hold a password, which no argument may show.
 const QUEUE: &str = "KANA_QUEUE";
 
-/// What `kana up` is told.
+/// The configuration of `kana up`.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How the gateway listens.
+    /// The gateway's configuration.
     pub gateway: gateway::Config,
-    /// What this service keeps for itself, its queue among it unless that is elsewhere.
+    /// Directory with the service's own files, the queue among them unless [`Config::queue`] names another one.
     pub data_dir: PathBuf,
-    /// Where the queue is; a file in the data folder where `None`.
+    /// URL of the queue; a file in the data directory where `None`.
     pub queue: Option<queue::Url>,
-    /// What the model says of itself.
+    /// The card of the model that workers load.
     pub card: Arc<Card>,
-    /// The queue's bounds.
+    /// The queue's limits.
     pub limits: Limits,
-    /// How many pods there may be.
+    /// Fewest and most workers at a time.
     pub range: RangeInclusive<u32>,
-    /// How long a pod must be spare before it goes.
+    /// Time that a worker must be idle before it is stopped.
     pub cool_down: Duration,
-    /// What every worker is told.
+    /// The configuration that every worker gets.
     pub worker: Worker,
 }
 
-/// What every worker of `kana up` is told, beside its name and its queue.
+/// The configuration of every worker of `kana up`, apart from its name and its queue.
 #[derive(Clone, Debug)]
 pub struct Worker {
-    /// This program.
+    /// Path of the `kana` program.
     pub program: PathBuf,
-    /// The model's folder; the one inside the program where `None`.
+    /// The model's directory; the model inside the program where `None`.
     pub model: Option<PathBuf>,
     /// Images classified at once, at most.
     pub batch_max: usize,
-    /// Slows each image down.
+    /// Time added to each image.
     pub inference_delay: Duration,
-    /// Flags that say how to log.
+    /// The flags `--log` and `--log-format`, with their values.
     pub log: Vec<String>,
 }
 
-/// Serves until `shutdown` begins. `ready` is called once with the address, when requests are answered from then on.
+/// Serves until `shutdown` begins. `ready` is called once with the address, just before the first request is answered.
 ///
 /// # Errors
-/// Where the folder is in use, the port is taken, or the queue cannot be opened; the message names which.
+/// Where the data directory or the port is in use, or the queue cannot be opened; the message names which.
 pub async fn run(config: Config, shutdown: &Shutdown, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
-    let folder = Folder::own(&config.data_dir)?;
-    let url = config.queue.unwrap_or_else(|| folder.queue());
+    let data_dir = DataDir::lock(&config.data_dir)?;
+    let url = config.queue.unwrap_or_else(|| data_dir.queue());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let queue: Arc<dyn Queue> = queue::open(&url, config.limits, clock.clone())?.into();
-    // Others may work on a queue that is elsewhere: there, leases of the dead lapse.
-    if url == folder.queue() {
-        take_back_from_the_dead(queue.as_ref()).await?;
+    // Workers of others may hold jobs of a queue that is elsewhere, so there only the leases' expiry ends a claim.
+    if url == data_dir.queue() {
+        reclaim_from_earlier_run(queue.as_ref()).await?;
     } else {
         queue.depth().await.with_context(|| format!("could not use the queue {url}"))?;
     }
@@ -92,36 +92,38 @@ pub async fn run(config: Config, shutdown: &Shutdown, ready: impl FnOnce(SocketA
     let parts = Parts { queue, cluster: cluster.clone(), card: config.card, clock };
     let gateway = Gateway::bind(config.gateway, parts).await?;
 
-    // Only now: without a port there is nothing to work for, and an error should find nothing to clean up.
+    // Workers start last: without a port they have nothing to do, and an error would have to end them again.
     cluster.start(shutdown);
     ready(gateway.address());
     let served = gateway.serve(shutdown).await;
     shutdown.begin();
     if !shutdown.finished(END_MAX).await {
-        warn!("ended before everything had: what is left ends with this process");
+        warn!("shutdown took longer than {END_MAX:?}: what still runs ends with this process");
     }
     served
 }
 
-/// Workers of an earlier run that was killed died with it, and nobody told the queue.
-async fn take_back_from_the_dead(queue: &dyn Queue) -> anyhow::Result<()> {
+/// Reclaims the jobs that workers of an earlier run held. They ended with that run, which was killed before it could do
+/// this itself.
+async fn reclaim_from_earlier_run(queue: &dyn Queue) -> anyhow::Result<()> {
     let depth = queue.depth().await.context("could not read the queue")?;
-    for (worker, held) in &depth.running {
-        queue.abandon(worker, Cause::Stopped).await.with_context(|| format!("could not take back from {worker}"))?;
-        info!("took {held} jobs back from {worker}, which has ended with its service");
+    for worker in depth.running.keys() {
+        let jobs = queue.abandon(worker, Cause::Stopped).await;
+        let jobs = jobs.with_context(|| format!("could not reclaim the jobs of {worker}"))?;
+        info!(worker = %worker, jobs, "reclaimed {jobs} jobs of {worker}, which ended with its service");
     }
     match depth.waiting + depth.in_flight() {
         0 => {}
-        left => info!("going on with {left} jobs of an earlier run"),
+        jobs => info!(jobs, "continuing with {jobs} jobs of an earlier run"),
     }
     Ok(())
 }
 
 impl Worker {
-    /// The command line of a worker. Everything but the queue is said, so that no environment changes it.
+    /// The command line of a worker. Every flag but the queue is given, so that no environment variable changes one.
     fn arguments(&self, limits: &Limits) -> Vec<String> {
         let span = |span: Duration| humantime::format_duration(span).to_string();
-        // The command first: it is what people look for in a list of processes.
+        // The command comes first: people look for it in a list of processes.
         let mut arguments = vec!["worker".to_owned()];
         arguments.extend(["--listen".into(), "127.0.0.1:0".into()]);
         arguments.extend(["--batch-max".into(), self.batch_max.to_string()]);

@@ -1,76 +1,79 @@
 //! In which order does a worker claim, classify and settle?
 //!
-//! One batch is in the engine at a time. A batch is what waits at the moment of asking, up to the room there is: it
-//! never waits for one more image. While it is in the engine, the batch before it is being settled. Whatever was
-//! claimed is, on every path, settled, given back or known to be lost.
+//! One batch is in the engine at a time. A batch is what waits in the queue at the moment of the claim, up to the batch
+//! size: it never waits for one more image. While it is in the engine, the batch before it is being settled. Every job
+//! claimed is, on every path, settled, released or known to be lost.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tracing::{debug, info, warn};
+use tracing::{Instrument, Span, debug, info, info_span, warn};
 
-use super::Desk;
-use super::backoff::Backoff;
+use super::batch_size::BatchSize;
 use super::drain::{BATCH_PATIENCE, QUEUE_PATIENCE};
-use super::engine::{Answer, Engine};
-use super::room::Room;
+use super::engine::{BatchResult, Engine};
 use super::settle::settle;
+use super::{Context, QUEUE_BACKOFF};
 use crate::shutdown::Shutdown;
-use kana_queue::{Cause, Claim, Inference, Settlement};
+use crate::telemetry::Chain;
+use kana_queue::backoff::Backoff;
+use kana_queue::{self as queue, Cause, Claim, Hold, Inference, Lease, Settlement, WorkerId};
 
-/// How long a claim waits for work. Bounds how long an idle worker takes to end, because a claim is never cut short:
-/// what it has just leased would be known to nobody.
+/// Time that a claim waits for jobs. Bounds how long an idle worker takes to end, because a claim is never cut short:
+/// nothing would know what it has just leased.
 const CLAIM_WAIT: Duration = Duration::from_millis(500);
 
-/// By when a turn of the loop without a batch is over: a claim, or the longest pause, with room for a busy machine.
+/// Deadline for a turn of the loop without a batch: a claim, or the longest pause, on a busy machine.
 pub const TURN_MAX: Duration = Duration::from_secs(15);
 
-/// How often a consumer that waits for the queue says that it is alive.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+/// Time between two records of progress by a consumer that waits for the queue.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 /// The loop of one worker.
 pub struct Consumer {
-    desk: Arc<Desk>,
+    context: Arc<Context>,
     engine: Engine,
-    room: Room,
+    batch_size: BatchSize,
     backoff: Backoff,
     settling: Option<JoinHandle<()>>,
-    /// A claim was cut short by the end: what it leased, if anything, is not in `held`.
+    /// Whether a claim was cut short by the drain: what it leased, if anything, is not in [`Context::leases`].
     claim_cut: bool,
 }
 
 impl Consumer {
-    /// One with an engine that takes up to `batch_max` images at once.
-    pub fn new(desk: Arc<Desk>, engine: Engine, batch_max: usize) -> Self {
-        let (room, backoff) = (Room::new(batch_max), Backoff::default());
-        Self { desk, engine, room, backoff, settling: None, claim_cut: false }
+    /// Creates the loop around an engine that takes up to `batch_max` images at once.
+    pub fn new(context: Arc<Context>, engine: Engine, batch_max: usize) -> Self {
+        let (batch_size, backoff) = (BatchSize::new(batch_max), Backoff::new(QUEUE_BACKOFF));
+        Self { context, engine, batch_size, backoff, settling: None, claim_cut: false }
     }
 
     /// Works until the drain begins, and then drains.
     pub async fn run(mut self, shutdown: &Shutdown) {
-        while !self.desk.drain.has_begun() {
+        while !self.context.drain.has_begun() {
             let claims = self.claim().await;
-            self.desk.held.add(claims.iter().map(|claim| claim.lease.clone()));
-            if claims.is_empty() || self.desk.drain.has_begun() {
+            self.context.leases.add(claims.iter().map(|claim| claim.lease.clone()));
+            let Some(span) = batch_span(&self.context.id, &claims) else { continue };
+            span.in_scope(|| log_claims(&claims));
+            if self.context.drain.has_begun() {
                 continue;
             }
-            if let Some(settlements) = self.classify(claims).await {
+            if let Some(settlements) = self.classify(claims).instrument(span.clone()).await {
                 self.last_settled().await;
-                self.settling = Some(shutdown.spawn(settle(self.desk.clone(), settlements)));
+                self.settling = Some(shutdown.spawn(settle(self.context.clone(), settlements).instrument(span)));
             }
         }
         self.finish().await;
     }
 
     async fn claim(&mut self) -> Vec<Claim> {
-        let desk = self.desk.clone();
-        desk.vitals.expect_within(TURN_MAX);
-        // The first answer of a queue is what makes this worker ready; nobody should wait for work to know that.
-        let wait = if desk.vitals.is_ready() { CLAIM_WAIT } else { Duration::ZERO };
+        let context = self.context.clone();
+        context.liveness.expect_within(TURN_MAX);
+        // The queue's first answer is what makes this worker ready, and that need not wait for jobs.
+        let wait = if context.liveness.is_ready() { CLAIM_WAIT } else { Duration::ZERO };
         let answer = tokio::select! {
-            answer = desk.queue.claim(&desk.id, self.room.next(), wait) => answer,
-            () = desk.drain.over(BATCH_PATIENCE) => {
+            answer = context.queue.claim(&context.id, self.batch_size.current(), wait) => answer,
+            () = context.drain.over(BATCH_PATIENCE) => {
                 self.claim_cut = true;
                 return Vec::new();
             }
@@ -78,102 +81,129 @@ impl Consumer {
         match answer {
             Ok(claims) => {
                 self.backoff.reset();
-                if !desk.vitals.is_ready() {
-                    info!("{} is ready", desk.id);
-                    desk.vitals.set_ready(true);
+                if context.liveness.mark_ready() {
+                    info!(worker = %context.id, "{} is ready", context.id);
                 }
                 claims
             }
             Err(error) => {
-                if desk.vitals.is_ready() {
-                    warn!(
-                        "the queue does not answer, and is asked again now and then: {:#}",
-                        anyhow::Error::from(error)
-                    );
-                    desk.vitals.set_ready(false);
-                } else {
-                    debug!("the queue still does not answer: {:#}", anyhow::Error::from(error));
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(self.backoff.pause(rand::random())) => {}
-                    () = desk.drain.begun() => {}
-                }
+                self.pause_after(&error).await;
                 Vec::new()
             }
         }
     }
 
-    /// What the engine says of a batch; `None` where the drain's patience ended first.
+    /// Logs that the queue did not answer, and waits before the next claim.
+    async fn pause_after(&mut self, error: &queue::Error) {
+        let context = &self.context;
+        if context.liveness.mark_unready() {
+            warn!(worker = %context.id, error = %Chain(error), "the queue does not answer, trying again");
+        } else {
+            debug!(worker = %context.id, error = %Chain(error), "the queue still does not answer");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(self.backoff.fail()) => {}
+            () = context.drain.begun() => {}
+        }
+    }
+
+    /// Classifies a batch. Returns `None` where the drain's patience ended first.
     async fn classify(&mut self, claims: Vec<Claim>) -> Option<Vec<Settlement>> {
         let count = claims.len();
-        let desk = self.desk.clone();
-        let slowness = desk.delay.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
-        desk.vitals.expect_within(desk.stuck_after.saturating_add(slowness));
+        let context = self.context.clone();
+        let delay = context.delay.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+        context.liveness.expect_within(context.stuck_after.saturating_add(delay));
         let (leases, images): (Vec<_>, Vec<_>) = claims.into_iter().map(|claim| (claim.lease, claim.job.image)).unzip();
 
-        let Answer { result, elapsed } = tokio::select! {
+        let BatchResult { result, elapsed } = tokio::select! {
             answer = self.engine.classify(images) => answer,
-            () = desk.drain.over(BATCH_PATIENCE) => return None,
+            () = context.drain.over(BATCH_PATIENCE) => return None,
         };
-        desk.vitals.expect_within(TURN_MAX);
-        desk.metrics.batch(count, elapsed);
+        context.liveness.expect_within(TURN_MAX);
+        context.metrics.batch(count, elapsed);
+        debug!(worker = %context.id, seconds = elapsed.as_secs_f64(), "classified a batch of {count}");
 
         Some(match result {
             Ok(predictions) => {
-                self.room.learn(count, elapsed);
+                self.batch_size.adapt(count, elapsed);
                 let share = elapsed.div_f64(count as f64);
                 let inferences = predictions.into_iter().map(|prediction| Ok(Inference { prediction, elapsed: share }));
                 leases.into_iter().zip(inferences).map(|(lease, result)| Settlement { lease, result }).collect()
             }
             Err(reason) => {
-                warn!("could not classify a batch of {count}: {reason}");
+                warn!(worker = %context.id, error = reason, "could not classify a batch of {count}");
                 leases.into_iter().map(|lease| Settlement { lease, result: Err(reason.clone()) }).collect()
             }
         })
     }
 
-    /// Waits until the batch before is settled, so that a queue that does not answer holds two batches up at most.
+    /// Waits until the batch before is settled, so that a queue that does not answer delays two batches at most.
     async fn last_settled(&mut self) {
         let Some(mut settling) = self.settling.take() else { return };
         loop {
             tokio::select! {
                 settled = &mut settling => match settled {
                     Ok(()) => return,
-                    // Jobs that nobody will settle must not be kept alive by this process's heartbeat.
+                    // This process's heartbeat must not keep jobs alive that will never be settled.
                     Err(failure) => std::panic::resume_unwind(failure.into_panic()),
                 },
-                () = tokio::time::sleep(SIGN_OF_LIFE) => self.desk.vitals.expect_within(TURN_MAX),
+                () = tokio::time::sleep(PROGRESS_EVERY) => self.context.liveness.expect_within(TURN_MAX),
             }
         }
     }
 
-    /// Gives back what was not finished. What cannot be given back in time lapses, or is taken back by whoever sees
-    /// this process end.
+    /// Releases what was not finished. A lease that cannot be released in time expires, or is reclaimed by the process
+    /// that sees this one end.
     async fn finish(mut self) {
         self.last_settled().await;
-        let desk = &self.desk;
-        let unfinished = desk.held.all();
+        let unfinished = self.context.leases.all();
         if unfinished.is_empty() && !self.claim_cut {
             return;
         }
-        let last_word = async {
-            desk.queue.release(&unfinished).await?;
-            if self.claim_cut {
-                desk.queue.abandon(&desk.id, Cause::Stopped).await?;
-            }
-            Ok::<_, kana_queue::Error>(())
-        };
+        let (worker, count) = (&self.context.id, unfinished.len());
         tokio::select! {
-            said = last_word => match said {
-                Ok(()) => info!("gave {} jobs back unfinished", unfinished.len()),
+            released = self.release(&unfinished) => match released {
+                Ok(()) => info!(worker = %worker, "released {count} unfinished jobs"),
                 Err(error) => {
-                    let error = anyhow::Error::from(error);
-                    warn!("could not give {} jobs back, their leases will lapse: {error:#}", unfinished.len());
+                    let error = Chain(&error);
+                    warn!(worker = %worker, error = %error, "could not release {count} jobs, their leases will expire");
                 }
             },
-            () = desk.drain.over(QUEUE_PATIENCE) => {
-                warn!("could not give {} jobs back in time, their leases will lapse", unfinished.len());
+            () = self.context.drain.over(QUEUE_PATIENCE) => {
+                warn!(worker = %worker, "could not release {count} jobs in time, their leases will expire");
             }
+        }
+    }
+
+    async fn release(&self, leases: &[Lease]) -> Result<(), queue::Error> {
+        let context = &self.context;
+        let holds = context.queue.release(leases).await?;
+        for (lease, _) in leases.iter().zip(holds).filter(|(_, hold)| *hold == Hold::Kept) {
+            debug!(job.id = %lease.job, worker = %context.id, "released job {}", lease.job);
+        }
+        if self.claim_cut {
+            context.queue.abandon(&context.id, Cause::Stopped).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The span of a batch; `None` where nothing was claimed. Jobs claimed together are of one attempt: the queue hands out
+/// first attempts together and every later attempt alone.
+fn batch_span(worker: &WorkerId, claims: &[Claim]) -> Option<Span> {
+    let first = claims.first()?;
+    Some(info_span!("worker_batch", worker = %worker, images = claims.len(), attempt = first.attempt))
+}
+
+fn log_claims(claims: &[Claim]) {
+    for Claim { lease: Lease { job, worker, .. }, job: claimed, attempt } in claims {
+        let batch = claimed.batch;
+        match attempt {
+            1 => debug!(job.id = %job, batch.id = %batch, worker = %worker, attempt, "claimed job {job}"),
+            _ => debug!(
+                job.id = %job, batch.id = %batch, worker = %worker, attempt,
+                "claimed job {job}, redelivered for attempt {attempt}"
+            ),
         }
     }
 }

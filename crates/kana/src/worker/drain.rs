@@ -1,7 +1,7 @@
-//! How long may a worker that was asked to end still work?
+//! How long does a worker go on after it was asked to end?
 //!
-//! Its end is promised within two seconds of SIGTERM: [`BATCH_PATIENCE`] for the batch in the engine, the rest for
-//! saying what came of it. All patience counts from the same moment, so that stages in a row do not add up.
+//! It ends within two seconds of SIGTERM: [`BATCH_PATIENCE`] for the batch in the engine, the rest for settling or
+//! releasing jobs. All limits count from the same moment, so that stages in a row do not add up.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use crate::shutdown::Shutdown;
 
-/// How long the batch in the engine may still take.
+/// Time that the batch in the engine has, from the beginning of the drain.
 pub const BATCH_PATIENCE: Duration = Duration::from_millis(1_500);
 
-/// How long the queue may take to hear the last word. What it does not hear lapses by itself.
+/// Time that the queue has to take settlements and releases, from the beginning of the drain. Leases that it could not
+/// release expire by themselves.
 pub const QUEUE_PATIENCE: Duration = Duration::from_millis(1_850);
 
 /// The end of one worker.
@@ -24,22 +25,22 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// Begins when `shutdown` does.
+    /// Creates a drain that begins when `shutdown` does.
     pub fn new(shutdown: Shutdown) -> Self {
         Self { shutdown, begun: OnceLock::new() }
     }
 
-    /// Whether it has begun.
+    /// Whether the drain has begun.
     pub fn has_begun(&self) -> bool {
         self.shutdown.has_begun()
     }
 
-    /// Waits until it begins.
+    /// Waits until the drain begins.
     pub async fn begun(&self) {
         self.shutdown.begun().await;
     }
 
-    /// Waits until `patience` has passed since it began; never ends before that.
+    /// Waits until `patience` has passed since the drain began; never ends where it does not begin.
     pub async fn over(&self, patience: Duration) {
         self.shutdown.begun().await;
         // The consumer waits here in all that it does, so the first to notice notices at once.

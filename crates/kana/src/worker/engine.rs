@@ -1,8 +1,8 @@
-//! Where does classifying happen, and what if it panics?
+//! Where are images classified, and what happens if that panics?
 //!
-//! On one thread that does nothing else, so that neither heartbeats nor health wait for arithmetic. A panic ends the
-//! engine that it happened in, never the process: the batch is answered with the panic's message, and the next batch
-//! gets a new engine.
+//! On one thread that does nothing else, so that neither heartbeats nor health checks wait for arithmetic. A panic ends
+//! the engine that it happened in, never the process: the batch fails with the panic's message, and the next batch gets
+//! a new engine.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,16 +15,18 @@ use kana_engine::Prediction;
 use kana_engine::image::Image;
 use kana_engine::model::{self, Classifier};
 
-/// Makes an engine; called once at the start, and again after each panic.
+use crate::telemetry::Chain;
+
+/// Creates an engine; called once at the start, and again after each panic.
 pub type Factory = Box<dyn FnMut() -> Result<Box<dyn Classifier>, model::Error> + Send>;
 
 /// The engine thread's stack. Buffers live on the heap; only touched pages are paid for.
 const STACK_BYTES: usize = 2 * 1024 * 1024;
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Debug)]
-pub struct Answer {
-    /// One prediction an image, or why there are none.
+pub struct BatchResult {
+    /// One prediction per image in the order given, or why there are none.
     pub result: Result<Vec<Prediction>, String>,
     /// Time in the engine.
     pub elapsed: Duration,
@@ -32,20 +34,20 @@ pub struct Answer {
 
 struct Batch {
     images: Vec<Image>,
-    answer: oneshot::Sender<Answer>,
+    answer: oneshot::Sender<BatchResult>,
 }
 
-/// The way to the engine thread, which ends when this is dropped and its batch is over.
+/// A handle of the engine thread, which ends when the handle is dropped and its batch is over.
 #[derive(Debug)]
 pub struct Engine {
     batches: mpsc::Sender<Batch>,
 }
 
 impl Engine {
-    /// Starts the thread and waits, off the reactor, until it has made its engine.
+    /// Starts the thread and waits, off the reactor, until it has created its engine.
     ///
     /// # Errors
-    /// Where no thread can be had, or `factory` fails.
+    /// Where no thread can be started, or `factory` fails.
     pub async fn start(mut factory: Factory) -> anyhow::Result<Self> {
         // The consumer has one batch in the engine at a time, so this queue holds one at most.
         let (batches, inbox) = mpsc::channel();
@@ -66,12 +68,12 @@ impl Engine {
     }
 
     /// Classifies `images`. Dropping the future does not stop the engine; the answer is dropped instead.
-    pub async fn classify(&self, images: Vec<Image>) -> Answer {
+    pub async fn classify(&self, images: Vec<Image>) -> BatchResult {
         let (answer, wait) = oneshot::channel();
         let sent = self.batches.send(Batch { images, answer });
         match (sent, wait.await) {
             (Ok(()), Ok(answer)) => answer,
-            _ => Answer { result: Err("the engine's thread has ended".into()), elapsed: Duration::ZERO },
+            _ => BatchResult { result: Err("the engine's thread has ended".into()), elapsed: Duration::ZERO },
         }
     }
 }
@@ -84,10 +86,10 @@ fn serve(mut engine: Option<Box<dyn Classifier>>, mut factory: Factory, inbox: &
         let elapsed = start.elapsed();
         let result = result.unwrap_or_else(|panic| {
             engine = None;
-            Err(format!("the engine panicked: {}", words(panic.as_ref())))
+            Err(format!("the engine panicked: {}", message(panic.as_ref())))
         });
-        // Nobody waits for it any more when the worker has drained without this batch.
-        let _ = batch.answer.send(Answer { result, elapsed });
+        // Nothing receives the answer when the worker has drained without this batch.
+        let _ = batch.answer.send(BatchResult { result, elapsed });
     }
 }
 
@@ -98,22 +100,16 @@ fn attempt(
 ) -> Result<Vec<Prediction>, String> {
     let engine = match engine {
         Some(engine) => engine,
-        None => engine.insert(factory().map_err(|error| chain(&error))?),
+        None => engine.insert(factory().map_err(|error| Chain(&error).to_string())?),
     };
-    let predictions = engine.classify(images).map_err(|error| chain(&error))?;
+    let predictions = engine.classify(images).map_err(|error| Chain(&error).to_string())?;
     match predictions.len() == images.len() {
         true => Ok(predictions),
-        false => Err(format!("the engine made {} predictions of {} images", predictions.len(), images.len())),
+        false => Err(format!("the engine returned {} predictions for {} images", predictions.len(), images.len())),
     }
 }
 
-/// An error and its causes in one line, for an outcome that has room for no more.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-fn words(panic: &(dyn Any + Send)) -> &str {
+fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }

@@ -1,36 +1,41 @@
-//! Who tells the queue that work is still being done?
+//! How does the queue know that work is still being done?
 //!
-//! The heartbeat extends every lease held, three times in a lease's life. It falls silent once the worker makes no
-//! progress any more: a stuck engine must not keep its jobs from other workers.
+//! The heartbeat extends every lease held, three times in a lease's life. It stops once the worker makes no progress
+//! any more: a stuck engine must not keep its jobs from other workers.
 
 use std::time::Duration;
 
 use tracing::warn;
 
-use super::Desk;
+use super::Context;
+use crate::telemetry::Chain;
 use kana_queue::Hold;
 
 /// Heartbeats in a lease's life: two may be missed.
 const BEATS_A_LEASE: u32 = 3;
 
-/// Beats for as long as it is polled.
-pub async fn beat(desk: &Desk, lease: Duration) {
+/// Extends all leases held again and again, for as long as the future is polled.
+pub async fn extend_leases(context: &Context, lease: Duration) {
+    let worker = &context.id;
     loop {
         tokio::time::sleep(lease / BEATS_A_LEASE).await;
-        let leases = desk.held.all();
-        if leases.is_empty() || !desk.vitals.is_alive() {
+        let leases = context.leases.all();
+        if leases.is_empty() || !context.liveness.is_alive() {
             continue;
         }
-        match desk.queue.extend(&leases).await {
+        match context.queue.extend(&leases).await {
             Ok(holds) => {
                 let lost = leases.iter().zip(holds).filter(|(_, hold)| *hold == Hold::Lost).map(|(lease, _)| lease);
-                for lease in lost.filter(|lease| desk.held.lost(lease)) {
-                    desk.metrics.leases_lost.inc();
-                    warn!(job.id = %lease.job, "lost the lease on {}: its result will be dropped", lease.job);
+                for lease in lost.filter(|lease| context.leases.remove_lost(lease)) {
+                    context.metrics.leases_lost.inc();
+                    let job = lease.job;
+                    warn!(job.id = %job, worker = %worker, "lost the lease on job {job}: its result will be dropped");
                 }
             }
-            // The consumer meets the same queue and steers readiness; a missed beat costs nothing by itself.
-            Err(error) => warn!("could not extend {} leases: {:#}", leases.len(), anyhow::Error::from(error)),
+            // The consumer calls the same queue and steers readiness; a missed beat costs nothing by itself.
+            Err(error) => {
+                warn!(worker = %worker, error = %Chain(&error), "could not extend {} leases", leases.len());
+            }
         }
     }
 }

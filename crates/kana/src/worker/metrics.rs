@@ -1,4 +1,6 @@
-//! What does a worker count?
+//! What does a worker count and measure?
+//!
+//! Every metric of a worker is declared here once, with its unit in its name.
 
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-/// The counts of one worker process.
+/// The metrics of one worker process.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -22,7 +24,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// All at zero.
+    /// Creates all metrics, at zero.
     pub fn new() -> Self {
         // 1 to 512 images, and 0.1 ms to 1.6 s: from one image on a fast core to a batch on a throttled one.
         let (images, attempts_failed, leases_lost) = (Counter::default(), Counter::default(), Counter::default());
@@ -38,13 +40,13 @@ impl Metrics {
         Self { registry, images, attempts_failed, leases_lost, batch_images, inference }
     }
 
-    /// A batch of `images` images took `elapsed` in the engine.
+    /// Records a batch of `images` images that took `elapsed` in the engine.
     pub fn batch(&self, images: usize, elapsed: Duration) {
         self.batch_images.observe(images as f64);
         self.inference.observe(elapsed.as_secs_f64());
     }
 
-    /// All of them, in the OpenMetrics text format.
+    /// All metrics, in the OpenMetrics text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("BUG: writing to a String cannot fail");

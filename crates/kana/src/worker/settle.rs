@@ -1,52 +1,69 @@
-//! How is the queue told what became of a batch?
+//! How do the results of a batch reach the queue?
+//!
+//! They are sent again until the queue answers or the worker must end. Nothing is sent for a job whose lease was lost:
+//! another worker has it.
 
 use std::sync::Arc;
 
 use tracing::{debug, warn};
 
-use super::Desk;
-use super::backoff::Backoff;
 use super::drain::QUEUE_PATIENCE;
+use super::{Context, QUEUE_BACKOFF};
+use crate::telemetry::Chain;
+use kana_queue::backoff::Backoff;
 use kana_queue::{Settled, Settlement};
 
-/// Settles a batch, however long the queue takes to answer; gives up only when the worker must end. Jobs whose lease
-/// was lost are left out: another worker has them.
-pub async fn settle(desk: Arc<Desk>, settlements: Vec<Settlement>) {
-    let settlements = desk.held.settling(settlements);
+/// Settles a batch, however long the queue takes to answer; gives up only when the worker must end.
+pub async fn settle(context: Arc<Context>, settlements: Vec<Settlement>) {
+    let settlements = context.leases.begin_settling(settlements);
     if settlements.is_empty() {
         return;
     }
-    let mut backoff = Backoff::default();
+    let (worker, count) = (&context.id, settlements.len());
+    let mut backoff = Backoff::new(QUEUE_BACKOFF);
     loop {
         let answer = tokio::select! {
-            answer = desk.queue.settle(settlements.clone()) => answer,
-            () = desk.drain.over(QUEUE_PATIENCE) => break,
+            answer = context.queue.settle(settlements.clone()) => answer,
+            () = context.drain.over(QUEUE_PATIENCE) => break,
         };
         match answer {
-            Ok(settled) => return count(&desk, &settlements, &settled),
+            Ok(settled) => return record(&context, &settlements, &settled),
             Err(error) => {
-                let error = anyhow::Error::from(error);
-                warn!("could not settle {} jobs, trying again: {error:#}", settlements.len());
-                desk.vitals.set_ready(false);
+                warn!(worker = %worker, error = %Chain(&error), "could not settle {count} jobs, trying again");
+                context.liveness.mark_unready();
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(backoff.pause(rand::random())) => {}
-            () = desk.drain.over(QUEUE_PATIENCE) => break,
+            () = tokio::time::sleep(backoff.fail()) => {}
+            () = context.drain.over(QUEUE_PATIENCE) => break,
         }
     }
-    warn!("ended before {} jobs could be settled: they will be done again", settlements.len());
+    warn!(worker = %worker, "ended before {count} jobs could be settled: another worker will claim them");
 }
 
-fn count(desk: &Desk, settlements: &[Settlement], settled: &[Settled]) {
+/// Logs and counts what each settlement came to, and removes its lease.
+fn record(context: &Context, settlements: &[Settlement], settled: &[Settled]) {
     for (settlement, settled) in settlements.iter().zip(settled) {
+        let outcome = match settled {
+            Settled::Done => {
+                context.metrics.images.inc();
+                "done"
+            }
+            Settled::Retried => {
+                context.metrics.attempts_failed.inc();
+                "this attempt failed, another one follows"
+            }
+            Settled::Dead => {
+                context.metrics.attempts_failed.inc();
+                "the last attempt failed"
+            }
+            Settled::Late => {
+                context.metrics.leases_lost.inc();
+                "dropped, the lease was lost or the job was over"
+            }
+        };
         let job = settlement.lease.job;
-        match settled {
-            Settled::Done => _ = desk.metrics.images.inc(),
-            Settled::Retried | Settled::Dead => _ = desk.metrics.attempts_failed.inc(),
-            Settled::Late => _ = desk.metrics.leases_lost.inc(),
-        }
-        debug!(job.id = %job, "settled job {job}: {settled:?}");
+        debug!(job.id = %job, worker = %context.id, "settled job {job}: {outcome}");
     }
-    desk.held.settled(settlements.iter().map(|settlement| &settlement.lease));
+    context.leases.remove(settlements.iter().map(|settlement| &settlement.lease));
 }

@@ -1,4 +1,4 @@
-//! Does the chart speak of this program as it is?
+//! Does the chart name only what this program has?
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,13 +16,13 @@ fn chart(file: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every word of a text that begins with `kana_`, as series are called.
+/// Every word of a text that begins with `kana_`, which is how series are named.
 fn series(text: &str) -> BTreeSet<&str> {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
     words.filter(|word| word.starts_with("kana_")).collect()
 }
 
-/// What a worker of its own process says of itself.
+/// The metrics of a worker in a process of its own.
 async fn worker_metrics() -> String {
     let mut command = kana();
     command.args(["worker", "--queue", "memory:", "--listen", "127.0.0.1:0"]);
@@ -47,7 +47,7 @@ async fn every_series_that_the_dashboard_and_the_alerts_name_is_reported_by_a_ga
     let named: BTreeSet<&str> = series(&dashboard).into_iter().chain(series(&alerts)).collect();
 
     let unknown: Vec<_> = named.difference(&reported).collect();
-    assert!(unknown.is_empty(), "nobody reports {unknown:?}");
+    assert!(unknown.is_empty(), "neither a gateway nor a worker reports {unknown:?}");
     assert!(named.len() > 10, "{named:?}");
 }
 

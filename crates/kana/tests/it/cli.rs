@@ -1,4 +1,4 @@
-//! Does the command line say what it can do, and what was wrong?
+//! Does the command line print what it can do, and what was wrong?
 
 use std::process::{Output, Stdio};
 
@@ -64,7 +64,7 @@ fn a_flag_can_come_from_the_environment() {
 }
 
 #[test]
-fn a_failure_tells_its_causes_and_exits_with_1() {
+fn a_failure_prints_its_causes_and_exits_with_1() {
     let output = run(&["predict", "--model", "/nowhere/at/all", "picture.png"]);
 
     assert_eq!(output.status.code(), Some(1));
@@ -90,7 +90,7 @@ fn files_that_are_no_images_are_named_and_the_others_are_still_read() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_panic() {
+fn a_closed_output_is_no_panic() {
     let mut child = kana().arg("openapi").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kana runs");
 
     drop(child.stdout.take());
@@ -149,7 +149,7 @@ async fn a_service_without_dead_letters_lists_none() {
 }
 
 #[tokio::test]
-async fn a_bench_tells_its_latencies() {
+async fn a_bench_prints_its_latencies() {
     let data = tempdir().unwrap();
     let up = Up::start(data.path(), &[]).await;
 

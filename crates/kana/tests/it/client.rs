@@ -1,4 +1,4 @@
-//! Do the client's commands get their results out of a gateway that is busy, restarted, or cut off?
+//! Do the client's commands get their results from a gateway that is busy, restarts, or closes connections?
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kana::client::bench::{self, Load, Until};
-use kana::client::dead::{self, Action, Letters};
+use kana::client::dead::{self, Action, Selection};
 use kana::client::submit::{self, Summary};
 use kana::client::{Error, Target};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ fn target(gateway: &Gateway) -> Target {
     Target { server: gateway.url.clone(), token: None }
 }
 
-/// A folder with files of these names; what is in them is their name.
+/// A folder with files of these names; each file contains its name.
 fn folder(names: &[&str]) -> (TempDir, Vec<PathBuf>) {
     let folder = tempfile::tempdir().expect("a folder");
     let paths: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
@@ -30,13 +30,13 @@ fn job(name: &str, state: &str) -> Value {
     json!({ "id": format!("id-of-{name}"), "filename": name, "state": state, "label": "お" })
 }
 
-/// What a gateway says that takes all files of a request and finishes them at once.
+/// The response of a gateway that accepts all files of a request and finishes them at once.
 fn finished(heard: &Heard) -> Said {
     let jobs: Vec<Value> = heard.filenames().iter().map(|name| job(name, "done")).collect();
     Said::Json(200, json!({ "batch": "b", "jobs": jobs, "rejected": [] }))
 }
 
-/// Runs `submit` and gives back the lines that it wrote, too.
+/// Runs `submit`. Returns its result and the lines that it wrote.
 async fn submitted(config: &submit::Config) -> (Result<Summary, Error>, Vec<Value>) {
     let mut output = Vec::new();
     let result = submit::run(config, &mut output).await;
@@ -64,7 +64,7 @@ async fn results_come_in_the_order_in_which_the_files_were_named() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_read_as_something_else_than_expected_is_a_failure() {
+async fn a_file_with_another_label_than_expected_is_a_failure() {
     let (_folder, files) = folder(&["a.png", "b.png"]);
     let gateway = Gateway::saying(finished).await;
     let config = submit::Config::new(target(&gateway), files);
@@ -79,7 +79,7 @@ async fn a_file_that_is_read_as_something_else_than_expected_is_a_failure() {
 }
 
 #[tokio::test]
-async fn jobs_that_are_not_over_are_asked_for_until_they_are() {
+async fn unfinished_jobs_are_polled_until_they_finish() {
     let (_folder, files) = folder(&["a.png", "b.png"]);
     let mut looks = 0;
     let gateway = Gateway::saying(move |heard| {
@@ -138,7 +138,7 @@ async fn no_two_groups_of_files_share_a_key() {
 }
 
 #[tokio::test]
-async fn a_rejected_file_is_told_in_its_line_and_counted() {
+async fn a_rejected_file_has_a_line_and_is_counted() {
     let (_folder, files) = folder(&["a.png", "notes.txt", "b.png"]);
     let rejected = json!({ "filename": "notes.txt", "error": "file looks like plain text" });
     let said = rejected.clone();
@@ -213,7 +213,7 @@ async fn a_folder_is_refused_as_a_file() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_in_the_gateways_words_and_not_repeated() {
+async fn a_refusal_is_reported_in_the_gateways_words_and_not_retried() {
     let (_folder, files) = folder(&["a.png"]);
     let gateway =
         Gateway::saying(|_| Said::Json(401, json!({ "title": "Unauthorized", "detail": "token is wrong" }))).await;
@@ -226,7 +226,7 @@ async fn a_refusal_is_told_in_the_gateways_words_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn patience_ends_where_nobody_answers() {
+async fn retries_end_with_patience() {
     let (_folder, files) = folder(&["a.png"]);
     // A port that was free a moment ago, and is given to nobody by its number.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -254,7 +254,7 @@ async fn a_token_is_sent_and_never_shown() {
 }
 
 #[tokio::test]
-async fn what_is_no_address_is_called_that() {
+async fn an_invalid_address_is_an_error() {
     for server in ["", "localhost:8080", "ftp://example.org", "http://"] {
         let config = submit::Config::new(Target { server: server.into(), token: None }, Vec::new());
 
@@ -264,8 +264,8 @@ async fn what_is_no_address_is_called_that() {
     }
 }
 
-/// What a gateway says that has these dead letters.
-fn graveyard(mut letters: Vec<Value>) -> impl FnMut(&Heard) -> Said {
+/// The responses of a gateway that has these dead letters.
+fn dead_letters(mut letters: Vec<Value>) -> impl FnMut(&Heard) -> Said {
     move |heard| {
         let (method, path) = heard.line.split_once(' ').expect("a method and a path");
         if path.starts_with("/v1/dead?") {
@@ -286,7 +286,7 @@ fn letter(id: &str) -> Value {
     json!({ "id": id, "filename": format!("{id}.png"), "attempts": 3, "reason": "classifier panicked" })
 }
 
-async fn buried(gateway: &Gateway, action: Action, json: bool) -> (Result<(), Error>, String) {
+async fn run_dead(gateway: &Gateway, action: Action, json: bool) -> (Result<(), Error>, String) {
     let mut output = Vec::new();
     let result = dead::run(&dead::Config { target: target(gateway), action, json }, &mut output).await;
     (result, String::from_utf8(output).expect("UTF-8"))
@@ -294,12 +294,12 @@ async fn buried(gateway: &Gateway, action: Action, json: bool) -> (Result<(), Er
 
 #[tokio::test]
 async fn dead_letters_are_listed_and_shown() {
-    let gateway = Gateway::saying(graveyard(vec![letter("one"), letter("two")])).await;
+    let gateway = Gateway::saying(dead_letters(vec![letter("one"), letter("two")])).await;
 
-    let (_, words) = buried(&gateway, Action::List, false).await;
-    let (_, list) = buried(&gateway, Action::List, true).await;
-    let (_, shown) = buried(&gateway, Action::Show("two".into()), true).await;
-    let (unknown, _) = buried(&gateway, Action::Show("three".into()), true).await;
+    let (_, words) = run_dead(&gateway, Action::List, false).await;
+    let (_, list) = run_dead(&gateway, Action::List, true).await;
+    let (_, shown) = run_dead(&gateway, Action::Show("two".into()), true).await;
+    let (unknown, _) = run_dead(&gateway, Action::Show("three".into()), true).await;
 
     assert_eq!(words.lines().count(), 2);
     assert!(words.contains("one.png") && words.contains("classifier panicked"), "{words}");
@@ -310,13 +310,13 @@ async fn dead_letters_are_listed_and_shown() {
 
 #[tokio::test]
 async fn dead_letters_are_queued_again_or_dropped_one_by_one_or_all() {
-    let gateway = Gateway::saying(graveyard(["one", "two", "three", "four"].map(letter).to_vec())).await;
+    let gateway = Gateway::saying(dead_letters(["one", "two", "three", "four"].map(letter).to_vec())).await;
 
-    let (_, replayed) = buried(&gateway, Action::Replay(Letters::These(vec!["one".into()])), false).await;
-    let (again, _) = buried(&gateway, Action::Replay(Letters::These(vec!["one".into()])), false).await;
-    let (_, dropped) = buried(&gateway, Action::Drop(Letters::These(vec!["two".into()])), false).await;
-    let (_, all) = buried(&gateway, Action::Drop(Letters::All), false).await;
-    let (_, rest) = buried(&gateway, Action::List, false).await;
+    let (_, replayed) = run_dead(&gateway, Action::Replay(Selection::Jobs(vec!["one".into()])), false).await;
+    let (again, _) = run_dead(&gateway, Action::Replay(Selection::Jobs(vec!["one".into()])), false).await;
+    let (_, dropped) = run_dead(&gateway, Action::Drop(Selection::Jobs(vec!["two".into()])), false).await;
+    let (_, all) = run_dead(&gateway, Action::Drop(Selection::All), false).await;
+    let (_, rest) = run_dead(&gateway, Action::List, false).await;
 
     assert_eq!((replayed.as_str(), dropped.as_str()), ("queued one\n", "dropped two\n"));
     assert!(matches!(again, Err(Error::Refused { status: 404, .. })));
@@ -325,19 +325,19 @@ async fn dead_letters_are_queued_again_or_dropped_one_by_one_or_all() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_whose_first_answer_was_lost_counts_as_dealt_with() {
-    let mut graveyard = graveyard(vec![letter("one")]);
+async fn a_replay_whose_first_response_was_lost_counts_as_done() {
+    let mut script = dead_letters(vec![letter("one")]);
     let mut is_first = true;
     let gateway = Gateway::saying(move |heard| {
-        let said = graveyard(heard);
+        let said = script(heard);
         if std::mem::take(&mut is_first) { Said::Cut } else { said }
     })
     .await;
 
-    let (result, told) = buried(&gateway, Action::Replay(Letters::These(vec!["one".into()])), false).await;
+    let (result, printed) = run_dead(&gateway, Action::Replay(Selection::Jobs(vec!["one".into()])), false).await;
 
-    result.expect("it waits again");
-    assert_eq!(told, "queued one\n");
+    result.expect("it is queued again");
+    assert_eq!(printed, "queued one\n");
 }
 
 fn bench_of(gateway: &Gateway, load: Load, until: Until) -> bench::Config {
@@ -346,7 +346,7 @@ fn bench_of(gateway: &Gateway, load: Load, until: Until) -> bench::Config {
 }
 
 #[tokio::test]
-async fn a_closed_loop_sends_as_many_requests_as_it_was_told() {
+async fn a_closed_loop_sends_the_configured_number_of_requests() {
     let gateway = Gateway::saying(|_| Said::Json(200, job("a.png", "done"))).await;
     let config = bench_of(&gateway, Load::Closed { concurrency: 3 }, Until::Requests(20));
     let mut output = Vec::new();
@@ -377,7 +377,7 @@ async fn errors_are_counted_by_kind_and_are_no_latencies() {
 }
 
 #[tokio::test]
-async fn an_open_loop_charges_the_gateway_for_requests_that_it_held_up() {
+async fn the_latency_of_an_open_loop_counts_from_the_moment_that_a_request_was_due() {
     // The first answer takes 300 ms, in which the gateway, one request after the other, answers nobody else.
     let mut is_first = true;
     let gateway = Gateway::saying(move |_| {
@@ -398,7 +398,7 @@ async fn an_open_loop_charges_the_gateway_for_requests_that_it_held_up() {
 }
 
 #[tokio::test]
-async fn a_run_that_meets_no_gateway_says_so() {
+async fn a_run_that_reaches_no_gateway_is_an_error() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let server = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);

@@ -12,6 +12,7 @@ mod data;
 mod gateway;
 mod ground;
 mod kubernetes;
+mod logs;
 mod model;
 mod picture;
 mod queue_redis;

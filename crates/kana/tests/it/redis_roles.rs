@@ -1,4 +1,4 @@
-//! Do gateway, workers and `kana up` work over Redis as they do over a file, and sit out its outages?
+//! Do gateway, workers and `kana up` work over Redis as they do over a file, and survive its outages?
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -13,17 +13,17 @@ use crate::support::process::{Up, kana};
 use crate::support::redis::{Options, RedisServer};
 use crate::support::samples::pngs;
 
-/// What a gateway's caller is promised while the queue is away.
+/// The longest that a gateway's answer takes while the queue does not answer.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// A role in a process of its own, ended with this value.
+/// A role in a process of its own, killed when this value is dropped.
 struct Role {
     child: Child,
     line: String,
 }
 
 impl Role {
-    /// Starts a command and reads the line with which it says that it is up.
+    /// Starts a command and reads the line that it prints when it is up.
     fn start(command: &str, server: &RedisServer, flags: &[&str]) -> Self {
         let mut kana = kana();
         kana.arg(command).args(["--listen", "127.0.0.1:0"]).args(flags).env("KANA_QUEUE", server.url());
@@ -37,7 +37,7 @@ impl Role {
         self.line.split_whitespace().find(|word| word.starts_with("http://")).expect("an address")
     }
 
-    /// The status of an answer, and how long it took.
+    /// Gets a route. Returns the status and the time that the answer took.
     async fn get(&self, route: &str) -> (u16, Duration) {
         let asked = Instant::now();
         let answer = client().get(format!("{}{route}", self.url())).send().await.expect("an answer");
@@ -95,7 +95,7 @@ async fn kana_up_works_over_redis_and_no_password_shows_in_a_list_of_processes()
 }
 
 #[tokio::test]
-async fn two_gateways_tell_the_same_and_a_wait_ends_whichever_it_hangs_on() {
+async fn two_gateways_show_the_same_jobs_and_a_wait_ends_on_either() {
     let server = RedisServer::start();
     let (one, other) = (Role::start("gateway", &server, &[]), Role::start("gateway", &server, &[]));
     let _worker = Role::start("worker", &server, &["--inference-delay", "100ms"]);
@@ -110,7 +110,7 @@ async fn two_gateways_tell_the_same_and_a_wait_ends_whichever_it_hangs_on() {
 }
 
 #[tokio::test]
-async fn while_redis_hangs_every_answer_comes_in_time_and_all_goes_on_by_itself() {
+async fn while_redis_hangs_every_answer_comes_in_time_and_afterwards_work_continues_by_itself() {
     let server = durable();
     let mut gateway = Role::start("gateway", &server, &[]);
     let mut worker = Role::start("worker", &server, &[]);
@@ -123,7 +123,7 @@ async fn while_redis_hangs_every_answer_comes_in_time_and_all_goes_on_by_itself(
     let (refused_in, (ready, ready_in), (live, live_in)) =
         (asked.elapsed(), gateway.get("/readyz").await, gateway.get("/livez").await);
     server.cont();
-    let after: Receipt = eventually("a submission to be taken", async || {
+    let after: Receipt = eventually("a submission to be accepted", async || {
         gateway.submit(2).await.error_for_status().ok()?.json().await.ok()
     })
     .await;
@@ -136,7 +136,7 @@ async fn while_redis_hangs_every_answer_comes_in_time_and_all_goes_on_by_itself(
 }
 
 #[tokio::test]
-async fn redis_killed_under_work_loses_nothing_that_was_accepted() {
+async fn redis_killed_under_load_loses_no_accepted_job() {
     let server = durable();
     let gateway = Role::start("gateway", &server, &[]);
     let _worker = Role::start("worker", &server, &["--inference-delay", "20ms"]);
@@ -151,7 +151,7 @@ async fn redis_killed_under_work_loses_nothing_that_was_accepted() {
 }
 
 #[tokio::test]
-async fn a_gateway_without_redis_serves_and_says_that_it_is_not_ready() {
+async fn a_gateway_without_redis_serves_and_is_not_ready() {
     let server = RedisServer::start();
     server.kill();
 

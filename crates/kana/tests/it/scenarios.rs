@@ -1,4 +1,4 @@
-//! Does the whole of it, as real processes, keep what the demonstration shows?
+//! Does the whole service, as real processes, do what the demonstration shows?
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,14 +11,14 @@ use crate::support::eventually;
 use crate::support::process::{Up, send};
 use crate::support::samples::pngs;
 
-/// The demonstration's number of images.
+/// Number of images in the demonstration.
 const COUNT: usize = 21;
 
-/// Slow enough that a test sees work move, fast enough to be waited for.
+/// A delay slow enough for a test to stop a worker in the middle, and fast enough to wait for.
 const DELAY: [&str; 2] = ["--inference-delay", "100ms"];
 
-/// Every image done exactly once, each by a worker that says its name.
-fn assert_whole(batch: &Batch) {
+/// Asserts that every image is done exactly once, each by a named worker.
+fn assert_complete(batch: &Batch) {
     let names: BTreeSet<_> = batch.jobs.iter().map(|job| job.filename.as_str()).collect();
     assert_eq!((batch.accepted, names.len()), (COUNT, COUNT));
     for job in &batch.jobs {
@@ -54,7 +54,7 @@ async fn twenty_one_images_come_back_each_once() {
 
     let receipt = up.submit(pngs(COUNT)).await;
 
-    assert_whole(&up.finished(receipt.batch).await);
+    assert_complete(&up.finished(receipt.batch).await);
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn pods_killed_again_and_again_lose_nothing() {
     let mut killed = BTreeSet::new();
     for done in [2, 6, 10, 14] {
         let batch = up.under_way(receipt.batch, done).await;
-        // One that holds work, so that there is something to lose.
+        // A pod that holds jobs, so that there is something to lose.
         let victim = batch.jobs.iter().find(|job| job.state == State::Running).and_then(|job| job.worker.clone());
         let victim = victim.expect("a pod at work");
         send(up.worker(&victim), Signal::KILL);
@@ -94,7 +94,7 @@ async fn pods_killed_again_and_again_lose_nothing() {
     }
 
     let batch = up.finished(receipt.batch).await;
-    assert_whole(&batch);
+    assert_complete(&batch);
     assert_eq!(killed.len(), 4);
     assert!(batch.redelivered > 0);
     assert_eq!(up.batch(receipt.batch).await, batch);
@@ -131,13 +131,13 @@ async fn pods_grow_under_load_and_shrink_when_idle() {
     let batch = up.finished(receipt.batch).await;
     eventually("one pod", async || (up.ready().await.len() == 1).then_some(())).await;
 
-    assert_whole(&batch);
+    assert_complete(&batch);
     assert_eq!(workers(&batch).len(), 2);
     assert_eq!(up.scale().await.desired, 1);
 }
 
 #[tokio::test]
-async fn a_service_killed_in_the_middle_goes_on_where_it_was() {
+async fn a_service_killed_in_the_middle_continues_with_the_jobs_that_are_left() {
     let data = tempdir().unwrap();
     let first = Up::start(data.path(), &flags(&["--min", "2", "--max", "2"])).await;
     let receipt = first.submit(pngs(COUNT)).await;
@@ -147,9 +147,9 @@ async fn a_service_killed_in_the_middle_goes_on_where_it_was() {
     let second = Up::start(data.path(), &flags(&["--min", "2", "--max", "2"])).await;
     let after = second.finished(receipt.batch).await;
 
-    assert_whole(&after);
-    for told in before.jobs.iter().filter(|job| job.state == State::Done) {
-        assert!(after.jobs.contains(told), "{told:?} was told otherwise later");
+    assert_complete(&after);
+    for job in before.jobs.iter().filter(|job| job.state == State::Done) {
+        assert!(after.jobs.contains(job), "{job:?} changed later");
     }
 }
 
@@ -164,7 +164,7 @@ async fn a_worker_that_is_asked_to_end_loses_nothing() {
     send(up.worker(&worker), Signal::TERM);
 
     let batch = up.finished(receipt.batch).await;
-    assert_whole(&batch);
+    assert_complete(&batch);
     assert_eq!(batch.redelivered, 0, "a drained worker costs no attempt");
     assert!(up.log().contains(&format!("{worker} has ended")), "{worker} did not exit with 0");
 }

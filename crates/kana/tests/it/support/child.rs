@@ -1,18 +1,18 @@
 //! How does a test get a process of its own, to be limited or killed?
 //!
-//! By running this very binary again, for one test alone, with [`ROLE`] set: that test then plays the child's part.
+//! By running this binary again, for one test alone, with [`ROLE`] set: that test then does what the role says.
 
 use std::process::{Command, Stdio};
 
-/// Set where a test is to play the child's part.
+/// The environment variable with the child's role; absent where a test is no child.
 const ROLE: &str = "KANA_TEST_CHILD";
 
-/// This process's part, where it is a child.
+/// This process's role, where it is a child.
 pub fn role() -> Option<String> {
     std::env::var(ROLE).ok()
 }
 
-/// A process that runs `test` alone, in the part of `role`. What it prints is piped.
+/// A command that runs `test` alone, with `role` as its role and its output piped.
 pub fn running(test: &str, role: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this binary has a path"));
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(ROLE, role);

@@ -3,21 +3,21 @@
 use std::future::Future;
 use std::time::Duration;
 
-/// Far longer than anything here takes on a busy machine.
+/// Time after which a wait fails: far longer than anything here takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Time between two polls.
+const POLL_EVERY: Duration = Duration::from_millis(20);
 
-/// Looks again and again until `look` sees something; panics with `what` where it never does.
+/// Polls `look` until it returns something; panics with `what` after [`DEADLINE`].
 pub async fn eventually<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
-    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut polls = tokio::time::interval(POLL_EVERY);
     let found = async {
         loop {
-            looks.tick().await;
+            polls.tick().await;
             if let Some(found) = look().await {
                 return found;
             }

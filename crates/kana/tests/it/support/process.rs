@@ -1,13 +1,16 @@
-//! What is a `kana up` of a test's own?
+//! How does a test run `kana` as a process of its own?
+//!
+//! Every process ends with the value that started it, or with the test binary, however that ends.
 
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, LazyLock, Mutex, mpsc};
+use std::sync::{Arc, LazyLock, mpsc};
 
 use kana::gateway::view::{Batch, Pod, Receipt};
 use kana::pod::{Phase, Scale};
 use kana_queue::job::BatchId;
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal};
 
 use super::eventually;
@@ -16,7 +19,7 @@ use super::http::client;
 /// The program under test.
 pub const KANA: &str = env!("CARGO_BIN_EXE_kana");
 
-/// A `kana` command that no environment of the tester's changes.
+/// A `kana` command without the `KANA_` variables of this environment.
 pub fn kana() -> Command {
     let mut command = Command::new(KANA);
     for (name, _) in std::env::vars_os() {
@@ -27,7 +30,7 @@ pub fn kana() -> Command {
     command
 }
 
-/// A running `kana up`, ended with this value; its log is printed where the test fails.
+/// A running `kana up`, killed when this value is dropped; its log is printed where the test fails.
 pub struct Up {
     child: Child,
     pub url: String,
@@ -35,7 +38,7 @@ pub struct Up {
 }
 
 impl Up {
-    /// Starts one on a free port and the data folder `data`, and waits until it serves and `min` pods are ready.
+    /// Starts `kana up` on a free port and the data directory `data`, and waits until it serves and `min` pods are ready.
     pub async fn start(data: &Path, flags: &[&str]) -> Self {
         let mut command = kana();
         command.args(["up", "--listen", "127.0.0.1:0"]).arg("--data-dir").arg(data).args(flags);
@@ -45,7 +48,7 @@ impl Up {
         let kept = log.clone();
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                let mut log = kept.lock().expect("a log");
+                let mut log = kept.lock();
                 log.push_str(&line);
                 log.push('\n');
             }
@@ -68,21 +71,20 @@ impl Up {
     }
 
     pub fn log(&self) -> String {
-        self.log.lock().expect("a log").clone()
+        self.log.lock().clone()
     }
 
-    /// The process numbers of the workers that it has started so far, by name.
+    /// The names and process numbers of all workers started so far, read from the log of either format.
     pub fn workers(&self) -> Vec<(String, u32)> {
         let started = |line: &str| {
-            let words: Vec<_> = line.split_whitespace().collect();
-            let at = words.iter().position(|word| *word == "started")?;
-            (words.get(at + 2..at + 4)? == ["as", "process"]).then_some(())?;
-            Some((words[at + 1].to_owned(), words.get(at + 4)?.parse().ok()?))
+            let (name, rest) = line.split_once("started ")?.1.split_once(" as process ")?;
+            let pid = rest.split(|letter: char| !letter.is_ascii_digit()).next()?;
+            Some((name.to_owned(), pid.parse().ok()?))
         };
         self.log().lines().filter_map(started).collect()
     }
 
-    /// The process number of one that has not ended.
+    /// The process number of the worker with this name.
     pub fn worker(&self, name: &str) -> u32 {
         self.workers().into_iter().find(|(started, _)| started == name).expect("a worker of this name").1
     }
@@ -101,16 +103,16 @@ impl Up {
         self.read(&format!("/v1/batches/{batch}")).await
     }
 
-    /// The batch, once every job of it is over.
+    /// Waits until every job of the batch has finished.
     pub async fn finished(&self, batch: BatchId) -> Batch {
-        eventually("a batch to be over", async || {
+        eventually("a batch to finish", async || {
             let batch = self.batch(batch).await;
             (batch.counts.done + batch.counts.failed == batch.accepted).then_some(batch)
         })
         .await
     }
 
-    /// The batch, once at least `count` jobs of it are done.
+    /// Waits until at least `count` jobs of the batch are done.
     pub async fn under_way(&self, batch: BatchId, count: usize) -> Batch {
         eventually("some jobs to be done", async || {
             let batch = self.batch(batch).await;
@@ -119,7 +121,7 @@ impl Up {
         .await
     }
 
-    /// The names of the pods that take work.
+    /// The names of the pods that are ready.
     pub async fn ready(&self) -> Vec<String> {
         let pods: Vec<Pod> = self.read("/v1/pods").await;
         pods.into_iter().filter(|pod| pod.phase == Phase::Ready).map(|pod| pod.name).collect()
@@ -129,7 +131,7 @@ impl Up {
         self.read("/v1/scale").await
     }
 
-    /// Ends a pod; `how` is `delete` or `kill`.
+    /// Stops a pod over HTTP; `how` is `delete` or `kill`.
     pub async fn stop(&self, pod: &str, how: &str) -> u16 {
         let url = format!("{}/v1/pods/{pod}?mode={how}", self.url);
         client().delete(url).send().await.expect("an answer").status().as_u16()
@@ -146,14 +148,14 @@ impl Up {
         answer.error_for_status().expect("success").json().await.expect("what was asked for")
     }
 
-    /// SIGKILL, as a power cut would.
+    /// Kills the service with SIGKILL, as a power cut would. Returns its workers.
     pub fn kill(mut self) -> Vec<(String, u32)> {
         self.child.kill().expect("it was alive");
         self.child.wait().expect("it was our child");
         self.workers()
     }
 
-    /// SIGTERM, and how it ended.
+    /// Ends the service with SIGTERM. Returns its exit status.
     pub fn terminate(mut self) -> ExitStatus {
         send(self.pid(), Signal::TERM);
         self.child.wait().expect("it was our child")
@@ -162,7 +164,7 @@ impl Up {
 
 impl Drop for Up {
     fn drop(&mut self) {
-        // By this one's own handle, so that no other process can be meant.
+        // Through the child's handle, so that no other process can be killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
@@ -177,7 +179,7 @@ pub fn send(pid: u32, signal: Signal) {
     rustix::process::kill_process(pid, signal).expect("it is alive");
 }
 
-/// Whether a process has ended. One that has ended and that nobody has asked about has, too.
+/// Whether a process has ended, a zombie included.
 pub fn is_gone(pid: u32) -> bool {
     if cfg!(target_os = "linux") {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -188,22 +190,26 @@ pub fn is_gone(pid: u32) -> bool {
     rustix::process::test_kill_process(pid).is_err()
 }
 
-type Order = (Command, mpsc::Sender<io::Result<Child>>);
+/// A command to start, and where its process is sent.
+struct Start {
+    command: Command,
+    started: mpsc::Sender<io::Result<Child>>,
+}
 
-/// Starts a process that the kernel kills when this one is gone, however it goes. The kernel takes the *thread* that
-/// started it for its parent, so that is one which lives as long as this process.
+/// Starts a process that the kernel kills when this process ends, however that happens. For the kernel the parent is the
+/// *thread* that started it, so a thread that lives as long as this process does that.
 pub fn spawn_bound(command: Command) -> io::Result<Child> {
-    static NURSERY: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
-        let (orders, taken) = mpsc::channel::<Order>();
+    static PARENT: LazyLock<mpsc::Sender<Start>> = LazyLock::new(|| {
+        let (sender, commands) = mpsc::channel::<Start>();
         std::thread::spawn(move || {
-            for (command, answer) in taken {
-                let _ = answer.send(spawn_here(command));
+            for Start { command, started } in commands {
+                let _ = started.send(spawn_here(command));
             }
         });
-        orders
+        sender
     });
-    let (answer, child) = mpsc::channel();
-    NURSERY.send((command, answer)).expect("a thread that never ends");
+    let (started, child) = mpsc::channel();
+    PARENT.send(Start { command, started }).expect("a thread that never ends");
     child.recv().expect("a thread that never ends")
 }
 

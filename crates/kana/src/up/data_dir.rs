@@ -1,7 +1,8 @@
-//! Whose is this data folder?
+//! Which process owns this data directory?
 //!
-//! One `kana up`'s at a time: it takes the leases of every worker that it finds back, which is only right where all of
-//! them have ended. The kernel gives the lock up with the process that holds it, however that ends.
+//! One `kana up` at a time: at its start it reclaims the jobs of every worker that it finds in the queue, which is only
+//! right where all of them have ended. The kernel releases the lock when the process that holds it ends, however that
+//! happens.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Seek, Write};
@@ -11,28 +12,28 @@ use anyhow::{Context, bail};
 
 use kana_queue::Url;
 
-/// Locked by the owner, whose process number is in it.
+/// Name of the file that the owner locks; its text is the owner's process number.
 const LOCK: &str = "kana.lock";
 
-/// The queue's file.
+/// Name of the queue's file.
 const QUEUE: &str = "queue.sqlite";
 
-/// A data folder that belongs to this process for as long as this lives.
+/// A data directory that this process owns for as long as the value lives.
 #[derive(Debug)]
-pub struct Folder {
+pub struct DataDir {
     path: PathBuf,
     _lock: File,
 }
 
-impl Folder {
-    /// Makes the folder where there is none, and takes it.
+impl DataDir {
+    /// Creates the directory where it does not exist, and locks it for this process.
     ///
     /// # Errors
-    /// Where another process has it, which the message names, or the disk refuses.
-    pub fn own(path: &Path) -> anyhow::Result<Self> {
-        let unusable = || format!("could not use {} as data folder", path.display());
+    /// Where another process owns it, which the message names, or it cannot be created or locked.
+    pub fn lock(path: &Path) -> anyhow::Result<Self> {
+        let unusable = || format!("could not use {} as data directory", path.display());
         fs::create_dir_all(path).with_context(unusable)?;
-        // Children run in folders of their own choice; what they are told must mean the same there.
+        // Workers may run in another working directory, so the path that they get is absolute.
         let path = path.canonicalize().with_context(unusable)?;
         let file = path.join(LOCK);
         let lock = File::options().read(true).write(true).create(true).truncate(false).open(&file);
@@ -42,8 +43,8 @@ impl Folder {
             Err(TryLockError::WouldBlock) => {
                 let owner = fs::read_to_string(&file).unwrap_or_default();
                 bail!(
-                    "data folder {} is in use by the kana with process number {}: end that one, or choose another \
-                     folder with --data-dir",
+                    "data directory {} is in use by the kana with process number {}: end that one, or choose another \
+                     directory with --data-dir",
                     path.display(),
                     owner.trim()
                 );
@@ -56,7 +57,7 @@ impl Folder {
         Ok(Self { path, _lock: lock })
     }
 
-    /// Where its queue is.
+    /// The URL of the queue in this directory.
     pub fn queue(&self) -> Url {
         Url::Sqlite(self.path.join(QUEUE))
     }
@@ -67,14 +68,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_belongs_to_one_at_a_time_and_the_error_names_the_owner() {
+    fn a_data_directory_has_one_owner_at_a_time_and_the_error_names_it() {
         let home = tempfile::tempdir().unwrap();
-        let first = Folder::own(home.path()).unwrap();
+        let first = DataDir::lock(home.path()).unwrap();
 
-        let refused = Folder::own(home.path()).unwrap_err().to_string();
+        let refused = DataDir::lock(home.path()).unwrap_err().to_string();
+
         assert!(refused.contains(&format!("process number {}", std::process::id())), "{refused}");
 
         drop(first);
-        assert!(Folder::own(home.path()).is_ok());
+        assert!(DataDir::lock(home.path()).is_ok());
     }
 }
