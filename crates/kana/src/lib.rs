@@ -2,13 +2,12 @@
 //!
 //! An image travels `gateway` → `queue` → `worker` → `queue` → `gateway`. Read [`job`] and [`queue`] first: they
 //! name what travels and what is promised about it. Vocabulary ([`image`], [`job`], [`prediction`], [`pod`]) and
-//! plumbing ([`clock`], [`metrics`], [`shutdown`], [`telemetry`]) import nothing above them; [`queue`], [`model`] and
+//! plumbing ([`clock`], [`shutdown`], [`telemetry`]) import nothing above them; [`queue`], [`model`] and
 //! [`data`] import those; the roles ([`gateway`], [`worker`], [`train`], [`cluster`]) import all of these and never
 //! each other. Only [`cli`] and [`up`] see every role. `tests/it/tidy.rs` holds this.
 
 pub mod pod;
 
-pub mod metrics;
 pub mod shutdown;
 pub mod telemetry;
 

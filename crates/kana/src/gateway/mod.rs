@@ -5,41 +5,15 @@
 //! task that follows the queue (`follower`), which also feeds the event stream and the counts. Nothing in here
 //! remembers a job: a gateway may die between any two lines and only open connections are lost.
 
-mod app;
-mod auth;
-mod batches;
-mod body;
-mod classify;
 mod config;
-mod crew;
-mod dead;
-mod decoder;
-mod events;
-mod feed;
-mod follower;
-mod guard;
-mod health;
-mod intake;
-mod jobs;
-mod listener;
+mod http;
+mod live;
+pub mod metrics;
 mod no_cluster;
-mod observe;
-mod openapi;
-mod page;
-mod pods;
-mod problem;
-mod pulse;
-mod rate;
 mod routes;
-mod samples;
-mod scale;
-mod socket;
-mod status;
-mod submission;
-mod tally;
+mod state;
+mod submit;
 pub mod view;
-mod wait;
-mod waiters;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -54,13 +28,15 @@ use kana_engine::model::Card;
 use kana_queue::Queue;
 use kana_queue::clock::Clock;
 
-use app::App;
+use http::listener;
+use live::{jobs, maintenance, pods};
+use state::App;
 
-pub use auth::{Scopes, Tokens, TokensError};
 pub use config::{Config, Limits};
+pub use http::auth::{Scopes, Tokens, TokensError};
+pub use http::problem::Document as ProblemDocument;
 pub use no_cluster::NoCluster;
-pub use openapi::{openapi, openapi_text};
-pub use problem::Document as ProblemDocument;
+pub use routes::openapi::{openapi, openapi_text};
 
 /// What the gateway works with.
 #[derive(Clone)]
@@ -118,9 +94,9 @@ impl Gateway {
         // However this future ends, nothing that it began outlives it for long.
         let _ending = app.ending.clone().drop_guard();
         let background = [
-            shutdown.spawn(follower::run(app.clone())),
-            shutdown.spawn(pulse::run(app.clone())),
-            shutdown.spawn(crew::run(app.clone())),
+            shutdown.spawn(jobs::run(app.clone())),
+            shutdown.spawn(maintenance::run(app.clone())),
+            shutdown.spawn(pods::run(app.clone())),
         ];
         info!("serving on http://{address}");
         listener::serve(listener, &app, shutdown).await;

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-use kana::metrics::{Answer, Metrics, Route};
+use kana::gateway::metrics::{Answer, Metrics, Route};
 
 use crate::support::http;
 use crate::support::process::kana;

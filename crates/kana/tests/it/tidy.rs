@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const VOCABULARY: &[&str] = &["image", "job", "pod", "prediction"];
-const PLUMBING: &[&str] = &["clock", "metrics", "shutdown", "telemetry"];
+const PLUMBING: &[&str] = &["clock", "shutdown", "telemetry"];
 const LEVELS: &[&str] = &["queue", "model", "data"];
 const ROLES: &[&str] = &["gateway", "worker", "train", "cluster"];
 

@@ -8,8 +8,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::debug;
 
-use super::app::App;
-use crate::metrics::{Answer, Route};
+use crate::gateway::metrics::{Answer, Route};
+use crate::gateway::state::App;
 
 /// Every template that is measured by itself; all else (the page, the documentation, what is not there) is one.
 const ROUTES: [&str; 18] = [
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn every_documented_route_is_measured_by_itself() {
-        for path in super::super::openapi().paths.paths.keys() {
+        for path in crate::gateway::openapi().paths.paths.keys() {
             assert_eq!(route(Some(path)), Route(ROUTES.into_iter().find(|known| known == path).unwrap_or("none")));
         }
     }

@@ -9,10 +9,12 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::app::App;
-use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use super::submission::{self, Order};
-use super::{intake, view, wait};
+use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use crate::gateway::http::wait_parameter;
+use crate::gateway::state::App;
+use crate::gateway::submit::upload;
+use crate::gateway::submit::{self, Order};
+use crate::gateway::view;
 
 /// How long to wait for the answer unless told.
 const WAIT: Duration = Duration::from_secs(30);
@@ -62,10 +64,10 @@ pub async fn classify_image(
     request: Request,
 ) -> Result<(StatusCode, Json<view::Job>), Problem> {
     let wait_max = app.config.limits.wait_max;
-    let wait = options.wait.map_or(Ok(WAIT.min(wait_max)), |wait| wait::parse(&wait, wait_max))?;
-    let key = intake::idempotency_key(request.headers())?;
-    let intake = intake::single(&app, request, options.filename.as_deref()).await?;
-    let mut receipt = submission::submit(&app, Order { intake, key, wait: Some(wait) }).await?;
+    let wait = options.wait.map_or(Ok(WAIT.min(wait_max)), |wait| wait_parameter::parse(&wait, wait_max))?;
+    let key = upload::idempotency_key(request.headers())?;
+    let intake = upload::single(&app, request, options.filename.as_deref()).await?;
+    let mut receipt = submit::submit(&app, Order { intake, key, wait: Some(wait) }).await?;
     let job = receipt.jobs.pop().ok_or_else(|| Problem::unprocessable("the body is no picture"))?;
     Ok((if job.is_over() { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(job)))
 }

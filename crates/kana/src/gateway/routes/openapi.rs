@@ -7,7 +7,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, SecurityRequirement};
 use utoipa::{Modify, OpenApi as _};
 
-use super::{problem, routes, view};
+use crate::gateway::{http::problem, routes, view};
 use crate::pod;
 
 /// The token's name in the description.

@@ -8,10 +8,10 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::app::App;
-use super::jobs;
-use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use super::view::{self, DeadLetter};
+use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use crate::gateway::routes::jobs;
+use crate::gateway::state::App;
+use crate::gateway::view::{self, DeadLetter};
 use kana_queue::job::JobId;
 
 /// Dead letters listed unless told.

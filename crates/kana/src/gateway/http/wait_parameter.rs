@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::problem::Problem;
+use crate::gateway::http::problem::Problem;
 
 /// Reads a `wait` parameter: `30s`, `1m 30s`, or plain seconds.
 ///

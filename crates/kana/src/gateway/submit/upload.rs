@@ -10,11 +10,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 
-use super::app::App;
-use super::body::Meter;
-use super::decoder;
-use super::problem::Problem;
-use super::view::Rejection;
+use crate::gateway::http::body::Meter;
+use crate::gateway::http::problem::Problem;
+use crate::gateway::state::App;
+use crate::gateway::submit::decoder;
+use crate::gateway::view::Rejection;
 use kana_engine::image::Image;
 
 /// The name of the parts that hold images.
@@ -90,7 +90,7 @@ pub async fn upload(app: &App, request: Request) -> Result<Intake, Problem> {
 /// 400, 408, 413, 422, 503.
 pub async fn single(app: &App, request: Request, called: Option<&str>) -> Result<Intake, Problem> {
     let filename = filename(called, 1);
-    let (bytes, meter) = super::body::whole(app, request, app.config.limits.file_bytes_max).await?;
+    let (bytes, meter) = crate::gateway::http::body::whole(app, request, app.config.limits.file_bytes_max).await?;
     if bytes.is_empty() {
         return Err(Problem::unprocessable("the body is empty; it should be an image"));
     }

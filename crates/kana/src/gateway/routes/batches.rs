@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 
-use super::app::App;
-use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use super::view::{Batch, Job};
+use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use crate::gateway::state::App;
+use crate::gateway::view::{Batch, Job};
 use kana_queue::job::BatchId;
 
 /// Reads a batch
@@ -15,7 +15,7 @@ use kana_queue::job::BatchId;
     get,
     path = "/v1/batches/{id}",
     tag = "jobs",
-    params(("id" = super::view::schema::BatchId, Path, description = "The batch")),
+    params(("id" = crate::gateway::view::schema::BatchId, Path, description = "The batch")),
     responses(
         (status = 200, description = "Counts by state, and the jobs", body = Batch),
         (status = 404, body = Document, content_type = MEDIA_TYPE,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 use utoipa::ToSchema;
 
-use super::view::Rejection;
+use crate::gateway::view::Rejection;
 use crate::pod;
 use crate::telemetry::Chain;
 use kana_queue as queue;

@@ -12,8 +12,8 @@ use axum::response::Response;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use super::app::App;
-use super::problem::Problem;
+use crate::gateway::http::problem::Problem;
+use crate::gateway::state::App;
 
 /// What a token grants. Every token may read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

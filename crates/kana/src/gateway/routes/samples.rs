@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, header};
 
-use super::app::App;
-use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use crate::gateway::state::App;
 use kana_train::data::samples;
 
 /// Samples that there are. More would show nothing new.

@@ -8,11 +8,12 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::app::App;
-use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use super::submission::{self, Order};
-use super::view::{self, Receipt};
-use super::{intake, wait};
+use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use crate::gateway::http::wait_parameter;
+use crate::gateway::state::App;
+use crate::gateway::submit::upload;
+use crate::gateway::submit::{self, Order};
+use crate::gateway::view::{self, Receipt};
 use kana_queue::Cancellation;
 use kana_queue::job::JobId;
 
@@ -62,10 +63,10 @@ pub async fn submit_jobs(
     request: Request,
 ) -> Result<(StatusCode, Json<Receipt>), Problem> {
     // What is wrong in the head is told before the body is read.
-    let wait = options.wait.map(|wait| wait::parse(&wait, app.config.limits.wait_max)).transpose()?;
-    let key = intake::idempotency_key(request.headers())?;
-    let intake = intake::upload(&app, request).await?;
-    let receipt = submission::submit(&app, Order { intake, key, wait }).await?;
+    let wait = options.wait.map(|wait| wait_parameter::parse(&wait, app.config.limits.wait_max)).transpose()?;
+    let key = upload::idempotency_key(request.headers())?;
+    let intake = upload::upload(&app, request).await?;
+    let receipt = submit::submit(&app, Order { intake, key, wait }).await?;
     let finished = wait.is_some() && receipt.jobs.iter().all(view::Job::is_over);
     Ok((if finished { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(receipt)))
 }

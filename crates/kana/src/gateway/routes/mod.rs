@@ -1,5 +1,18 @@
 //! Which address answers what, and to whom?
 
+mod batches;
+mod classify;
+mod dead;
+mod events;
+mod health;
+mod jobs;
+pub mod openapi;
+pub mod page;
+mod pods;
+mod samples;
+mod scale;
+mod status;
+
 use std::any::Any;
 use std::sync::Arc;
 
@@ -18,11 +31,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::app::App;
-use super::problem::{self, Problem};
-use super::{
-    auth, batches, classify, dead, events, guard, health, jobs, observe, openapi, page, pods, samples, scale, status,
-};
+use crate::gateway::http::problem::{self, Problem};
+use crate::gateway::http::{auth, observe, origin};
+use crate::gateway::state::App;
 
 /// Answers shorter than this are sent as they are: compressing them costs more time than it saves.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
@@ -94,7 +105,7 @@ pub(super) fn service(app: &Arc<App>) -> Router {
         .fallback(page::file)
         .layer(DefaultBodyLimit::disable())
         .layer(CompressionLayer::new().compress_when(compressed))
-        .layer(from_fn_with_state(app.clone(), guard::own_pages))
+        .layer(from_fn_with_state(app.clone(), origin::own_pages))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(problem::everywhere));
     for (name, value) in HEADERS {

@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tracing::warn;
 
-use super::app::App;
-use super::feed::Kind;
-use super::view;
+use crate::gateway::live::event_log::Kind;
+use crate::gateway::state::App;
+use crate::gateway::view;
 use crate::pod::{Event, Phase, Pod};
 use crate::telemetry::Chain;
 

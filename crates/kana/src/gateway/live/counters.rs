@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::rate::Rate;
-use super::view;
+use crate::gateway::live::rate::Rate;
+use crate::gateway::view;
 use kana_queue::WorkerId;
 use kana_queue::job::{Outcome, Verdict};
 

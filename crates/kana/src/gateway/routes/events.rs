@@ -15,10 +15,10 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
-use super::app::App;
-use super::feed::Kind;
-use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use super::view;
+use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use crate::gateway::live::event_log::Kind;
+use crate::gateway::state::App;
+use crate::gateway::view;
 
 /// How often an idle stream says that it is there: well within the minute after which proxies give up.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, head
 use axum::response::IntoResponse as _;
 use rust_embed::{Embed, EmbeddedFile};
 
-use super::problem::Problem;
+use crate::gateway::http::problem::Problem;
 
 /// Where a page may load what from: only from here, but for pictures that it holds itself.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' \

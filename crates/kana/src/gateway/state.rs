@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::body::Buffers;
-use super::decoder::Decoder;
-use super::feed::Feed;
-use super::follower::Beat;
-use super::problem::Problem;
-use super::tally::Tally;
-use super::waiters::Waiters;
+use super::http::body::Buffers;
+use super::http::problem::Problem;
+use super::live::counters::Tally;
+use super::live::event_log::Feed;
+use super::live::jobs::Beat;
+use super::submit::decoder::Decoder;
+use super::submit::waiters::Waiters;
 use super::{Config, Parts};
-use crate::metrics::Metrics;
+use crate::gateway::metrics::Metrics;
 use crate::pod::{self, Cluster, Pod};
 use kana_queue::{self as queue, Depth, Queue};
 

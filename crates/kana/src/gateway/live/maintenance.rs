@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use super::app::App;
-use super::feed::Kind;
-use super::view;
+use crate::gateway::live::event_log::Kind;
+use crate::gateway::state::App;
+use crate::gateway::view;
 use crate::pod::Pod;
 use crate::telemetry::Chain;
 use kana_queue::{Depth, Error};

@@ -13,9 +13,9 @@ use axum::http::{HeaderMap, header};
 use futures::{Stream, StreamExt as _};
 use tokio::time::Instant;
 
-use super::app::App;
-use super::config::Limits;
-use super::problem::Problem;
+use crate::gateway::config::Limits;
+use crate::gateway::http::problem::Problem;
+use crate::gateway::state::App;
 
 /// The bytes that all bodies together may hold.
 pub struct Buffers {

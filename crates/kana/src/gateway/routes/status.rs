@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 
-use super::app::App;
-use super::problem::{Otherwise, Problem};
-use super::view::{Model, Queue, Status};
+use crate::gateway::http::problem::{Otherwise, Problem};
+use crate::gateway::state::App;
+use crate::gateway::view::{Model, Queue, Status};
 
 /// Reads the service's state
 #[utoipa::path(

@@ -16,9 +16,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::app::App;
-use super::routes;
-use super::socket::Socket;
+use crate::gateway::http::socket::Socket;
+use crate::gateway::routes;
+use crate::gateway::state::App;
 use crate::shutdown::Shutdown;
 
 /// How long a request may go on waiting for its jobs once the end has begun; then it is told where they stand. Most jobs

@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::app::App;
-use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use super::view;
+use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use crate::gateway::state::App;
+use crate::gateway::view;
 use crate::pod::Stop;
 
 /// Lines of a log, unless told: a screen or two.

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use super::app::App;
-use super::feed::Kind;
-use super::view;
-use crate::metrics;
+use crate::gateway::live::event_log::Kind;
+use crate::gateway::metrics;
+use crate::gateway::state::App;
+use crate::gateway::view;
 use crate::telemetry::Chain;
 use kana_queue::job::{Progress, Status, Verdict};
 use kana_queue::{Changes, Cursor, Error};

@@ -3,18 +3,22 @@
 //! Once the queue has accepted, the jobs are safe and the answer is never an error: whatever cannot be found out about
 //! them is left as it was last known.
 
+pub mod decoder;
+pub mod upload;
+pub mod waiters;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::app::App;
-use super::intake::Intake;
-use super::problem::Problem;
-use super::rate::retry_after_seconds;
-use super::view::{self, Receipt, Rejection};
-use super::waiters::Waiter;
+use crate::gateway::http::problem::Problem;
+use crate::gateway::live::rate::retry_after_seconds;
+use crate::gateway::state::App;
+use crate::gateway::submit::upload::Intake;
+use crate::gateway::submit::waiters::Waiter;
+use crate::gateway::view::{self, Receipt, Rejection};
 use crate::telemetry::Chain;
 use kana_queue::job::{BatchId, Job, JobId, Status};
 use kana_queue::{self as queue, Idempotency, Submission};

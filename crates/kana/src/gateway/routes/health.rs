@@ -8,9 +8,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use tracing::{debug, warn};
 
-use super::app::App;
-use super::problem::{Document, MEDIA_TYPE, Problem};
-use crate::metrics;
+use crate::gateway::http::problem::{Document, MEDIA_TYPE, Problem};
+use crate::gateway::metrics;
+use crate::gateway::state::App;
 use crate::telemetry::Chain;
 
 /// How long the queue may take for this gateway to count as ready: probes give up soon after.

@@ -13,8 +13,8 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::app::App;
-use super::problem::Problem;
+use crate::gateway::http::problem::Problem;
+use crate::gateway::state::App;
 
 /// Lets a page's own requests through, and those of programs.
 ///

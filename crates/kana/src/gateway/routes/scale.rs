@@ -6,9 +6,9 @@ use axum::Json;
 use axum::extract::{Request, State};
 use serde_json::Value;
 
-use super::app::App;
-use super::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use super::{body, view::Range};
+use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use crate::gateway::state::App;
+use crate::gateway::{http::body, view::Range};
 use crate::pod::Scale;
 
 /// Pods of one service, at most: a slip of the finger should not start a million.
