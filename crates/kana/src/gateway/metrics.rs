@@ -1,7 +1,7 @@
-//! What is counted, and in which units?
+//! What does a gateway count, and in which units?
 //!
-//! Every metric is declared once, here, with its unit in its name. Labels are enums, so that no sender can make a new
-//! series. Text in OpenMetrics' format comes from [`Metrics::text`].
+//! Every metric is declared once, here, with its unit in its name. Labels are enums, so that no client can make a new
+//! series.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,6 +17,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::pod::Phase;
+use kana_queue::job::Verdict;
 
 /// The media type of [`Metrics::text`].
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -25,29 +26,18 @@ pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; chars
 const LATENCY_BUCKETS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 300.0];
 
-/// What a job came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// The classifier answered.
-    Done,
-    /// Every attempt failed.
-    Failed,
-    /// Its sender took it back.
-    Cancelled,
-}
-
-/// An answer's class.
+/// The class of a response's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// 1xx to 3xx.
     Served,
-    /// 4xx: the sender's doing.
+    /// 4xx: the client's fault.
     Refused,
-    /// 5xx: ours.
+    /// 5xx: the service's fault.
     Failed,
 }
 
-/// A route's template, one of those that its maker declared.
+/// A route's template, one of those that `http::observe` declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Route(pub &'static str);
 
@@ -66,7 +56,7 @@ struct RequestLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VerdictLabel {
-    verdict: Verdict,
+    verdict: VerdictValue,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -82,6 +72,23 @@ struct PhaseLabel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct PhaseValue(&'static str);
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum VerdictValue {
+    Done,
+    Failed,
+    Cancelled,
+}
+
+impl From<&Verdict> for VerdictValue {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Done { .. } => Self::Done,
+            Verdict::Failed { .. } => Self::Failed,
+            Verdict::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
 /// Writes an enum's label value.
 macro_rules! label {
     ($name:ident, $self:ident => $text:expr) => {
@@ -95,7 +102,7 @@ macro_rules! label {
 
 label!(Route, self => self.0);
 label!(PhaseValue, self => self.0);
-label!(Verdict, self => match self {
+label!(VerdictValue, self => match self {
     Self::Done => "done",
     Self::Failed => "failed",
     Self::Cancelled => "cancelled",
@@ -114,15 +121,15 @@ label!(Stage, self => match self {
 type Seconds = Gauge<f64, AtomicU64>;
 type Latencies = Family<RequestLabels, Histogram, fn() -> Histogram>;
 
-/// What a gateway counts.
+/// The metrics of a gateway.
 pub struct Metrics {
     registry: Registry,
     requests: Latencies,
-    /// Jobs that the queue took in.
+    /// Jobs that the queue accepted from this gateway.
     pub accepted: Counter,
-    /// Files that were no picture.
+    /// Files that were not images.
     pub rejected: Counter,
-    /// Jobs that a full queue did not take.
+    /// Jobs that a full queue refused.
     pub refused: Counter,
     settled: Family<VerdictLabel, Counter>,
     jobs: Family<StageLabel, Gauge>,
@@ -135,7 +142,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// All at zero.
+    /// Creates all metrics, at zero.
     pub fn new() -> Self {
         let mut new = Self {
             registry: Registry::with_prefix("kana"),
@@ -152,7 +159,7 @@ impl Metrics {
         };
         new.register();
         // So that a rate over a verdict that has not happened yet is zero, and not nothing.
-        for verdict in [Verdict::Done, Verdict::Failed, Verdict::Cancelled] {
+        for verdict in [VerdictValue::Done, VerdictValue::Failed, VerdictValue::Cancelled] {
             drop(new.settled.get_or_create(&VerdictLabel { verdict }));
         }
         new.observe_queue(0, 0, 0);
@@ -163,12 +170,12 @@ impl Metrics {
     fn register(&mut self) {
         let to = &mut self.registry;
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        to.register("build", "What runs", build);
-        let help = "Time from a request's head to its answer's, by route and answer";
+        to.register("build", "Version of this build", build);
+        let help = "Time from a request's head to its response's, by route and answer";
         to.register_with_unit("http_request_duration", help, Unit::Seconds, self.requests.clone());
-        to.register("jobs_accepted", "Jobs that the queue took in from here", self.accepted.clone());
-        to.register("jobs_refused", "Jobs that a full queue did not take", self.refused.clone());
-        to.register("files_rejected", "Files that were no picture", self.rejected.clone());
+        to.register("jobs_accepted", "Jobs that the queue accepted from this gateway", self.accepted.clone());
+        to.register("jobs_refused", "Jobs that a full queue refused", self.refused.clone());
+        to.register("files_rejected", "Files that were not images", self.rejected.clone());
         to.register("jobs_settled", "Jobs settled by anybody, by verdict", self.settled.clone());
         to.register("queue_jobs", "Jobs in the queue, by stage", self.jobs.clone());
         let help = "How long the oldest waiting job has waited";
@@ -178,29 +185,29 @@ impl Metrics {
         to.register("event_streams", "Event streams open", self.streams.clone());
     }
 
-    /// A request was answered.
-    pub fn request(&self, route: Route, answer: Answer, took: Duration) {
+    /// Records a request that was answered.
+    pub fn record_request(&self, route: Route, answer: Answer, took: Duration) {
         self.requests.get_or_create(&RequestLabels { route, answer }).observe(took.as_secs_f64());
     }
 
-    /// A job was settled.
-    pub fn settled(&self, verdict: Verdict) {
-        self.settled.get_or_create(&VerdictLabel { verdict }).inc();
+    /// Records a job that was settled.
+    pub fn record_settled(&self, verdict: &Verdict) {
+        self.settled.get_or_create(&VerdictLabel { verdict: verdict.into() }).inc();
     }
 
-    /// How many jobs are where.
+    /// Sets how many jobs are in each stage.
     pub fn observe_queue(&self, waiting: usize, running: usize, dead: usize) {
         for (stage, jobs) in [(Stage::Waiting, waiting), (Stage::Running, running), (Stage::Dead, dead)] {
             self.jobs.get_or_create(&StageLabel { stage }).set(i64::try_from(jobs).unwrap_or(i64::MAX));
         }
     }
 
-    /// How long the oldest waiting job has waited.
+    /// Sets how long the oldest waiting job has waited.
     pub fn observe_oldest(&self, wait: Option<Duration>) {
         self.oldest.set(wait.unwrap_or_default().as_secs_f64());
     }
 
-    /// The phases of all pods.
+    /// Sets how many pods are in each phase.
     pub fn observe_pods(&self, phases: impl Iterator<Item = Phase>) {
         let mut counts = BTreeMap::from([("starting", 0), ("ready", 0), ("stopping", 0)]);
         for phase in phases {
@@ -208,7 +215,7 @@ impl Metrics {
                 Phase::Starting => "starting",
                 Phase::Ready => "ready",
                 Phase::Stopping => "stopping",
-                // Told once, then forgotten: there is nothing to count.
+                // Reported once, then forgotten: there is nothing to count.
                 Phase::Gone => continue,
             };
             *counts.entry(name).or_default() += 1;
@@ -218,7 +225,7 @@ impl Metrics {
         }
     }
 
-    /// All of it, as [`MEDIA_TYPE`].
+    /// Writes all metrics as [`MEDIA_TYPE`].
     ///
     /// # Errors
     /// None in practice: writing to a string does not fail.
@@ -240,13 +247,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_counted_is_told_with_its_unit() {
+    fn counts_are_written_with_their_units() {
         let metrics = Metrics::new();
 
         metrics.accepted.inc_by(3);
-        metrics.settled(Verdict::Failed);
+        metrics.record_settled(&Verdict::Failed { reason: "it is broken".into() });
         metrics.observe_oldest(Some(Duration::from_millis(1_500)));
-        metrics.request(Route("/v1/jobs/{id}"), Answer::Refused, Duration::from_millis(2));
+        metrics.record_request(Route("/v1/jobs/{id}"), Answer::Refused, Duration::from_millis(2));
 
         let text = metrics.text().unwrap();
         for line in [
@@ -261,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phase_without_pods_is_told_as_zero() {
+    fn a_phase_without_pods_is_written_as_zero() {
         let metrics = Metrics::new();
 
         metrics.observe_pods([Phase::Ready, Phase::Ready, Phase::Gone].into_iter());

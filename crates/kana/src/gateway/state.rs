@@ -1,139 +1,118 @@
-//! What does every handler work with?
+//! What may a handler touch?
+//!
+//! A handler's signature names the parts that it uses, and axum takes them from here by `FromRef`. Submitting is one
+//! part, watching another, the end a third; no handler gets the whole.
 
-use std::collections::BTreeMap;
-use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use tokio::sync::{Notify, Semaphore};
+use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
-use super::http::body::Buffers;
-use super::http::problem::Problem;
-use super::live::counters::Tally;
-use super::live::event_log::Feed;
-use super::live::jobs::Beat;
+use super::http::body::Bodies;
+use super::live::Live;
+use super::metrics::Metrics;
+use super::routes::events::Sources;
+use super::submit::Submitter;
 use super::submit::decoder::Decoder;
-use super::submit::waiters::Waiters;
+use super::upstream::{TimedCluster, TimedQueue};
 use super::{Config, Parts};
-use crate::gateway::metrics::Metrics;
-use crate::pod::{self, Cluster, Pod};
-use kana_queue::{self as queue, Depth, Queue};
-
-/// How long the queue may take to answer a request: longer than it needs to get over a writer that holds its file.
-const QUEUE_PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long the cluster may take to answer a request: what a busy Kubernetes API server needs at worst.
-const CLUSTER_PATIENCE: Duration = Duration::from_secs(10);
+use kana_engine::model::Card;
+use kana_queue::clock::Clock;
 
 /// All that handlers and background tasks share.
-pub struct App {
-    /// Queue, cluster, card and clock.
-    pub parts: Parts,
-    /// How the gateway was told to behave.
-    pub config: Config,
-    /// Who waits for which job.
-    pub waiters: Arc<Waiters>,
-    /// What was taken in and settled since the start.
-    pub tally: Tally,
-    /// The events of late.
-    pub feed: Feed,
-    /// Where pictures are decoded.
-    pub decoder: Decoder,
+#[derive(Clone)]
+pub struct AppState {
+    /// How the gateway listens, and its limits.
+    pub config: Arc<Config>,
+    /// What images are fitted to.
+    pub card: Arc<Card>,
+    /// The current time.
+    pub clock: Arc<dyn Clock>,
+    /// Where jobs wait.
+    pub queue: TimedQueue,
+    /// Who runs the workers.
+    pub cluster: TimedCluster,
+    /// Reads bodies within their limits.
+    pub bodies: Bodies,
+    /// Turns uploads into jobs.
+    pub submitter: Arc<Submitter>,
+    /// What is happening, for those who watch.
+    pub live: Arc<Live>,
     /// What `/metrics` shows.
-    pub metrics: Metrics,
-    /// The bytes of bodies that are held.
-    pub buffers: Arc<Buffers>,
-    /// Room for event streams.
-    pub streams: Arc<Semaphore>,
-    /// The pods as last heard of.
-    pub crew: std::sync::Mutex<BTreeMap<String, Pod>>,
-    /// Where the jobs were when last looked at.
-    pub depth: std::sync::Mutex<Depth>,
-    /// Rung when something changed that the next `queue` event will tell.
-    pub stirred: Notify,
-    /// The follower's sign of life.
-    pub beat: Beat,
-    /// Set when the end has begun: no longer ready.
-    pub draining: AtomicBool,
-    /// Cancelled when nothing more is taken in: streams end.
-    pub closing: CancellationToken,
-    /// Cancelled soon after that, when what still waits must be answered.
-    pub ending: CancellationToken,
-    /// When this gateway started.
-    pub started: Instant,
+    pub metrics: Arc<Metrics>,
+    /// The steps of the end.
+    pub drain: Drain,
 }
 
-impl App {
-    /// One that has done nothing yet.
+/// The steps of the gateway's end, in order. Each token is cancelled when its step begins.
+#[derive(Clone, Default)]
+pub struct Drain {
+    /// The gateway is no longer ready; requests are served as before.
+    pub unready: CancellationToken,
+    /// No connection is accepted any more; event streams end.
+    pub closing: CancellationToken,
+    /// Requests that still wait for jobs are answered; background tasks end.
+    pub ending: CancellationToken,
+}
+
+impl AppState {
+    /// Creates the state of a gateway that has served nothing yet.
     pub fn new(config: Config, parts: Parts) -> Self {
-        let limits = config.limits;
-        Self {
+        let (metrics, drain) = (Arc::new(Metrics::new()), Drain::default());
+        let live = Arc::new(Live::new(&config.limits, metrics.clone()));
+        let (queue, bodies) = (TimedQueue::new(parts.queue), Bodies::new(config.limits));
+        let submitter = Submitter {
+            limits: config.limits,
+            queue: queue.clone(),
+            clock: parts.clock.clone(),
             decoder: Decoder::new(parts.card.clone()),
+            bodies: bodies.clone(),
             waiters: Arc::default(),
-            tally: Tally::default(),
-            feed: Feed::new(limits.events_kept),
-            metrics: Metrics::new(),
-            buffers: Arc::new(Buffers::new(limits.buffered_bytes_max)),
-            streams: Arc::new(Semaphore::new(limits.streams_max)),
-            crew: std::sync::Mutex::default(),
-            depth: std::sync::Mutex::default(),
-            stirred: Notify::new(),
-            beat: Beat::default(),
-            draining: AtomicBool::new(false),
-            closing: CancellationToken::new(),
-            ending: CancellationToken::new(),
-            started: Instant::now(),
-            parts,
-            config,
+            live: live.clone(),
+            metrics: metrics.clone(),
+            ending: drain.ending.clone(),
+        };
+        Self {
+            config: Arc::new(config),
+            card: parts.card,
+            clock: parts.clock,
+            queue,
+            cluster: TimedCluster::new(parts.cluster),
+            bodies,
+            submitter: Arc::new(submitter),
+            live,
+            metrics,
+            drain,
         }
     }
+}
 
-    /// Asks the queue, and gives up when it takes too long to answer.
-    ///
-    /// # Errors
-    /// The queue's own, or [`queue::Error::Unavailable`] where it did not answer in time.
-    pub async fn ask<'a, T, F>(&'a self, question: impl FnOnce(&'a dyn Queue) -> F) -> Result<T, queue::Error>
-    where
-        F: Future<Output = Result<T, queue::Error>> + 'a,
-    {
-        let asked = tokio::time::timeout(QUEUE_PATIENCE, question(&*self.parts.queue));
-        asked.await.unwrap_or_else(|late| {
-            Err(queue::Error::Unavailable { action: "get an answer from the queue in time", source: Box::new(late) })
-        })
-    }
+/// Lets handlers extract a part by its type.
+macro_rules! parts {
+    ($($field:ident: $part:ty),+ $(,)?) => {$(
+        impl FromRef<AppState> for $part {
+            fn from_ref(state: &AppState) -> Self {
+                state.$field.clone()
+            }
+        }
+    )+};
+}
 
-    /// Asks the cluster, and gives up when it takes too long to answer.
-    ///
-    /// # Errors
-    /// The cluster's own, or [`pod::Error::Unavailable`] where it did not answer in time.
-    pub async fn steer<'a, T, F>(&'a self, question: impl FnOnce(&'a dyn Cluster) -> F) -> Result<T, pod::Error>
-    where
-        F: Future<Output = Result<T, pod::Error>> + 'a,
-    {
-        let asked = tokio::time::timeout(CLUSTER_PATIENCE, question(&*self.parts.cluster));
-        asked.await.unwrap_or_else(|late| {
-            let action = "get an answer from the cluster in time".into();
-            Err(pod::Error::Unavailable { action, source: Box::new(late) })
-        })
+impl FromRef<AppState> for Sources {
+    fn from_ref(state: &AppState) -> Self {
+        let (queue, cluster, clock) = (state.queue.clone(), state.cluster.clone(), state.clock.clone());
+        Self { queue, cluster, clock }
     }
+}
 
-    /// How many jobs a pod held when the queue was last looked at.
-    pub fn last_held_by(&self, pod: &str) -> usize {
-        self.depth.lock().unwrap_or_else(PoisonError::into_inner).held_by(pod)
-    }
-
-    /// Whether the end has begun.
-    pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
-    }
-
-    /// Reads an identifier in an address; one that is none names nothing.
-    ///
-    /// # Errors
-    /// 404.
-    pub fn named<T: std::str::FromStr>(&self, what: &str, id: &str) -> Result<T, Problem> {
-        id.parse().map_err(|_| Problem::not_found(format!("there is no {what} {id:?}")))
-    }
+parts! {
+    card: Arc<Card>,
+    clock: Arc<dyn Clock>,
+    queue: TimedQueue,
+    cluster: TimedCluster,
+    bodies: Bodies,
+    submitter: Arc<Submitter>,
+    live: Arc<Live>,
+    metrics: Arc<Metrics>,
+    drain: Drain,
 }

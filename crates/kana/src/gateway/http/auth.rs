@@ -1,7 +1,7 @@
 //! Who is asking, and what may they do?
 //!
-//! A token is a secret that grants scopes. Only digests of tokens are kept, and every one is compared in constant time,
-//! so that neither a log line nor a stopwatch gives one away.
+//! A token is a secret that grants scopes. Only digests of tokens are kept, and each is compared in constant time, so
+//! that neither a log line nor the time of an answer reveals one.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use axum::response::Response;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use crate::gateway::http::problem::Problem;
-use crate::gateway::state::App;
+use super::problem::Problem;
+use crate::gateway::config::Config;
 
 /// What a token grants. Every token may read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scopes {
-    /// To send images in and take jobs back.
+    /// Permits to submit images and to cancel jobs.
     pub submit: bool,
-    /// To end pods, set the scale, and replay or forget dead letters.
+    /// Permits to end pods, set the scale, and replay or discard dead letters.
     pub operate: bool,
 }
 
@@ -28,22 +28,22 @@ pub struct Scopes {
 #[derive(Clone, Default)]
 pub struct Tokens(Vec<([u8; 32], Scopes)>);
 
-/// Why a list of tokens cannot be read. It never quotes the list.
+/// Why a list of tokens cannot be read. The message never quotes the list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokensError {
     /// A line is not `SCOPES TOKEN`.
     #[error("line {line} of the tokens is not of the form \"submit,operate TOKEN\"")]
     Line {
-        /// Which, from 1.
+        /// Number of the line, from 1.
         line: usize,
     },
     /// A scope is unknown.
     #[error("line {line} of the tokens names a scope other than read, submit and operate")]
     Scope {
-        /// Which, from 1.
+        /// Number of the line, from 1.
         line: usize,
     },
-    /// The list grants nothing to anybody, which is hardly what its author wanted.
+    /// The list has no token, which is hardly what its author wanted.
     #[error("the tokens have no line with a token")]
     Empty,
 }
@@ -71,22 +71,22 @@ impl Tokens {
         if tokens.is_empty() { Err(TokensError::Empty) } else { Ok(Self(tokens)) }
     }
 
-    /// Whether there is none, and so everybody may do everything.
+    /// Whether there is no token, so that everybody may do everything.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What `token` grants, `None` where it is unknown. Takes as long whichever it is.
+    /// What `token` grants, `None` where it is unknown. Takes the same time either way.
     fn scopes(&self, token: &[u8]) -> Option<Scopes> {
         let asked = digest(token);
-        // The place of the one that fits, behind the last where none does.
-        let mut place = self.0.len() as u64;
+        // The index of the token that matches, one past the last where none does.
+        let mut found = self.0.len() as u64;
         for (index, (known, _)) in self.0.iter().enumerate() {
-            let fits: Choice = known.ct_eq(&asked);
-            place = u64::conditional_select(&place, &(index as u64), fits);
+            let is_match: Choice = known.ct_eq(&asked);
+            found = u64::conditional_select(&found, &(index as u64), is_match);
         }
-        let place = usize::try_from(place).ok()?;
-        self.0.get(place).map(|(_, scopes)| *scopes)
+        let found = usize::try_from(found).ok()?;
+        self.0.get(found).map(|(_, scopes)| *scopes)
     }
 }
 
@@ -115,8 +115,8 @@ fn digest(bytes: &[u8]) -> [u8; 32] {
 ///
 /// # Errors
 /// 401.
-pub async fn read(State(app): State<Arc<App>>, request: Request, next: Next) -> Result<Response, Problem> {
-    granted(&app, request.headers())?;
+pub async fn read(State(config): State<Arc<Config>>, request: Request, next: Next) -> Result<Response, Problem> {
+    granted(&config.tokens, request.headers())?;
     Ok(next.run(request).await)
 }
 
@@ -124,8 +124,8 @@ pub async fn read(State(app): State<Arc<App>>, request: Request, next: Next) -> 
 ///
 /// # Errors
 /// 401, 403.
-pub async fn submit(State(app): State<Arc<App>>, request: Request, next: Next) -> Result<Response, Problem> {
-    let scopes = granted(&app, request.headers())?;
+pub async fn submit(State(config): State<Arc<Config>>, request: Request, next: Next) -> Result<Response, Problem> {
+    let scopes = granted(&config.tokens, request.headers())?;
     if !scopes.submit {
         return Err(Problem::forbidden("this token lacks the scope submit"));
     }
@@ -136,16 +136,15 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request, next: Next) -
 ///
 /// # Errors
 /// 401, 403.
-pub async fn operate(State(app): State<Arc<App>>, request: Request, next: Next) -> Result<Response, Problem> {
-    let scopes = granted(&app, request.headers())?;
+pub async fn operate(State(config): State<Arc<Config>>, request: Request, next: Next) -> Result<Response, Problem> {
+    let scopes = granted(&config.tokens, request.headers())?;
     if !scopes.operate {
         return Err(Problem::forbidden("this token lacks the scope operate"));
     }
     Ok(next.run(request).await)
 }
 
-fn granted(app: &App, headers: &HeaderMap) -> Result<Scopes, Problem> {
-    let tokens = &app.config.tokens;
+fn granted(tokens: &Tokens, headers: &HeaderMap) -> Result<Scopes, Problem> {
     if tokens.is_empty() {
         return Ok(Scopes { submit: true, operate: true });
     }
@@ -157,7 +156,7 @@ fn granted(app: &App, headers: &HeaderMap) -> Result<Scopes, Problem> {
         .ok_or_else(|| Problem::unauthorized("this token is unknown", "Bearer realm=\"kana\", error=\"invalid_token\""))
 }
 
-/// The token of an `Authorization` header; the scheme's case does not matter (RFC 9110).
+/// Reads the token of an `Authorization` header; the scheme's case does not matter (RFC 9110).
 fn bearer(header: &[u8]) -> Option<&[u8]> {
     let space = header.iter().position(|&byte| byte == b' ')?;
     let (scheme, token) = header.split_at(space);
@@ -172,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_token_grants_the_scopes_of_its_line() {
-        let tokens = Tokens::parse("# ours\n\nread r\nsubmit s\r\n  submit,operate both  \n").unwrap();
+        let tokens = Tokens::parse("# comment\n\nread r\nsubmit s\r\n  submit,operate both  \n").unwrap();
 
         assert_eq!(tokens.scopes(b"r"), Some(Scopes::default()));
         assert_eq!(tokens.scopes(b"s"), Some(Scopes { submit: true, operate: false }));

@@ -1,43 +1,79 @@
 //! How much may a client send, and how slowly?
 //!
-//! Every byte of a body passes through a [`Meter`]. It refuses a body that says it is too long before a byte is read,
-//! cuts off one that turns out to be, does not wait for one that pauses, and counts what all requests together hold, so
-//! that many large bodies at once are refused instead of filling the memory.
+//! Every byte of a body passes through a [`Meter`]. The meter refuses a body whose declared length is too long before a
+//! byte is read, cuts off one that turns out to be, does not wait for one that pauses, and counts the bytes that all
+//! requests together hold, so that many large bodies at once are refused instead of filling the memory.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, header};
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, header};
 use futures::{Stream, StreamExt as _};
 use tokio::time::Instant;
 
+use super::problem::Problem;
 use crate::gateway::config::Limits;
-use crate::gateway::http::problem::Problem;
-use crate::gateway::state::App;
 
-/// The bytes that all bodies together may hold.
-pub struct Buffers {
+/// Reads bodies within their limits.
+#[derive(Clone)]
+pub struct Bodies {
+    buffers: Arc<Buffers>,
+    limits: Limits,
+}
+
+impl Bodies {
+    /// Creates a reader of bodies that holds no bytes yet.
+    pub fn new(limits: Limits) -> Self {
+        Self { buffers: Arc::new(Buffers { used: AtomicUsize::new(0), max: limits.buffered_bytes_max }), limits }
+    }
+
+    /// Creates the meter for a body of at most `max` bytes.
+    ///
+    /// # Errors
+    /// 413 where the declared length is longer.
+    pub fn meter(&self, headers: &HeaderMap, max: usize) -> Result<Arc<Meter>, Problem> {
+        let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if declared.is_some_and(|length| length > max as u64) {
+            return Err(Problem::too_large(BodyError::TooLarge { max }.to_string()));
+        }
+        let (buffers, limits) = (self.buffers.clone(), self.limits);
+        Ok(Arc::new(Meter { buffers, limits, held: AtomicUsize::new(0), error: OnceLock::new(), max }))
+    }
+
+    /// Reads a whole body of at most `max` bytes. They count as held until the meter is dropped.
+    ///
+    /// # Errors
+    /// 400, 408, 413, 503.
+    pub async fn read(&self, request: Request, max: usize) -> Result<(Bytes, Arc<Meter>), Problem> {
+        let meter = self.meter(request.headers(), max)?;
+        let body = meter.metered(request.into_body());
+        let read = axum::body::to_bytes(body, max).await;
+        let bytes = read.map_err(|_| meter.problem(|| Problem::bad_request("the body could not be read")))?;
+        Ok((bytes, meter))
+    }
+}
+
+/// The bytes that all bodies together hold.
+struct Buffers {
     used: AtomicUsize,
     max: usize,
 }
 
 impl Buffers {
-    /// Room for `max` bytes.
-    pub fn new(max: usize) -> Self {
-        Self { used: AtomicUsize::new(0), max }
-    }
-
-    fn take(&self, bytes: usize) -> bool {
+    /// Counts `bytes` as held, where they fit.
+    fn try_hold(&self, bytes: usize) -> Result<(), BodyError> {
         let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.max);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+        let held = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+        held.map(|_| ()).map_err(|_| BodyError::Crowded)
     }
 }
 
 /// Why a body was not read to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum Fault {
+enum BodyError {
     #[error("the body is longer than {max} bytes")]
     TooLarge { max: usize },
     #[error("the body paused for too long, or took too long as a whole")]
@@ -48,56 +84,43 @@ enum Fault {
     Crowded,
 }
 
-/// One request's use of the buffers; gives its bytes back when dropped.
+/// One request's use of the buffers, which ends when the meter is dropped.
 pub struct Meter {
     buffers: Arc<Buffers>,
+    limits: Limits,
     held: AtomicUsize,
-    fault: OnceLock<Fault>,
+    error: OnceLock<BodyError>,
     max: usize,
 }
 
 impl Meter {
-    /// A meter for a body of at most `max` bytes.
-    ///
-    /// # Errors
-    /// 413 where the body says that it is longer.
-    pub fn new(app: &App, headers: &HeaderMap, max: usize) -> Result<Arc<Self>, Problem> {
-        let says = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if says.is_some_and(|length| length > max as u64) {
-            return Err(Problem::too_large(Fault::TooLarge { max }.to_string()));
-        }
-        Ok(Arc::new(Self { buffers: app.buffers.clone(), held: AtomicUsize::new(0), fault: OnceLock::new(), max }))
+    /// Wraps a body so that its bytes are counted and its time is limited.
+    pub fn metered(self: &Arc<Self>, body: Body) -> Body {
+        Body::from_stream(chunks(self.clone(), body))
     }
 
-    /// The same body, metered.
-    pub fn metered(self: &Arc<Self>, body: Body, limits: &Limits) -> Body {
-        Body::from_stream(chunks(self.clone(), body, *limits))
-    }
-
-    /// What to answer where the body could not be read; `otherwise` where that was not the meter's doing.
+    /// Explains why the body could not be read; `otherwise` where the meter did not end it.
     pub fn problem(&self, otherwise: impl FnOnce() -> Problem) -> Problem {
-        let Some(fault) = self.fault.get() else { return otherwise() };
-        match fault {
-            Fault::TooLarge { .. } => Problem::too_large(fault.to_string()),
-            Fault::TooSlow => Problem::new(axum::http::StatusCode::REQUEST_TIMEOUT, fault.to_string()),
-            Fault::Broken => Problem::bad_request(fault.to_string()),
-            Fault::Crowded => Problem::unavailable(fault.to_string()),
+        let Some(error) = self.error.get() else { return otherwise() };
+        match error {
+            BodyError::TooLarge { .. } => Problem::too_large(error.to_string()),
+            BodyError::TooSlow => Problem::new(StatusCode::REQUEST_TIMEOUT, error.to_string()),
+            BodyError::Broken => Problem::bad_request(error.to_string()),
+            BodyError::Crowded => Problem::unavailable(error.to_string()),
         }
     }
 
-    fn take(&self, bytes: usize) -> Result<(), Fault> {
+    fn hold(&self, bytes: usize) -> Result<(), BodyError> {
         if self.held.load(Ordering::Relaxed).saturating_add(bytes) > self.max {
-            return Err(Fault::TooLarge { max: self.max });
+            return Err(BodyError::TooLarge { max: self.max });
         }
-        if !self.buffers.take(bytes) {
-            return Err(Fault::Crowded);
-        }
+        self.buffers.try_hold(bytes)?;
         self.held.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }
 
-    fn fail(&self, fault: Fault) -> Fault {
-        self.fault.get_or_init(|| fault).clone()
+    fn fail(&self, error: BodyError) -> BodyError {
+        self.error.get_or_init(|| error).clone()
     }
 }
 
@@ -107,33 +130,21 @@ impl Drop for Meter {
     }
 }
 
-fn chunks(meter: Arc<Meter>, body: Body, limits: Limits) -> impl Stream<Item = Result<Bytes, Fault>> + Send {
-    let deadline = Instant::now() + limits.body_time_max;
+fn chunks(meter: Arc<Meter>, body: Body) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
+    let deadline = Instant::now() + meter.limits.body_time_max;
     let body = Some(body.into_data_stream());
     futures::stream::unfold((meter, body), move |(meter, body)| async move {
         let mut body = body?;
-        let patience = deadline.min(Instant::now() + limits.body_pause_max);
-        let fault = match tokio::time::timeout_at(patience, body.next()).await {
-            Ok(Some(Ok(chunk))) => match meter.take(chunk.len()) {
+        let due = deadline.min(Instant::now() + meter.limits.body_pause_max);
+        let error = match tokio::time::timeout_at(due, body.next()).await {
+            Ok(Some(Ok(chunk))) => match meter.hold(chunk.len()) {
                 Ok(()) => return Some((Ok(chunk), (meter, Some(body)))),
-                Err(fault) => fault,
+                Err(error) => error,
             },
-            Ok(Some(Err(_))) => Fault::Broken,
+            Ok(Some(Err(_))) => BodyError::Broken,
             Ok(None) => return None,
-            Err(_) => Fault::TooSlow,
+            Err(_) => BodyError::TooSlow,
         };
-        Some((Err(meter.fail(fault)), (meter, None)))
+        Some((Err(meter.fail(error)), (meter, None)))
     })
-}
-
-/// Reads a whole body of at most `max` bytes. The meter keeps them counted until it is dropped.
-///
-/// # Errors
-/// 400, 408, 413, 503.
-pub async fn whole(app: &App, request: axum::extract::Request, max: usize) -> Result<(Bytes, Arc<Meter>), Problem> {
-    let meter = Meter::new(app, request.headers(), max)?;
-    let body = meter.metered(request.into_body(), &app.config.limits);
-    let read = axum::body::to_bytes(body, max).await;
-    let bytes = read.map_err(|_| meter.problem(|| Problem::bad_request("the body could not be read")))?;
-    Ok((bytes, meter))
 }

@@ -1,7 +1,7 @@
-//! How are connections taken in, and let go?
+//! How are connections accepted and closed?
 //!
-//! One task a connection, a bound on their number, a deadline on everything that a client may keep it waiting with.
-//! When the end begins, connections that are idle are closed, and those with a request are closed behind its answer.
+//! One task a connection, a bound on their number, a deadline on everything that a client can make it wait for. When the
+//! end begins, idle connections are closed, and those with a request are closed after its response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,14 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::gateway::http::socket::Socket;
+use super::socket::Socket;
+use crate::gateway::config::Limits;
 use crate::gateway::routes;
-use crate::gateway::state::App;
+use crate::gateway::state::AppState;
 use crate::shutdown::Shutdown;
 
-/// How long a request may go on waiting for its jobs once the end has begun; then it is told where they stand. Most jobs
-/// take less, and their senders see nothing of the end.
+/// How long a request may go on waiting for its jobs once the end has begun; then it is answered with their present
+/// states. Most jobs take less, so that their senders notice nothing of the end.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// How long requests may take to finish after that; then their connections are cut.
@@ -37,75 +38,76 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Requests that one HTTP/2 connection may have open at once.
 const STREAMS_MAX: u32 = 128;
 
-/// File descriptors kept for everything that is no connection: the queue's files, pipes to pods, the page.
-const DESCRIPTORS_KEPT: u64 = 128;
+/// File descriptors reserved for everything but connections: the queue's files, pipes to pods, the page.
+const DESCRIPTORS_RESERVED: u64 = 128;
 
 /// Serves until `shutdown` begins and running requests have finished.
-pub async fn serve(listener: TcpListener, app: &Arc<App>, shutdown: &Shutdown) {
-    let service = routes::service(app);
-    let builder = builder(app);
-    let room = Arc::new(Semaphore::new(connections_max(app)));
+pub async fn serve(listener: TcpListener, state: &AppState, shutdown: &Shutdown) {
+    let service = routes::service(state);
+    let limits = state.config.limits;
+    let builder = builder(&limits);
+    let permits = Arc::new(Semaphore::new(connections_max(&limits)));
     let graceful = GracefulShutdown::new();
     let cut = CancellationToken::new();
-    let ended = drained(app, shutdown);
+    let ended = drained(state, shutdown);
     tokio::pin!(ended);
     loop {
         let (stream, permit) = tokio::select! {
             () = &mut ended => break,
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&listener, &permits) => accepted,
         };
-        let limits = app.config.limits;
         let socket = TokioIo::new(Socket::new(stream, limits.head_time_max, limits.stall_max));
         let connection = builder.serve_connection(socket, TowerToHyperService::new(service.clone())).into_owned();
-        let (connection, cut, app) = (graceful.watch(connection), cut.clone(), app.clone());
+        let (connection, cut, metrics) = (graceful.watch(connection), cut.clone(), state.metrics.clone());
         shutdown.spawn(async move {
-            app.metrics.connections.inc();
+            metrics.connections.inc();
             tokio::select! {
                 () = cut.cancelled() => {}
                 served = connection => if let Err(error) = served {
                     debug!(error = %error, "a connection broke off");
                 }
             }
-            app.metrics.connections.dec();
+            metrics.connections.dec();
             drop(permit);
         });
     }
     drop(listener);
-    app.closing.cancel();
+    state.drain.closing.cancel();
     let finished = graceful.shutdown();
     tokio::pin!(finished);
     if tokio::time::timeout(WAIT_MAX, &mut finished).await.is_err() {
-        app.ending.cancel();
+        state.drain.ending.cancel();
         if tokio::time::timeout(FINISH_MAX, finished).await.is_err() {
             warn!("cut off requests that did not finish in time");
         }
     }
-    app.ending.cancel();
+    state.drain.ending.cancel();
     cut.cancel();
 }
 
 /// Waits until the end has begun and load balancers have had time to notice.
-async fn drained(app: &App, shutdown: &Shutdown) {
+async fn drained(state: &AppState, shutdown: &Shutdown) {
     shutdown.begun().await;
-    app.draining.store(true, std::sync::atomic::Ordering::Relaxed);
-    if !app.config.drain_delay.is_zero() {
-        info!("no longer ready; serving on for {:?}", app.config.drain_delay);
-        tokio::time::sleep(app.config.drain_delay).await;
+    state.drain.unready.cancel();
+    let delay = state.config.drain_delay;
+    if !delay.is_zero() {
+        info!("no longer ready; serving for another {delay:?}");
+        tokio::time::sleep(delay).await;
     }
 }
 
 async fn accept(
     listener: &TcpListener,
-    room: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
 ) -> (TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
     // The semaphore is never closed, so there always is a permit.
-    let permit = room.clone().acquire_owned().await.ok();
+    let permit = permits.clone().acquire_owned().await.ok();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // Answers are small and complete: waiting to fill a packet would only make them late.
+                // Responses are small and complete: waiting to fill a packet would only delay them.
                 if let Err(error) = stream.set_nodelay(true) {
-                    debug!(error = %error, "could not turn off packet filling");
+                    debug!(error = %error, "could not turn off Nagle's algorithm");
                 }
                 return (stream, permit);
             }
@@ -117,8 +119,7 @@ async fn accept(
     }
 }
 
-fn builder(app: &App) -> Builder<TokioExecutor> {
-    let limits = &app.config.limits;
+fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -136,11 +137,11 @@ fn builder(app: &App) -> Builder<TokioExecutor> {
     builder
 }
 
-/// As many connections as asked for, where this process may have that many files open.
-fn connections_max(app: &App) -> usize {
-    let wanted = app.config.limits.connections_max;
+/// As many connections as configured, where this process may have that many files open.
+fn connections_max(limits: &Limits) -> usize {
+    let wanted = limits.connections_max;
     let mut limit = getrlimit(Resource::Nofile);
-    let enough = wanted as u64 + DESCRIPTORS_KEPT;
+    let enough = wanted as u64 + DESCRIPTORS_RESERVED;
     if limit.current.is_some_and(|current| current < enough) {
         let raised = limit.maximum.map_or(enough, |maximum| maximum.min(enough));
         let before = limit.current.replace(raised);
@@ -149,6 +150,6 @@ fn connections_max(app: &App) -> usize {
             limit.current = before;
         }
     }
-    let room = limit.current.map_or(u64::MAX, |current| current.saturating_sub(DESCRIPTORS_KEPT).max(1));
+    let room = limit.current.map_or(u64::MAX, |current| current.saturating_sub(DESCRIPTORS_RESERVED).max(1));
     wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
 }

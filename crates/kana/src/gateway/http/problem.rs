@@ -1,7 +1,7 @@
-//! How is a request told that it failed?
+//! How does a client learn that its request failed?
 //!
-//! As a problem document (RFC 9457). Its `detail` names the value that was wrong and never quotes a cause's own words:
-//! those go to the log, once, because they may name files and hosts that are no caller's business.
+//! By a problem document (RFC 9457). Its `detail` names the value that was wrong and never quotes an error's cause: the
+//! cause goes to the log, once, because it may name files and hosts that no client should learn.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,8 +17,8 @@ use kana_queue as queue;
 /// A problem document's media type.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// How long a caller is asked to wait when something behind the gateway does not answer, in seconds: about as long as
-/// a restart takes.
+/// How long a client is asked to wait when the queue or the cluster does not answer, in seconds: about as long as a
+/// restart takes.
 pub const UNAVAILABLE_RETRY_SECONDS: u32 = 2;
 
 /// A problem document, RFC 9457.
@@ -39,7 +39,7 @@ pub struct Document {
     pub rejected: Vec<Rejection>,
 }
 
-/// The part of every route's description that tells of failures without a line of their own.
+/// The part of every route's description that covers failures without a line of their own.
 #[derive(utoipa::IntoResponses)]
 #[response(status = "default", description = "What went wrong", content_type = "application/problem+json")]
 pub struct Otherwise(
@@ -57,7 +57,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// One of this status, with words for this request.
+    /// Creates a problem with this status; `detail` is about this request.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let document = Document {
             kind: "about:blank".into(),
@@ -79,56 +79,56 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
-    /// 409: it is too late for that.
+    /// 409: the job's state does not allow it any more.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)
     }
 
-    /// 413: more bytes, or files, than are taken at once.
+    /// 413: more bytes, or files, than one request may have.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     }
 
-    /// 422: it was read, and a value in it is wrong.
+    /// 422: the request was read, and a value in it is wrong.
     pub fn unprocessable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
-    /// 429: the queue has no room; it should have some in `seconds`.
+    /// 429: the queue has no room, and should have some in `seconds`.
     pub fn busy(detail: impl Into<String>, seconds: u32) -> Self {
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
         Self { retry_after_seconds: Some(seconds), ..problem }
     }
 
-    /// 503: what stands behind the gateway does not answer.
+    /// 503: the queue or the cluster does not answer, or the gateway has no room.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail);
         Self { retry_after_seconds: Some(UNAVAILABLE_RETRY_SECONDS), ..problem }
     }
 
-    /// 401: who is asking? `challenge` is the `WWW-Authenticate` header.
+    /// 401: the request has no known token. `challenge` is the `WWW-Authenticate` header.
     pub fn unauthorized(detail: impl Into<String>, challenge: &'static str) -> Self {
         let problem = Self::new(StatusCode::UNAUTHORIZED, detail);
         Self { challenge: Some(challenge), ..problem }
     }
 
-    /// 403: they may not.
+    /// 403: the sender may not do this.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, detail)
     }
 
-    /// The same, with the files that were refused.
+    /// Adds the files that were refused.
     pub fn with_rejected(mut self, rejected: Vec<Rejection>) -> Self {
         self.document.rejected = rejected;
         self
     }
 
-    /// Its HTTP status.
+    /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.document.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// Its words for this request.
+    /// What was wrong with this request.
     #[cfg(test)]
     pub fn detail(&self) -> &str {
         &self.document.detail
@@ -150,21 +150,21 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Every error of a queue but [`queue::Error::Full`], whose answer needs the drain rate, has its own answer.
+/// Answers every error of a queue. The caller answers [`queue::Error::Full`] itself where the drain rate is known.
 impl From<queue::Error> for Problem {
     fn from(error: queue::Error) -> Self {
         match &error {
             queue::Error::Full { .. } => Self::busy(error.to_string(), UNAVAILABLE_RETRY_SECONDS),
             queue::Error::KeyReused { .. } => Self::unprocessable(error.to_string()),
             queue::Error::NoSpace { action, source } => {
-                warn!(error = %Chain(source.as_ref()), "queue could not {action}: no space left");
+                warn!(error = %Chain(source.as_ref()), "the queue could not {action}: no space left");
                 Self::new(
                     StatusCode::INSUFFICIENT_STORAGE,
-                    "no space left for the queue: nothing of this request was taken; free some space and try again",
+                    "no space left for the queue: nothing of this request was accepted; free some space and try again",
                 )
             }
             queue::Error::Unavailable { action, source } => {
-                warn!(error = %Chain(source.as_ref()), "queue could not {action}");
+                warn!(error = %Chain(source.as_ref()), "the queue could not {action}");
                 Self::unavailable("the queue does not answer; nothing is known to have happened")
             }
         }
@@ -178,14 +178,14 @@ impl From<pod::Error> for Problem {
             pod::Error::Refused { .. } => Self::unprocessable(error.to_string()),
             pod::Error::Misconfigured { .. } => Self::new(StatusCode::BAD_GATEWAY, error.to_string()),
             pod::Error::Unavailable { action, source } => {
-                warn!(error = %Chain(source.as_ref()), "cluster could not {action}");
+                warn!(error = %Chain(source.as_ref()), "the cluster could not {action}");
                 Self::unavailable("the cluster does not answer; nothing is known to have happened")
             }
         }
     }
 }
 
-/// Makes every failure a problem document, those that the router and the extractors answer with too.
+/// Makes every failure a problem document, also those that the router and the extractors answer with.
 pub async fn everywhere(response: Response) -> Response {
     let status = response.status();
     let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);

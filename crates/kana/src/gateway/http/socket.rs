@@ -1,8 +1,8 @@
-//! What if a client says nothing, takes nothing, or is cut off?
+//! What if a client sends nothing, reads nothing, or is refused while it sends?
 //!
-//! hyper times a request's head. What it leaves open is held here: a connection that never says enough to tell which
-//! HTTP it speaks, a client that does not take the answer that it asked for, and a client that is still sending when
-//! it is refused, which would lose the answer if the connection were reset under it.
+//! hyper limits the time of a request's head. Three cases are left: a connection that never sends enough to distinguish
+//! HTTP/1 from HTTP/2, a client that does not read its response, and a client that is still sending when it is refused,
+//! which would lose the response if the connection were reset.
 
 use std::future::Future;
 use std::io;
@@ -14,29 +14,31 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-/// Bytes that tell HTTP/1 from HTTP/2: the latter's preface is this long (RFC 9113).
+/// Bytes that distinguish HTTP/1 from HTTP/2: the latter's preface is this long (RFC 9113).
 const PREFACE: usize = 24;
 
-/// How long a closed connection listens on, so that what the client has under way does not reset it.
+/// How long a closed connection is still read, so that bytes under way do not reset it.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// Bytes thrown away at once while lingering.
+/// Bytes discarded per read while lingering.
 const LINGER_CHUNK: usize = 16 << 10;
 
 /// A client's connection.
 pub struct Socket {
     stream: TcpStream,
     stall_max: Duration,
-    /// How much of the preface has come, and by when all of it must have.
+    /// Bytes of the preface that have arrived.
     preface: usize,
+    /// The deadline of the whole preface.
     preface_due: Pin<Box<Sleep>>,
-    /// By when something must be taken of what is being sent.
+    /// The deadline by which the client must read some of the response.
     stalled: Option<Pin<Box<Sleep>>>,
     lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
-    /// A connection whose client must say something within `head_time_max`, and take something within `stall_max`.
+    /// Wraps a connection whose client must send something within `head_time_max`, and read something within
+    /// `stall_max`.
     pub fn new(stream: TcpStream, head_time_max: Duration, stall_max: Duration) -> Self {
         Self {
             stream,
@@ -96,7 +98,7 @@ impl AsyncWrite for Socket {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Says that nothing more will come, and then listens on for a moment.
+    /// Closes the sending side, and then reads on for a moment.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
             match Pin::new(&mut self.stream).poll_shutdown(cx) {

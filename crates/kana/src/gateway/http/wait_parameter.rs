@@ -1,8 +1,8 @@
-//! How long does a request want to wait?
+//! How long does a client want its request to wait for jobs?
 
 use std::time::Duration;
 
-use crate::gateway::http::problem::Problem;
+use super::problem::Problem;
 
 /// Reads a `wait` parameter: `30s`, `1m 30s`, or plain seconds.
 ///
@@ -15,10 +15,10 @@ pub fn parse(text: &str, max: Duration) -> Result<Duration, Problem> {
         Some(wait) => wait.ok(),
         None => humantime::parse_duration(text).ok(),
     };
-    let wrong = |why: String| Problem::unprocessable(format!("wait is {text:?}, {why}"));
-    let wait = wait.ok_or_else(|| wrong("which is no span such as 30s".into()))?;
+    let refused = |why: String| Problem::unprocessable(format!("wait is {text:?}, {why}"));
+    let wait = wait.ok_or_else(|| refused("which is not a duration such as 30s".into()))?;
     if wait > max {
-        return Err(wrong(format!("and may be {} at most", humantime::format_duration(max))));
+        return Err(refused(format!("and may be {} at most", humantime::format_duration(max))));
     }
     Ok(wait)
 }
@@ -30,7 +30,7 @@ mod tests {
     const MAX: Duration = Duration::from_secs(300);
 
     #[test]
-    fn spans_and_plain_seconds_are_read() {
+    fn durations_and_plain_seconds_are_read() {
         for (text, millis) in
             [("30s", 30_000), ("1m 30s", 90_000), ("30", 30_000), ("0.5", 500), ("0", 0), ("5m", 300_000)]
         {

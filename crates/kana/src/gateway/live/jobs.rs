@@ -1,152 +1,171 @@
 //! What becomes of the jobs?
 //!
-//! One task reads what changed in the queue and tells everybody: requests that wait, event streams, the counts. An
-//! outage of the queue is logged once and sat out; the cursor stays, so nothing is missed when it answers again.
+//! One task reads what changed in the queue and passes it on: to requests that wait, to the counts, to event streams.
+//! An outage of the queue is logged once and retried with backoff; the cursor stays, so nothing is missed when the
+//! queue answers again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tracing::{info, warn};
+use tokio_util::sync::CancellationToken;
+use tracing::field::display;
+use tracing::{debug, info, warn};
 
-use crate::gateway::live::event_log::Kind;
-use crate::gateway::metrics;
-use crate::gateway::state::App;
+use super::Live;
+use super::event_log::Kind;
+use crate::gateway::metrics::Metrics;
+use crate::gateway::submit::waiters::Waiters;
 use crate::gateway::view;
 use crate::telemetry::Chain;
-use kana_queue::job::{Progress, Status, Verdict};
-use kana_queue::{Changes, Cursor, Error};
+use kana_queue::backoff::{Backoff, Bounds};
+use kana_queue::job::{Outcome, Progress, Status, Verdict};
+use kana_queue::{Changes, Cursor, Error, Queue};
 
-/// How long one look at the queue waits for a change; also how often an idle follower gives a sign of life.
-const LOOK: Duration = Duration::from_secs(5);
+/// How long one read waits for a change; also how often an idle follower reports that it is alive.
+const READ_WAIT: Duration = Duration::from_secs(5);
 
-/// How much longer than [`LOOK`] a queue may take before it counts as not answering.
-const LOOK_GRACE: Duration = Duration::from_secs(5);
+/// How much longer than [`READ_WAIT`] a queue may take before it counts as not answering.
+const READ_GRACE: Duration = Duration::from_secs(5);
 
-/// The pause after a first failed look, doubled with each further one.
-const PAUSE_MIN: Duration = Duration::from_millis(50);
+/// Pauses between failed reads: short enough that nobody notices a queue that restarts.
+const BACKOFF: Bounds = Bounds { first: Duration::from_millis(50), longest: Duration::from_secs(2) };
 
-/// The longest pause between failed looks.
-const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// A follower that has not reported for this long is stuck: no read takes more than a third of it.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// A follower that gives no sign of life for this long is stuck: no look takes a third of it.
-const BEAT_MAX: Duration = Duration::from_secs(30);
-
-/// A sign of life.
-pub struct Beat {
-    born: Instant,
+/// When the follower last reported that it is alive.
+pub struct Liveness {
+    started: Instant,
     latest_millis: AtomicU64,
 }
 
-impl Default for Beat {
+impl Default for Liveness {
     fn default() -> Self {
-        Self { born: Instant::now(), latest_millis: AtomicU64::new(0) }
+        Self { started: Instant::now(), latest_millis: AtomicU64::new(0) }
     }
 }
 
-impl Beat {
-    fn give(&self) {
-        let millis = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+impl Liveness {
+    fn mark_alive(&self) {
+        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.latest_millis.store(millis, Ordering::Relaxed);
     }
 
-    /// Whether there was one of late.
+    /// Whether the follower reported within [`SILENCE_MAX`].
     pub fn is_alive(&self) -> bool {
         let latest = Duration::from_millis(self.latest_millis.load(Ordering::Relaxed));
-        self.born.elapsed().saturating_sub(latest) < BEAT_MAX
+        self.started.elapsed().saturating_sub(latest) < SILENCE_MAX
     }
 }
 
-/// Follows the queue until the gateway ends.
-pub async fn run(app: Arc<App>) {
-    let mut cursor = None;
-    let mut failures = 0;
-    loop {
-        app.beat.give();
-        let looked = tokio::select! {
-            () = app.ending.cancelled() => return,
-            looked = look(&app, cursor) => looked,
+/// The task that follows the queue's changes.
+pub struct Follower {
+    /// The queue, without a limit on how long a call may take: the follower sets its own.
+    pub queue: Arc<dyn Queue>,
+    /// Requests to wake.
+    pub waiters: Arc<Waiters>,
+    /// Where changes are counted and published.
+    pub live: Arc<Live>,
+    /// Where settled jobs are counted by verdict.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Follower {
+    /// Follows the queue until `ending` is cancelled.
+    pub async fn run(self, ending: CancellationToken) {
+        ending.run_until_cancelled(self.follow()).await;
+    }
+
+    async fn follow(&self) {
+        let mut cursor = None;
+        let mut backoff = Backoff::new(BACKOFF);
+        loop {
+            self.live.liveness.mark_alive();
+            match self.read(cursor).await {
+                Ok(changes) => {
+                    if backoff.failures() > 0 {
+                        info!("the queue answers again");
+                    }
+                    backoff.reset();
+                    cursor = Some(changes.cursor);
+                    self.publish(changes.jobs);
+                }
+                Err(error) => {
+                    let pause = backoff.fail();
+                    if backoff.failures() == 1 {
+                        warn!(error = %Chain(&error), "the queue does not answer; trying again");
+                    }
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    /// Reads the changes after the cursor; a queue that takes too long counts as unavailable.
+    async fn read(&self, cursor: Option<Cursor>) -> Result<Changes, Error> {
+        let late = |late| Error::Unavailable { action: "read changes of the queue in time", source: Box::new(late) };
+        tokio::time::timeout(READ_WAIT + READ_GRACE, self.changes(cursor)).await.map_err(late)?
+    }
+
+    /// The changes after the cursor. The first read takes the latest cursor, and then checks all jobs that somebody
+    /// already waits for.
+    async fn changes(&self, cursor: Option<Cursor>) -> Result<Changes, Error> {
+        let Some(cursor) = cursor else {
+            let cursor = self.queue.latest().await?;
+            self.check_waiters().await?;
+            return Ok(Changes { cursor, ..Changes::default() });
         };
-        match looked {
-            Ok(changes) => {
-                if failures > 0 {
-                    info!("the queue answers again");
-                }
-                failures = 0;
-                cursor = Some(changes.cursor);
-                tell(&app, changes.jobs);
+        let changes = self.queue.changes(cursor, READ_WAIT).await?;
+        if changes.missed {
+            warn!("the queue no longer has some of its changes; checking all jobs that somebody waits for");
+            self.check_waiters().await?;
+        }
+        Ok(changes)
+    }
+
+    async fn check_waiters(&self) -> Result<(), Error> {
+        let statuses = self.queue.statuses(&self.waiters.jobs()).await?;
+        statuses.iter().flatten().for_each(|status| self.waiters.notify(status));
+        Ok(())
+    }
+
+    fn publish(&self, jobs: Vec<Status>) {
+        if jobs.is_empty() {
+            return;
+        }
+        // Requests first: they are what people wait for.
+        jobs.iter().for_each(|status| self.waiters.notify(status));
+        for status in jobs {
+            if let Progress::Settled(outcome) = &status.progress {
+                self.record_settled(outcome);
+                log_settled(&status, outcome);
             }
-            Err(error) => {
-                if failures == 0 {
-                    warn!(error = %Chain(&error), "the queue does not answer; trying again");
-                }
-                failures += 1;
-                tokio::select! {
-                    () = app.ending.cancelled() => return,
-                    () = tokio::time::sleep(pause(failures)) => {}
-                }
-            }
+            self.live.events.publish(Kind::Job, &view::Job::from(status));
+        }
+        self.live.changed.notify_one();
+    }
+
+    fn record_settled(&self, outcome: &Outcome) {
+        self.live.counters.record_settled(&outcome.verdict);
+        self.metrics.record_settled(&outcome.verdict);
+        if let Some(worker) = &outcome.worker {
+            self.live.pods.record_settled(worker.pod());
         }
     }
 }
 
-/// What changed behind the cursor. The first look takes the cursor, and then looks after all jobs that somebody already
-/// waits for.
-async fn look(app: &App, cursor: Option<Cursor>) -> Result<Changes, Error> {
-    let queue = &app.parts.queue;
-    let looking = async {
-        match cursor {
-            Some(cursor) => {
-                let changes = queue.changes(cursor, LOOK).await?;
-                if changes.missed {
-                    warn!(
-                        "the queue has forgotten some of what changed; looking after all jobs that somebody waits for"
-                    );
-                    look_after_waiters(app).await?;
-                }
-                Ok(changes)
-            }
-            None => {
-                let cursor = queue.latest().await?;
-                look_after_waiters(app).await?;
-                Ok(Changes { cursor, ..Changes::default() })
-            }
-        }
-    };
-    let late = |late| Error::Unavailable { action: "read changes of the queue in time", source: Box::new(late) };
-    tokio::time::timeout(LOOK + LOOK_GRACE, looking).await.map_err(late)?
-}
-
-async fn look_after_waiters(app: &App) -> Result<(), Error> {
-    let waited = app.parts.queue.statuses(&app.waiters.jobs()).await?;
-    waited.iter().flatten().for_each(|status| app.waiters.tell(status));
-    Ok(())
-}
-
-fn tell(app: &App, jobs: Vec<Status>) {
-    if jobs.is_empty() {
-        return;
+fn log_settled(status: &Status, outcome: &Outcome) {
+    let (id, batch, attempts) = (status.id, status.batch, status.attempts);
+    let worker = outcome.worker.as_ref().map(display);
+    match &outcome.verdict {
+        Verdict::Failed { reason } => warn!(
+            job.id = %id, batch.id = %batch, worker, attempts, error = %reason,
+            "dead-lettered job {id} after {attempts} attempts"
+        ),
+        Verdict::Done { .. } => debug!(job.id = %id, batch.id = %batch, worker, "settled job {id}"),
+        Verdict::Cancelled => debug!(job.id = %id, batch.id = %batch, "settled job {id}, which was cancelled"),
     }
-    // Requests first: they are what people wait for.
-    jobs.iter().for_each(|status| app.waiters.tell(status));
-    for status in jobs {
-        if let Progress::Settled(outcome) = &status.progress {
-            app.tally.settle(outcome);
-            let verdict = match outcome.verdict {
-                Verdict::Done { .. } => metrics::Verdict::Done,
-                Verdict::Failed { .. } => metrics::Verdict::Failed,
-                Verdict::Cancelled => metrics::Verdict::Cancelled,
-            };
-            app.metrics.settled(verdict);
-        }
-        app.feed.tell(Kind::Job, &view::Job::from(status));
-    }
-    app.stirred.notify_one();
-}
-
-/// How long to pause after this many failures in a row.
-fn pause(failures: u32) -> Duration {
-    PAUSE_MIN.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(PAUSE_MAX)
 }
 
 #[cfg(test)]
@@ -154,19 +173,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_to_their_bound_and_stay_there() {
-        let millis = |failures| pause(failures).as_millis();
+    fn a_follower_that_just_reported_is_alive() {
+        let liveness = Liveness::default();
 
-        assert_eq!([1, 2, 3, 6].map(millis), [50, 100, 200, 1_600]);
-        assert_eq!([7, 40, u32::MAX].map(millis), [2_000; 3]);
-    }
+        liveness.mark_alive();
 
-    #[test]
-    fn a_follower_that_just_gave_a_sign_is_alive() {
-        let beat = Beat::default();
-
-        beat.give();
-
-        assert!(beat.is_alive());
+        assert!(liveness.is_alive());
     }
 }

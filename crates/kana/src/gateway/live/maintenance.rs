@@ -1,109 +1,102 @@
-//! What must be looked at again and again?
+//! What must be done again and again?
 //!
-//! Once a second the queue is asked to do what time asks for, and how deep it is. When jobs change, its depth is looked
-//! at sooner, up to four times a second, and whoever follows the events is told what is new.
+//! Once a second the queue is asked to sweep, which does what is due by time, and to count its jobs. When jobs change,
+//! they are counted sooner, up to four times a second. What is new since the last count is published.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::gateway::live::event_log::Kind;
-use crate::gateway::state::App;
+use super::Live;
+use super::event_log::Kind;
+use crate::gateway::metrics::Metrics;
 use crate::gateway::view;
-use crate::pod::Pod;
 use crate::telemetry::Chain;
-use kana_queue::{Depth, Error};
+use kana_queue::clock::Clock;
+use kana_queue::{Depth, Error, Queue};
 
-/// How often to look when nothing happens.
+/// The time between two rounds when nothing changes.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How long after a look the next one may come when something does: four a second are as many as a person can read.
+/// The time between two rounds when something does: four a second are as many as a person can read.
 const PERIOD_MIN: Duration = Duration::from_millis(250);
 
-/// How long a look may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the queue may take for a round.
+const ROUND_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the events have already told.
-#[derive(Default)]
-struct Told {
-    queue: Option<view::Queue>,
-    pods: HashMap<String, view::Pod>,
+/// The task that sweeps the queue and counts its jobs.
+pub struct Maintenance {
+    /// The queue, without a limit on how long a call may take: the task sets its own.
+    pub queue: Arc<dyn Queue>,
+    /// The clock that the age of the oldest job is measured with.
+    pub clock: Arc<dyn Clock>,
+    /// Where counts are published.
+    pub live: Arc<Live>,
+    /// Where counts are reported to Prometheus.
+    pub metrics: Arc<Metrics>,
 }
 
-/// Looks, until the gateway ends.
-pub async fn run(app: Arc<App>) {
-    let mut told = Told::default();
-    let mut swept = None;
-    let mut failing = false;
-    loop {
-        let sweep = swept.is_none_or(|then: Instant| then.elapsed() >= PERIOD);
-        let looked = tokio::select! {
-            () = app.ending.cancelled() => return,
-            looked = look(&app, sweep) => looked,
-        };
-        if sweep {
-            swept = Some(Instant::now());
-        }
-        app.tally.tick(Instant::now());
-        match looked {
-            Ok(depth) => {
-                if failing {
-                    info!("the queue's depth can be read again");
+impl Maintenance {
+    /// Runs a round after the other until `ending` is cancelled.
+    pub async fn run(self, ending: CancellationToken) {
+        ending.run_until_cancelled(self.repeat()).await;
+    }
+
+    async fn repeat(&self) {
+        let (mut swept, mut published, mut is_failing) = (None, None, false);
+        loop {
+            let counted = self.round(&mut swept).await;
+            self.live.counters.update_rate(Instant::now());
+            match counted {
+                Ok(depth) => {
+                    if is_failing {
+                        info!("the queue can be swept and counted again");
+                    }
+                    is_failing = false;
+                    self.publish(depth, &mut published);
                 }
-                failing = false;
-                tell(&app, depth, &mut told);
+                Err(error) if !is_failing => {
+                    is_failing = true;
+                    warn!(error = %Chain(&error), "could not sweep and count the queue; trying again");
+                }
+                Err(_) => {}
             }
-            Err(error) if !failing => {
-                failing = true;
-                warn!(error = %Chain(&error), "could not look after the queue; trying again");
+            self.pause().await;
+        }
+    }
+
+    /// Sweeps the queue where that is due, and counts its jobs.
+    async fn round(&self, swept: &mut Option<Instant>) -> Result<Depth, Error> {
+        let round = async {
+            if swept.is_none_or(|at| at.elapsed() >= PERIOD) {
+                let result = self.queue.sweep().await;
+                *swept = Some(Instant::now());
+                result?;
             }
-            Err(_) => {}
-        }
-        tokio::select! {
-            () = app.ending.cancelled() => return,
-            () = rest(&app) => {}
-        }
+            self.queue.depth().await
+        };
+        let late = |late| Error::Unavailable { action: "sweep and count the queue in time", source: Box::new(late) };
+        tokio::time::timeout(ROUND_TIMEOUT, round).await.map_err(late)?
     }
-}
 
-async fn look(app: &App, sweep: bool) -> Result<Depth, Error> {
-    let queue = &app.parts.queue;
-    let looking = async {
-        if sweep {
-            queue.sweep().await?;
+    /// Publishes what is new since the last count.
+    fn publish(&self, depth: Depth, published: &mut Option<view::Queue>) {
+        let queue = self.live.counters.queue_view(&depth, self.clock.now());
+        self.metrics.observe_queue(queue.waiting, queue.running, queue.dead);
+        self.metrics.observe_oldest(queue.oldest_ms.map(Duration::from_millis));
+        if published.as_ref() != Some(&queue) {
+            self.live.events.publish(Kind::Queue, &queue);
+            *published = Some(queue);
         }
-        queue.depth().await
-    };
-    let late = |late| Error::Unavailable { action: "look after the queue in time", source: Box::new(late) };
-    tokio::time::timeout(PATIENCE, looking).await.map_err(late)?
-}
-
-/// Until something changed or the period is over, and not before the shortest one is.
-async fn rest(app: &App) {
-    tokio::time::sleep(PERIOD_MIN).await;
-    // Running out of time is as good a reason to look as a change.
-    let _ = tokio::time::timeout(PERIOD - PERIOD_MIN, app.stirred.notified()).await;
-}
-
-fn tell(app: &App, depth: Depth, told: &mut Told) {
-    let queue = app.tally.counted(view::Queue::of_depth(&depth, app.parts.clock.now()));
-    app.metrics.observe_queue(queue.waiting, queue.running, queue.dead);
-    app.metrics.observe_oldest(queue.oldest_ms.map(Duration::from_millis));
-    if told.queue.as_ref() != Some(&queue) {
-        app.feed.tell(Kind::Queue, &queue);
-        told.queue = Some(queue);
+        self.live.pods.record_depth(depth);
     }
-    let crew: BTreeMap<String, Pod> = app.crew.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    told.pods.retain(|name, _| crew.contains_key(name));
-    for (name, pod) in crew {
-        let in_flight = depth.held_by(&name);
-        let pod = view::Pod::new(pod, app.tally.completed(&name), in_flight);
-        if told.pods.get(&name) != Some(&pod) {
-            app.feed.tell(Kind::Pod, &pod);
-            told.pods.insert(name, pod);
-        }
+
+    /// Waits until something changed or the period is over, and at least for the shortest period.
+    async fn pause(&self) {
+        tokio::time::sleep(PERIOD_MIN).await;
+        // Either way the next round begins.
+        let _ = tokio::time::timeout(PERIOD - PERIOD_MIN, self.live.changed.notified()).await;
     }
-    *app.depth.lock().unwrap_or_else(PoisonError::into_inner) = depth;
 }

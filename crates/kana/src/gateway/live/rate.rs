@@ -1,22 +1,22 @@
 //! How fast does the queue drain, and when will there be room again?
 //!
-//! This file only decides: it is handed counts and times.
+//! This file only computes: it is given counts and times.
 
 use std::time::Duration;
 
-/// How long the past counts: an event weighs a third of a new one after this long.
-const MEMORY: Duration = Duration::from_secs(5);
+/// Time constant of the average: after this long an event weighs a third of a new one.
+const TIME_CONSTANT: Duration = Duration::from_secs(5);
 
-/// A rate below this is none: one job in a hundred seconds.
+/// A rate below this counts as zero: one job in a hundred seconds.
 const RATE_MIN: f64 = 0.01;
 
-/// The least that a sender is asked to wait, in seconds; `Retry-After` has no fractions.
+/// The least that a client is asked to wait, in seconds; `Retry-After` has no fractions.
 const RETRY_MIN_SECONDS: u32 = 1;
 
-/// The most that a sender is asked to wait, in seconds: a rate of now says little of later.
+/// The most that a client is asked to wait, in seconds: the present rate does not predict much more.
 const RETRY_MAX_SECONDS: u32 = 60;
 
-/// What a sender is asked to wait while nothing drains, in seconds: about as long as a pod takes to start.
+/// How long a client is asked to wait while nothing drains, in seconds: about as long as a pod takes to start.
 const RETRY_UNKNOWN_SECONDS: u32 = 2;
 
 /// An exponentially weighted rate of events a second.
@@ -27,19 +27,19 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Takes note of `events` in the last `span`.
+    /// Records `events` in the last `span`.
     pub fn record(&mut self, events: u64, span: Duration) {
         let seconds = span.as_secs_f64();
         if seconds <= 0.0 {
             return;
         }
-        let fade = (-seconds / MEMORY.as_secs_f64()).exp();
-        self.sum = self.sum * fade + (events as f64 / seconds) * (1.0 - fade);
-        // What the memory has seen of its full length, so that a young rate is not too low.
-        self.weight = self.weight * fade + (1.0 - fade);
+        let decay = (-seconds / TIME_CONSTANT.as_secs_f64()).exp();
+        self.sum = self.sum * decay + (events as f64 / seconds) * (1.0 - decay);
+        // The share of the average that has been observed, so that a new rate is not too low.
+        self.weight = self.weight * decay + (1.0 - decay);
     }
 
-    /// Events a second, to two digits behind the point.
+    /// Events per second, rounded to two decimal places.
     pub fn per_second(&self) -> f64 {
         let rate = if self.weight > 0.0 { self.sum / self.weight } else { 0.0 };
         if rate < RATE_MIN { 0.0 } else { (rate * 100.0).round() / 100.0 }
@@ -47,7 +47,7 @@ impl Rate {
 }
 
 /// Seconds until a queue that drains at `per_second` has room for `missing` more jobs than it has now. Where nothing
-/// drains, nobody knows: workers may be about to start, so the sender is to ask again soon.
+/// drains that is unknown: workers may be about to start, so the client is asked to retry soon.
 pub fn retry_after_seconds(missing: usize, per_second: f64) -> u32 {
     let (min, max) = (f64::from(RETRY_MIN_SECONDS), f64::from(RETRY_MAX_SECONDS));
     if per_second < RATE_MIN {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_stops_fades_to_none() {
+    fn a_rate_decays_to_zero_when_events_stop() {
         let mut rate = Rate::default();
         rate.record(100, SECOND);
 
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_is_no_rate() {
+    fn an_empty_span_changes_nothing() {
         let mut rate = Rate::default();
 
         rate.record(7, Duration::ZERO);
@@ -95,20 +95,20 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_waits_until_there_is_room() {
+    fn a_client_waits_until_there_is_room() {
         assert_eq!(retry_after_seconds(100, 10.0), 10);
         assert_eq!(retry_after_seconds(101, 10.0), 11);
     }
 
     #[test]
-    fn a_sender_waits_a_second_at_least_and_a_minute_at_most() {
+    fn a_client_waits_a_second_at_least_and_a_minute_at_most() {
         assert_eq!(retry_after_seconds(0, 10.0), 1);
         assert_eq!(retry_after_seconds(1, 5_000.0), 1);
         assert_eq!(retry_after_seconds(10_000, 1.0), 60);
     }
 
     #[test]
-    fn a_sender_asks_again_soon_where_nothing_drains_yet() {
+    fn a_client_retries_soon_where_nothing_drains_yet() {
         assert_eq!(retry_after_seconds(1, 0.0), 2);
     }
 }

@@ -1,6 +1,4 @@
-//! What is done with jobs that every attempt failed?
-
-use std::sync::Arc;
+//! What can be done with jobs of which every attempt failed?
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -8,13 +6,13 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::{jobs, parse_id};
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use crate::gateway::routes::jobs;
-use crate::gateway::state::App;
+use crate::gateway::upstream::TimedQueue;
 use crate::gateway::view::{self, DeadLetter};
 use kana_queue::job::JobId;
 
-/// Dead letters listed unless told.
+/// Dead letters listed by default.
 const LIMIT: usize = 100;
 
 /// Dead letters listed at most: some 400 KB.
@@ -24,7 +22,7 @@ const LIMIT_MAX: usize = 1_000;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Options {
-    /// At most this many, newest first; from 1 to 1,000, and 100 unless told.
+    /// At most this many, newest first; from 1 to 1,000, 100 by default.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     pub limit: Option<String>,
 }
@@ -36,12 +34,12 @@ pub struct Options {
     tag = "dead letters",
     params(Options),
     responses(
-        (status = 200, description = "The jobs that every attempt failed", body = [DeadLetter]),
+        (status = 200, description = "The jobs of which every attempt failed", body = [DeadLetter]),
         Otherwise,
     )
 )]
 pub async fn list_dead(
-    State(app): State<Arc<App>>,
+    State(queue): State<TimedQueue>,
     Query(options): Query<Options>,
 ) -> Result<Json<Vec<DeadLetter>>, Problem> {
     let limit = match options.limit {
@@ -50,7 +48,7 @@ pub async fn list_dead(
             Problem::unprocessable(format!("limit is {text:?}, not a whole number from 1 to {LIMIT_MAX}"))
         })?,
     };
-    let letters = app.ask(|queue| queue.dead(limit)).await?;
+    let letters = queue.call(|queue| queue.dead(limit)).await?;
     Ok(Json(letters.into_iter().map(DeadLetter::from).collect()))
 }
 
@@ -61,39 +59,39 @@ pub async fn list_dead(
     tag = "dead letters",
     params(("id" = view::schema::JobId, Path, description = "The job")),
     responses(
-        (status = 202, description = "It waits again", body = view::Job),
+        (status = 202, description = "It is queued again", body = view::Job),
         (status = 404, body = Document, content_type = MEDIA_TYPE,
             description = "There is no such dead letter"),
         Otherwise,
     )
 )]
 pub async fn replay_dead(
-    State(app): State<Arc<App>>,
+    State(queue): State<TimedQueue>,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<view::Job>), Problem> {
-    let job = app.named("dead letter", &id)?;
-    if !app.ask(|queue| queue.replay(job)).await? {
+    let job = parse_id("dead letter", &id)?;
+    if !queue.call(|queue| queue.replay(job)).await? {
         return Err(unknown(job));
     }
-    Ok((StatusCode::ACCEPTED, Json(jobs::status(&app, job).await?)))
+    Ok((StatusCode::ACCEPTED, Json(jobs::status(&queue, job).await?)))
 }
 
-/// Forgets a dead letter
+/// Discards a dead letter
 #[utoipa::path(
     delete,
     path = "/v1/dead/{id}",
     tag = "dead letters",
     params(("id" = view::schema::JobId, Path, description = "The job")),
     responses(
-        (status = 204, description = "It is forgotten"),
+        (status = 204, description = "It is discarded"),
         (status = 404, body = Document, content_type = MEDIA_TYPE,
             description = "There is no such dead letter"),
         Otherwise,
     )
 )]
-pub async fn discard_dead(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    let job = app.named("dead letter", &id)?;
-    let known = app.ask(|queue| queue.discard(job)).await?;
+pub async fn discard_dead(State(queue): State<TimedQueue>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let job = parse_id("dead letter", &id)?;
+    let known = queue.call(|queue| queue.discard(job)).await?;
     if known { Ok(StatusCode::NO_CONTENT) } else { Err(unknown(job)) }
 }
 

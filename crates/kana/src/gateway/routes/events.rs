@@ -1,7 +1,7 @@
-//! What is happening right now?
+//! How does a client watch what happens?
 //!
-//! A stream is a reader of the feed with a number of its own; nothing is buffered for it. Its connection takes only as
-//! much as its client reads, and a client that falls too far behind is let go.
+//! A stream begins with the present state, or after the last event that its client saw, and then follows the event log
+//! at its own pace. A client that cannot keep up loses its stream and comes back for the present state.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -12,33 +12,50 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use crate::gateway::live::Live;
 use crate::gateway::live::event_log::Kind;
-use crate::gateway::state::App;
+use crate::gateway::metrics::Metrics;
+use crate::gateway::state::Drain;
+use crate::gateway::upstream::{TimedCluster, TimedQueue};
 use crate::gateway::view;
+use kana_queue::clock::Clock;
 
-/// How often an idle stream says that it is there: well within the minute after which proxies give up.
+/// How often an idle stream shows that it is alive: well within the minute after which proxies give up.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// How long a client should pause before it takes up a stream that broke off.
+/// How long a client should pause before it resumes a stream that broke off.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Events taken from the feed at once.
+/// Events read from the log at once.
 const READ_MAX: usize = 64;
 
-/// How long the cluster or the queue may take to tell the present state before a stream begins without it.
-const PRESENT_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the cluster or the queue may take before a stream begins without its present state.
+const PRESENT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a new stream asks for the present state.
+#[derive(Clone)]
+pub struct Sources {
+    /// The depth of the queue.
+    pub queue: TimedQueue,
+    /// The scale and the fault of the cluster.
+    pub cluster: TimedCluster,
+    /// The current time.
+    pub clock: Arc<dyn Clock>,
+}
 
 /// Follows what happens, as server-sent events
 ///
 /// Every event has a name and one JSON object as its data: `job` (Job), `pod` (Pod), `scale` (Scale), `queue` (Queue),
 /// `console` (Console) and `trouble` (Trouble). A stream begins with the present pods, trouble, scale and queue. One
-/// that is taken up again with `Last-Event-ID` begins behind that event instead; where that is too long ago, a `reset`
-/// event comes first (its data is `{}`), the present state follows, and the jobs that changed in between must be asked
-/// for.
+/// that is resumed with `Last-Event-ID` begins after that event instead; where that event is no longer kept, a `reset`
+/// event comes first (its data is `{}`), the present state follows, and the jobs that changed in between must be read
+/// again.
 #[utoipa::path(
     get,
     path = "/v1/events",
@@ -51,57 +68,64 @@ const PRESENT_PATIENCE: Duration = Duration::from_secs(2);
         Otherwise,
     )
 )]
-pub async fn follow_events(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {
-    let Ok(permit) = app.streams.clone().try_acquire_owned() else {
+pub async fn follow_events(
+    State(live): State<Arc<Live>>,
+    State(sources): State<Sources>,
+    State(metrics): State<Arc<Metrics>>,
+    State(drain): State<Drain>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Ok(permit) = live.streams.clone().try_acquire_owned() else {
         return Err(Problem::unavailable("too many event streams are open"));
     };
     let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or(""));
-    let latest = app.feed.latest();
-    let resumed = last.and_then(|id| app.feed.resume(id));
+    let latest = live.events.latest();
+    let resumed = last.and_then(|id| live.events.resume(id));
     let after = resumed.unwrap_or_else(|| *latest.borrow());
-    let mut first = VecDeque::from([Ok(Event::default().retry(RETRY).comment("kana"))]);
+    let mut ready = VecDeque::from([Event::default().retry(RETRY).comment("kana")]);
     if resumed.is_none() {
-        let id = app.feed.id(after);
+        let id = live.events.id(after);
         if last.is_some() {
-            first.push_back(Ok(Event::default().event("reset").id(&id).data("{}")));
+            ready.push_back(Event::default().event("reset").id(&id).data("{}"));
         }
-        first.extend(present(&app).await.into_iter().map(|(kind, data)| Ok(event(kind, &id, &data))));
+        ready.extend(present(&live, &sources).await.into_iter().map(|(kind, data)| event(kind, &id, &data)));
     }
-    app.metrics.streams.inc();
-    let reader = Reader { app, after, latest, ready: first, _permit: permit };
+    metrics.streams.inc();
+    let reader = Reader { live, metrics, closing: drain.closing, after, latest, ready, _permit: permit };
     let stream = futures::stream::unfold(reader, Reader::next);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
+/// One item of a stream's body, which never fails.
+type Item = Result<Event, Infallible>;
+
 /// One open stream.
 struct Reader {
-    app: Arc<App>,
+    live: Arc<Live>,
+    metrics: Arc<Metrics>,
+    closing: CancellationToken,
     after: u64,
     latest: watch::Receiver<u64>,
-    ready: VecDeque<Result<Event, Infallible>>,
+    ready: VecDeque<Event>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Reader {
-    /// The next event, or the stream's end: when the gateway ends, and when this reader was overtaken, because a
-    /// client that cannot keep up should come back for the present state instead.
-    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+    /// Returns the next event, or the end of the stream: when the gateway ends, and when this reader was overtaken,
+    /// because a client that cannot keep up should come back for the present state instead.
+    async fn next(mut self) -> Option<(Item, Self)> {
         loop {
             if let Some(event) = self.ready.pop_front() {
-                return Some((event, self));
+                return Some((Ok(event), self));
             }
-            let entries = self.app.feed.read(self.after, READ_MAX).ok()?;
+            let entries = self.live.events.read(self.after, READ_MAX).ok()?;
             if entries.is_empty() {
-                let closing = self.app.closing.clone();
-                tokio::select! {
-                    () = closing.cancelled() => return None,
-                    changed = self.latest.changed() => changed.ok()?,
-                }
-                continue;
+                let changed = self.closing.run_until_cancelled(self.latest.changed()).await;
+                changed?.ok()?;
             }
             for entry in entries {
                 self.after = entry.number;
-                self.ready.push_back(Ok(event(entry.kind, &self.app.feed.id(entry.number), &entry.data)));
+                self.ready.push_back(event(entry.kind, &self.live.events.id(entry.number), &entry.data));
             }
         }
     }
@@ -109,7 +133,7 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.app.metrics.streams.dec();
+        self.metrics.streams.dec();
     }
 }
 
@@ -117,27 +141,29 @@ fn event(kind: Kind, id: &str, data: &str) -> Event {
     Event::default().event(kind.name()).id(id).data(data)
 }
 
-/// Pods, scale and queue as they are; what cannot be told in time is left out, and follows as events. Queue and cluster
-/// are asked side by side: a queue that is silent hides no pod, whose next event may be days away.
-async fn present(app: &App) -> Vec<(Kind, String)> {
-    let trouble = app.parts.cluster.trouble();
-    let (queue, cluster) = (&app.parts.queue, &app.parts.cluster);
-    let (depth, pods, scale) = tokio::join!(
-        timeout(PRESENT_PATIENCE, queue.depth()),
-        timeout(PRESENT_PATIENCE, cluster.pods()),
-        timeout(PRESENT_PATIENCE, cluster.scale()),
+/// The present pods, fault, scale and queue. What cannot be read in time is left out, and follows as events. The pods
+/// need no answer: a queue or a cluster that is silent hides none, whose next event may be days away.
+async fn present(live: &Live, sources: &Sources) -> Vec<(Kind, String)> {
+    let (depth, scale) = tokio::join!(
+        timeout(PRESENT_TIMEOUT, sources.queue.call(|queue| queue.depth())),
+        timeout(PRESENT_TIMEOUT, sources.cluster.call(|cluster| cluster.scale())),
     );
-    let depth = depth.ok().and_then(Result::ok);
-    let scale = scale.ok().and_then(Result::ok);
-    let mut told = Vec::new();
-    for pod in pods.ok().and_then(Result::ok).unwrap_or_default() {
-        let in_flight = depth.as_ref().map_or_else(|| app.last_held_by(&pod.name), |depth| depth.held_by(&pod.name));
-        let completed = app.tally.completed(&pod.name);
-        told.push((Kind::Pod, serde_json::to_string(&view::Pod::new(pod, completed, in_flight))));
-    }
-    told.extend(trouble.map(|reason| (Kind::Trouble, serde_json::to_string(&view::Trouble { reason: Some(reason) }))));
-    told.extend(scale.map(|scale| (Kind::Scale, serde_json::to_string(&scale))));
-    let queue = depth.map(|depth| app.tally.counted(view::Queue::of_depth(&depth, app.parts.clock.now())));
-    told.extend(queue.map(|queue| (Kind::Queue, serde_json::to_string(&queue))));
-    told.into_iter().filter_map(|(kind, data)| Some((kind, data.ok()?))).collect()
+    let queue = depth.ok().and_then(Result::ok).map(|depth| {
+        let queue = live.counters.queue_view(&depth, sources.clock.now());
+        live.pods.record_depth(depth);
+        queue
+    });
+    let scale = scale.ok().and_then(Result::ok).map(view::Scale::from);
+    let fault = sources.cluster.fault().map(|reason| view::Fault { reason: Some(reason) });
+    let pods = live.pods.views();
+    let pods = pods.iter().filter_map(|pod| written(Kind::Pod, pod));
+    let fault = fault.and_then(|fault| written(Kind::Fault, &fault));
+    let scale = scale.and_then(|scale| written(Kind::Scale, &scale));
+    let queue = queue.and_then(|queue| written(Kind::Queue, &queue));
+    pods.chain(fault).chain(scale).chain(queue).collect()
+}
+
+/// Writes an event's data as JSON, which does not fail for views.
+fn written(kind: Kind, view: &impl Serialize) -> Option<(Kind, String)> {
+    Some((kind, serde_json::to_string(view).ok()?))
 }

@@ -9,16 +9,18 @@ use axum::response::{IntoResponse as _, Response};
 use tracing::{debug, warn};
 
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Problem};
-use crate::gateway::metrics;
-use crate::gateway::state::App;
+use crate::gateway::live::Live;
+use crate::gateway::metrics::{self, Metrics};
+use crate::gateway::state::Drain;
+use crate::gateway::upstream::TimedQueue;
 use crate::telemetry::Chain;
 
 /// How long the queue may take for this gateway to count as ready: probes give up soon after.
-const READY_PATIENCE: Duration = Duration::from_secs(1);
+const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Says whether this process makes progress
 ///
-/// Not whether the queue answers: restarting the gateway would not mend that.
+/// A queue that does not answer is no failure here: a restart of the gateway would not repair it.
 #[utoipa::path(
     get,
     path = "/livez",
@@ -26,11 +28,11 @@ const READY_PATIENCE: Duration = Duration::from_secs(1);
     responses(
         (status = 200, description = "It does", body = String, content_type = "text/plain"),
         (status = 503, body = Document, content_type = MEDIA_TYPE,
-            description = "It is stuck and wants a restart"),
+            description = "It is stuck and needs a restart"),
     )
 )]
-pub async fn livez(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
-    if app.beat.is_alive() { Ok("alive\n") } else { Err(Problem::unavailable("the queue's follower is stuck")) }
+pub async fn livez(State(live): State<Arc<Live>>) -> Result<&'static str, Problem> {
+    if live.liveness.is_alive() { Ok("alive\n") } else { Err(Problem::unavailable("the queue's follower is stuck")) }
 }
 
 /// Says whether requests should be sent here
@@ -45,12 +47,12 @@ pub async fn livez(State(app): State<Arc<App>>) -> Result<&'static str, Problem>
             description = "Why not"),
     )
 )]
-pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
-    if app.is_draining() {
+pub async fn readyz(State(queue): State<TimedQueue>, State(drain): State<Drain>) -> Result<&'static str, Problem> {
+    if drain.unready.is_cancelled() {
         return Err(Problem::unavailable("the gateway is ending"));
     }
     // The model's card was loaded before the port was taken.
-    match tokio::time::timeout(READY_PATIENCE, app.parts.queue.depth()).await {
+    match tokio::time::timeout(READY_TIMEOUT, queue.call(|queue| queue.depth())).await {
         Ok(Ok(_)) => Ok("ready\n"),
         Ok(Err(error)) => {
             debug!(error = %Chain(&error), "not ready");
@@ -60,15 +62,15 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Problem
     }
 }
 
-/// Counts and measures, in Prometheus's text format
+/// Reads the metrics, in Prometheus's text format
 #[utoipa::path(
     get,
     path = "/metrics",
     tag = "service",
     responses((status = 200, body = String, content_type = "application/openmetrics-text", description = "OpenMetrics"))
 )]
-pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let text = app.metrics.text().map_err(|error| {
+pub async fn metrics(State(metrics): State<Arc<Metrics>>) -> Result<Response, Problem> {
+    let text = metrics.text().map_err(|error| {
         warn!(error = %error, "could not write the metrics");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written")
     })?;

@@ -1,4 +1,4 @@
-//! How are images sent in, followed and taken back?
+//! How are images submitted, and how are their jobs read and cancelled?
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::parse_id;
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
 use crate::gateway::http::wait_parameter;
-use crate::gateway::state::App;
-use crate::gateway::submit::upload;
-use crate::gateway::submit::{self, Order};
+use crate::gateway::submit::{Order, Submitter, upload};
+use crate::gateway::upstream::TimedQueue;
 use crate::gateway::view::{self, Receipt};
 use kana_queue::Cancellation;
 use kana_queue::job::JobId;
@@ -28,23 +28,25 @@ pub struct Wait {
 
 /// The body of an upload.
 #[derive(ToSchema)]
-pub struct Upload {
-    /// One part an image: PNG, JPEG, GIF, BMP, WebP or PNM. A part that is none is refused, and the rest go on.
+#[schema(as = Upload)]
+pub struct UploadBody {
+    /// One part an image: PNG, JPEG, GIF, BMP, WebP or PNM. A part that is not an image is refused, and the rest are
+    /// accepted.
     #[expect(dead_code, reason = "only the API's description reads it")]
     #[schema(value_type = Vec<String>, format = Binary)]
     images: Vec<Vec<u8>>,
 }
 
-/// Sends images in
+/// Submits images
 ///
-/// Once this answers 202 or 200 the jobs survive the death of every process.
+/// Once the response is 202 or 200, the jobs survive the crash of every process.
 #[utoipa::path(
     post,
     path = "/v1/jobs",
     tag = "jobs",
     params(Wait, ("Idempotency-Key" = Option<String>, Header, description = "Makes a second request of the same a \
         repetition, which gets the first one's answer. At most 255 printable ASCII characters.")),
-    request_body(content = Upload, content_type = "multipart/form-data"),
+    request_body(content = UploadBody, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "Every job has finished; only with `wait`", body = Receipt),
         (status = 202, description = "The jobs are safe", body = Receipt),
@@ -58,15 +60,15 @@ pub struct Upload {
     )
 )]
 pub async fn submit_jobs(
-    State(app): State<Arc<App>>,
+    State(submitter): State<Arc<Submitter>>,
     Query(options): Query<Wait>,
     request: Request,
 ) -> Result<(StatusCode, Json<Receipt>), Problem> {
-    // What is wrong in the head is told before the body is read.
-    let wait = options.wait.map(|wait| wait_parameter::parse(&wait, app.config.limits.wait_max)).transpose()?;
+    // An error in the head is reported before the body is read.
+    let wait = options.wait.map(|wait| wait_parameter::parse(&wait, submitter.limits.wait_max)).transpose()?;
     let key = upload::idempotency_key(request.headers())?;
-    let intake = upload::upload(&app, request).await?;
-    let receipt = submit::submit(&app, Order { intake, key, wait }).await?;
+    let upload = upload::read_multipart(&submitter, request).await?;
+    let receipt = submitter.submit(Order { upload, key, wait }).await?;
     let finished = wait.is_some() && receipt.jobs.iter().all(view::Job::is_over);
     Ok((if finished { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(receipt)))
 }
@@ -78,18 +80,18 @@ pub async fn submit_jobs(
     tag = "jobs",
     params(("id" = view::schema::JobId, Path, description = "The job")),
     responses(
-        (status = 200, description = "Where it stands", body = view::Job),
+        (status = 200, description = "Its present state", body = view::Job),
         (status = 404, body = Document, content_type = MEDIA_TYPE,
             description = "It is unknown or has expired"),
         Otherwise,
     )
 )]
-pub async fn read_job(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<view::Job>, Problem> {
-    let job = app.named("job", &id)?;
-    status(&app, job).await.map(Json)
+pub async fn read_job(State(queue): State<TimedQueue>, Path(id): Path<String>) -> Result<Json<view::Job>, Problem> {
+    let job = parse_id("job", &id)?;
+    status(&queue, job).await.map(Json)
 }
 
-/// Takes a job back that has not started
+/// Cancels a job that has not started
 #[utoipa::path(
     delete,
     path = "/v1/jobs/{id}",
@@ -104,22 +106,22 @@ pub async fn read_job(State(app): State<Arc<App>>, Path(id): Path<String>) -> Re
         Otherwise,
     )
 )]
-pub async fn cancel_job(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<view::Job>, Problem> {
-    let job = app.named("job", &id)?;
-    match app.ask(|queue| queue.cancel(job)).await? {
-        Cancellation::Cancelled => status(&app, job).await.map(Json),
+pub async fn cancel_job(State(queue): State<TimedQueue>, Path(id): Path<String>) -> Result<Json<view::Job>, Problem> {
+    let job = parse_id("job", &id)?;
+    match queue.call(|queue| queue.cancel(job)).await? {
+        Cancellation::Cancelled => status(&queue, job).await.map(Json),
         Cancellation::Running => Err(Problem::conflict(format!("job {job} is with a worker"))),
         Cancellation::Settled => Err(Problem::conflict(format!("job {job} is over"))),
         Cancellation::Unknown => Err(unknown(job)),
     }
 }
 
-/// Where a job stands.
+/// Reads a job's present state.
 ///
 /// # Errors
 /// 404, 503.
-pub async fn status(app: &App, job: JobId) -> Result<view::Job, Problem> {
-    let statuses = app.ask(|queue| async move { queue.statuses(&[job]).await }).await?;
+pub async fn status(queue: &TimedQueue, job: JobId) -> Result<view::Job, Problem> {
+    let statuses = queue.call(|queue| async move { queue.statuses(&[job]).await }).await?;
     statuses.into_iter().flatten().next().map(view::Job::from).ok_or_else(|| unknown(job))
 }
 

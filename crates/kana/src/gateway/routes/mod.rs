@@ -1,9 +1,12 @@
 //! Which address answers what, and to whom?
+//!
+//! One file a resource. A handler's signature names the parts of the state that it may touch; the scope that it needs is
+//! in this file alone.
 
 mod batches;
 mod classify;
 mod dead;
-mod events;
+pub mod events;
 mod health;
 mod jobs;
 pub mod openapi;
@@ -14,7 +17,7 @@ mod scale;
 mod status;
 
 use std::any::Any;
-use std::sync::Arc;
+use std::str::FromStr;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -33,12 +36,12 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::gateway::http::problem::{self, Problem};
 use crate::gateway::http::{auth, observe, origin};
-use crate::gateway::state::App;
+use crate::gateway::state::AppState;
 
-/// Answers shorter than this are sent as they are: compressing them costs more time than it saves.
+/// Responses shorter than this are not compressed: that costs more time than it saves.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
 
-/// Headers of every answer. A page may ask and be asked by itself alone, and no type is guessed.
+/// Headers of every response: the page may reach, and be embedded by, itself alone, and no content type is guessed.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -48,13 +51,13 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// What everybody may ask, tokens or not.
-fn open() -> OpenApiRouter<Arc<App>> {
+/// Routes that need no token.
+fn open() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(health::livez)).routes(routes!(health::readyz)).routes(routes!(health::metrics))
 }
 
-/// What any token may ask.
-fn read() -> OpenApiRouter<Arc<App>> {
+/// Routes that any token may use.
+fn read() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(jobs::read_job))
         .routes(routes!(batches::read_batch))
@@ -66,16 +69,16 @@ fn read() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(dead::list_dead))
 }
 
-/// What a token with the scope `submit` may ask.
-fn submit() -> OpenApiRouter<Arc<App>> {
+/// Routes that need the scope `submit`.
+fn submit() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(jobs::submit_jobs))
         .routes(routes!(jobs::cancel_job))
         .routes(routes!(classify::classify_image))
 }
 
-/// What a token with the scope `operate` may ask.
-fn operate() -> OpenApiRouter<Arc<App>> {
+/// Routes that need the scope `operate`.
+fn operate() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(pods::stop_pod))
         .routes(routes!(pods::read_pod_logs))
@@ -84,18 +87,20 @@ fn operate() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(dead::discard_dead))
 }
 
-/// Every documented route.
-pub(super) fn all() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::with_openapi(openapi::bare()).merge(read()).merge(submit()).merge(operate()).merge(open())
+/// Builds every documented route.
+pub(super) fn all() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::without_routes()).merge(read()).merge(submit()).merge(operate()).merge(open())
 }
 
-/// All that is served, with everything that happens to each request on its way.
-pub(super) fn service(app: &Arc<App>) -> Router {
-    let (read, submit) = (from_fn_with_state(app.clone(), auth::read), from_fn_with_state(app.clone(), auth::submit));
-    let operate_only = from_fn_with_state(app.clone(), auth::operate);
+/// Builds all that is served, with every layer that a request passes.
+pub(super) fn service(state: &AppState) -> Router {
+    let config = &state.config;
+    let read_only = from_fn_with_state(config.clone(), auth::read);
+    let submit_only = from_fn_with_state(config.clone(), auth::submit);
+    let operate_only = from_fn_with_state(config.clone(), auth::operate);
     let documented = open()
-        .merge(self::read().route_layer(read))
-        .merge(self::submit().route_layer(submit))
+        .merge(read().route_layer(read_only))
+        .merge(submit().route_layer(submit_only))
         .merge(operate().route_layer(operate_only));
     let (routes, _) = documented.split_for_parts();
     let compressed = DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_BYTES_MIN));
@@ -105,18 +110,26 @@ pub(super) fn service(app: &Arc<App>) -> Router {
         .fallback(page::file)
         .layer(DefaultBodyLimit::disable())
         .layer(CompressionLayer::new().compress_when(compressed))
-        .layer(from_fn_with_state(app.clone(), origin::own_pages))
+        .layer(from_fn_with_state(config.clone(), origin::own_pages))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(problem::everywhere));
     for (name, value) in HEADERS {
         routes = routes.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)));
     }
-    routes.layer(from_fn_with_state(app.clone(), observe::request)).with_state(app.clone())
+    routes.layer(from_fn_with_state(state.metrics.clone(), observe::request)).with_state(state.clone())
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
     error!(panic = text, "a request handler panicked");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the gateway made a mistake; it is in its log").into_response()
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed; its log says why").into_response()
+}
+
+/// Parses an id in an address. An id that cannot be parsed names nothing.
+///
+/// # Errors
+/// 404.
+fn parse_id<T: FromStr>(kind: &str, id: &str) -> Result<T, Problem> {
+    id.parse().map_err(|_| Problem::not_found(format!("there is no {kind} {id:?}")))
 }

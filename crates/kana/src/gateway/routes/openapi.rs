@@ -1,6 +1,6 @@
-//! How is the contract told to programs?
+//! How do programs learn the contract?
 //!
-//! Generated from the handlers and the types that they answer with, so that it cannot drift from them.
+//! From a description that is generated from the handlers and their types, so that the two cannot drift apart.
 //! `ui/openapi.json` is a copy, held equal by a test, from which the page's client is generated.
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -8,17 +8,16 @@ use utoipa::openapi::{OpenApi, SecurityRequirement};
 use utoipa::{Modify, OpenApi as _};
 
 use crate::gateway::{http::problem, routes, view};
-use crate::pod;
 
-/// The token's name in the description.
+/// Name of the security scheme in the description.
 const BEARER: &str = "token";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "kana",
-        description = "Classifies images behind a durable queue. A job that was taken in is never lost. Errors are \
-            problem documents (RFC 9457). What is not known yet is absent; moments are milliseconds since the Unix \
+        description = "Classifies images behind a durable queue. An accepted job is never lost. Errors are \
+            problem documents (RFC 9457). What is not known yet is absent; times are milliseconds since the Unix \
             epoch."
     ),
     components(schemas(
@@ -26,9 +25,9 @@ const BEARER: &str = "token";
         view::Job,
         view::Pod,
         view::Queue,
-        view::Trouble,
-        pod::Scale,
-        pod::Console,
+        view::Fault,
+        view::Scale,
+        view::Console,
     )),
     modifiers(&Tokens),
 )]
@@ -48,17 +47,17 @@ impl Modify for Tokens {
     }
 }
 
-/// The description without its routes, for them to be added to.
-pub(super) fn bare() -> OpenApi {
+/// Builds the description without its routes.
+pub(super) fn without_routes() -> OpenApi {
     Description::openapi()
 }
 
-/// The whole description.
+/// Builds the whole description.
 pub fn openapi() -> OpenApi {
     routes::all().into_openapi()
 }
 
-/// The whole description as the page's copy has it: indented JSON that ends in a newline.
+/// Writes the whole description as in the page's copy: indented JSON that ends in a newline.
 ///
 /// # Errors
 /// None in practice: a description made of strings can always be written.

@@ -1,7 +1,7 @@
-//! What does a browser see at `/`?
+//! What does a browser get at `/`?
 //!
-//! The page, which is built by Node.js and embedded in the binary. A gateway that was built without it says so, and
-//! everything else works.
+//! The page, which is built by Node.js and embedded in the binary. A gateway that was built without the page shows a
+//! hint instead, and everything else works.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
@@ -10,20 +10,20 @@ use rust_embed::{Embed, EmbeddedFile};
 
 use crate::gateway::http::problem::Problem;
 
-/// Where a page may load what from: only from here, but for pictures that it holds itself.
+/// Where the page may load from: only from here, and images also from itself.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' \
     'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Files whose names change with their content never change under one name.
+/// Cache control of files whose names change with their content.
 const CACHE_FOREVER: &str = "public, max-age=31536000, immutable";
 
-/// All others are asked for again each time, and mostly answered with 304.
-const CACHE_ASK: &str = "no-cache";
+/// Cache control of all other files: they are requested each time, and mostly answered with 304.
+const CACHE_REVALIDATE: &str = "no-cache";
 
 /// The folder of files whose names hold a digest of their content.
 const HASHED: &str = "assets/";
 
-/// What is shown where the page was not built.
+/// The response where the page was not built.
 const HINT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>kana</title>\
     <h1>kana is running</h1><p>This binary was built without its page; <code>make build</code> builds both. \
     The service is complete without it: see <a href=\"/docs/\">the description of its API</a>.</p></html>\n";
@@ -35,19 +35,19 @@ struct Page;
 
 /// Answers with a file of the page.
 pub async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response<Body> {
-    let nothing = || Problem::not_found(format!("there is nothing at {:?}", uri.path())).into_response();
+    let not_found = || Problem::not_found(format!("there is nothing at {:?}", uri.path())).into_response();
     if !method.is_safe() {
-        return nothing();
+        return not_found();
     }
     let path = uri.path().trim_start_matches('/');
     let path = if path.is_empty() { "index.html" } else { path };
     match Page::get(path) {
         Some(file) => answer(path, file, &headers),
         None if path == "index.html" => {
-            let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, CACHE_ASK)];
+            let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, CACHE_REVALIDATE)];
             (kind, HINT).into_response()
         }
-        None => nothing(),
+        None => not_found(),
     }
 }
 
@@ -62,7 +62,7 @@ fn answer(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response<Body>
     };
     let kind = mime_guess::from_path(path).first_or_octet_stream();
     let kind = if kind.type_() == "text" { format!("{kind}; charset=utf-8") } else { kind.to_string() };
-    let cache = if path.starts_with(HASHED) { CACHE_FOREVER } else { CACHE_ASK };
+    let cache = if path.starts_with(HASHED) { CACHE_FOREVER } else { CACHE_REVALIDATE };
     let mut response = (status, body).into_response();
     let values = [(header::CONTENT_TYPE, kind), (header::ETAG, tag), (header::CACHE_CONTROL, cache.into())];
     for (name, value) in values {
@@ -73,7 +73,7 @@ fn answer(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response<Body>
     response
 }
 
-/// Whether a tag of `If-None-Match` means this file; a proxy that compresses makes tags weak.
+/// Whether a tag of `If-None-Match` matches this file; a proxy that compresses makes tags weak.
 fn matches(known: &str, tag: &str) -> bool {
     let known = known.trim();
     known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_weak_tag_means_the_same_file() {
+    fn a_weak_tag_matches_the_same_file() {
         assert!(matches(" W/\"a\"", "\"a\"") && matches("\"a\"", "\"a\"") && matches("*", "\"a\""));
         assert!(!matches("\"b\"", "\"a\""));
     }

@@ -1,4 +1,4 @@
-//! Which pods are there, what does one say, and how is one ended?
+//! Which pods are there, how is one's log read, and how is one ended?
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use crate::gateway::state::App;
-use crate::gateway::view;
-use crate::pod::Stop;
+use crate::gateway::live::Live;
+use crate::gateway::upstream::{TimedCluster, TimedQueue};
+use crate::gateway::view::{self, Stop};
 
-/// Lines of a log, unless told: a screen or two.
-const LINES: u32 = 100;
+/// Lines of a log, by default: a screen or two.
+const LINES_DEFAULT: u32 = 100;
 
-/// Lines of a log, at most: beyond this a person wants the whole, and a tool made for logs.
+/// Lines of a log, at most: whoever wants more needs the whole log, and a tool made for logs.
 const LINES_MAX: u32 = 2_000;
 
 /// How to end a pod.
@@ -24,7 +24,7 @@ const LINES_MAX: u32 = 2_000;
 #[into_params(parameter_in = Query)]
 pub struct Options {
     /// `delete` lets it finish its batch, `evict` does so where the disruption budget allows, `kill` is SIGKILL;
-    /// `delete` unless told.
+    /// `delete` by default.
     #[param(value_type = Option<Stop>, inline)]
     pub mode: Option<String>,
 }
@@ -39,14 +39,14 @@ pub struct Options {
         Otherwise,
     )
 )]
-pub async fn list_pods(State(app): State<Arc<App>>) -> Result<Json<Vec<view::Pod>>, Problem> {
-    let pods = app.steer(|cluster| cluster.pods()).await?;
-    let depth = app.ask(|queue| queue.depth()).await?;
-    let viewed = pods.into_iter().map(|pod| {
-        let (completed, in_flight) = (app.tally.completed(&pod.name), depth.held_by(&pod.name));
-        view::Pod::new(pod, completed, in_flight)
-    });
-    Ok(Json(viewed.collect()))
+pub async fn list_pods(
+    State(cluster): State<TimedCluster>,
+    State(queue): State<TimedQueue>,
+    State(live): State<Arc<Live>>,
+) -> Result<Json<Vec<view::Pod>>, Problem> {
+    let pods = cluster.call(|cluster| cluster.pods()).await?;
+    let depth = queue.call(|queue| queue.depth()).await?;
+    Ok(Json(pods.into_iter().map(|pod| live.pods.view(pod, &depth)).collect()))
 }
 
 /// Ends a pod
@@ -65,7 +65,7 @@ pub async fn list_pods(State(app): State<Arc<App>>) -> Result<Json<Vec<view::Pod
     )
 )]
 pub async fn stop_pod(
-    State(app): State<Arc<App>>,
+    State(cluster): State<TimedCluster>,
     Path(name): Path<String>,
     Query(options): Query<Options>,
 ) -> Result<StatusCode, Problem> {
@@ -75,7 +75,7 @@ pub async fn stop_pod(
         Some("kill") => Stop::Kill,
         Some(mode) => return Err(Problem::unprocessable(format!("mode is {mode:?}, not delete, evict or kill"))),
     };
-    app.steer(|cluster| async { cluster.stop(&name, how).await }).await?;
+    cluster.call(|cluster| async { cluster.stop(&name, how.into()).await }).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -83,7 +83,7 @@ pub async fn stop_pod(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Tail {
-    /// Lines from its end, from 1 to 2000; 100 unless told.
+    /// Lines from its end, from 1 to 2000; 100 by default.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 2000)]
     pub lines: Option<String>,
 }
@@ -99,23 +99,23 @@ pub struct Tail {
         (status = 404, body = Document, content_type = MEDIA_TYPE,
             description = "This service has no such pod"),
         (status = 422, body = Document, content_type = MEDIA_TYPE,
-            description = "That is no number of lines, or this pod's log is not kept apart"),
+            description = "That is not a number of lines, or this pod has no log of its own"),
         Otherwise,
     )
 )]
 pub async fn read_pod_logs(
-    State(app): State<Arc<App>>,
+    State(cluster): State<TimedCluster>,
     Path(name): Path<String>,
     Query(tail): Query<Tail>,
 ) -> Result<String, Problem> {
     let lines = match tail.lines.as_deref() {
-        None => Some(LINES),
+        None => Some(LINES_DEFAULT),
         Some(lines) => lines.parse().ok().filter(|lines| (1..=LINES_MAX).contains(lines)),
     };
-    let wrong = || {
+    let refused = || {
         let lines = tail.lines.as_deref().unwrap_or_default();
         Problem::unprocessable(format!("lines is {lines:?}, not a whole number from 1 to {LINES_MAX}"))
     };
-    let lines = lines.ok_or_else(wrong)?;
-    Ok(app.steer(|cluster| async { cluster.logs(&name, lines).await }).await?)
+    let lines = lines.ok_or_else(refused)?;
+    Ok(cluster.call(|cluster| async { cluster.logs(&name, lines).await }).await?)
 }

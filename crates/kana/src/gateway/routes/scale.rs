@@ -1,15 +1,13 @@
 //! How many pods may there be?
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::{Request, State};
 use serde_json::Value;
 
+use crate::gateway::http::body::Bodies;
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
-use crate::gateway::state::App;
-use crate::gateway::{http::body, view::Range};
-use crate::pod::Scale;
+use crate::gateway::upstream::TimedCluster;
+use crate::gateway::view::{Range, Scale};
 
 /// Pods of one service, at most: a slip of the finger should not start a million.
 const PODS_MAX: u32 = 1_000;
@@ -27,11 +25,11 @@ const BODY_BYTES_MAX: usize = 4_096;
         Otherwise,
     )
 )]
-pub async fn read_scale(State(app): State<Arc<App>>) -> Result<Json<Scale>, Problem> {
-    Ok(Json(app.steer(|cluster| cluster.scale()).await?))
+pub async fn read_scale(State(cluster): State<TimedCluster>) -> Result<Json<Scale>, Problem> {
+    Ok(Json(cluster.call(|cluster| cluster.scale()).await?.into()))
 }
 
-/// Sets the range; the number follows by itself
+/// Sets the range; the number follows later
 #[utoipa::path(
     put,
     path = "/v1/scale",
@@ -40,31 +38,35 @@ pub async fn read_scale(State(app): State<Arc<App>>) -> Result<Json<Scale>, Prob
     responses(
         (status = 200, description = "The scale with the new range", body = Scale),
         (status = 422, body = Document, content_type = MEDIA_TYPE,
-            description = "The range is none, or the cluster refuses it"),
+            description = "The range is not valid, or the cluster refuses it"),
         Otherwise,
     )
 )]
-pub async fn set_scale(State(app): State<Arc<App>>, request: Request) -> Result<Json<Scale>, Problem> {
-    let (bytes, _meter) = body::whole(&app, request, BODY_BYTES_MAX).await?;
-    let Range { min, max } = range(&bytes)?;
-    Ok(Json(app.steer(|cluster| cluster.set_range(min..=max)).await?))
+pub async fn set_scale(
+    State(cluster): State<TimedCluster>,
+    State(bodies): State<Bodies>,
+    request: Request,
+) -> Result<Json<Scale>, Problem> {
+    let (bytes, _meter) = bodies.read(request, BODY_BYTES_MAX).await?;
+    let Range { min, max } = parse(&bytes)?;
+    Ok(Json(cluster.call(|cluster| cluster.set_range(min..=max)).await?.into()))
 }
 
-/// Reads a range.
-fn range(bytes: &[u8]) -> Result<Range, Problem> {
+/// Parses a range.
+fn parse(bytes: &[u8]) -> Result<Range, Problem> {
     let value: Value = serde_json::from_slice(bytes)
         .map_err(|error| Problem::bad_request(format!("the body is not JSON: {error}")))?;
     let number = |name: &str| {
-        let wrong = |found: &dyn std::fmt::Display| {
+        let refused = |found: &dyn std::fmt::Display| {
             Problem::unprocessable(format!("{name} is {found}, not a whole number from 0 to {PODS_MAX}"))
         };
-        let found = value.get(name).ok_or_else(|| wrong(&"missing"))?;
+        let found = value.get(name).ok_or_else(|| refused(&"missing"))?;
         let number = found.as_u64().and_then(|number| u32::try_from(number).ok());
-        number.filter(|number| *number <= PODS_MAX).ok_or_else(|| wrong(found))
+        number.filter(|number| *number <= PODS_MAX).ok_or_else(|| refused(found))
     };
     let range = Range { min: number("min")?, max: number("max")? };
     if range.max == 0 {
-        return Err(Problem::unprocessable("max is 0; without a pod nothing would ever be answered"));
+        return Err(Problem::unprocessable("max is 0; without a pod no job would ever be done"));
     }
     if range.min > range.max {
         return Err(Problem::unprocessable(format!("min is {}, more than max, which is {}", range.min, range.max)));
@@ -77,12 +79,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_is_read() {
-        assert_eq!(range(br#"{"max": 4, "min": 0}"#).unwrap(), Range { min: 0, max: 4 });
+    fn a_range_is_parsed() {
+        assert_eq!(parse(br#"{"max": 4, "min": 0}"#).unwrap(), Range { min: 0, max: 4 });
     }
 
     #[test]
-    fn what_is_no_range_is_refused_by_name() {
+    fn a_range_that_is_not_valid_is_refused_by_name() {
         for (body, word) in [
             (r#"{"max": 4}"#, "min is missing"),
             (r#"{"min": "1", "max": 4}"#, "min is \"1\""),
@@ -93,7 +95,7 @@ mod tests {
             (r#"{"min": 0, "max": 0}"#, "max is 0"),
             ("[]", "min is missing"),
         ] {
-            let problem = range(body.as_bytes()).unwrap_err();
+            let problem = parse(body.as_bytes()).unwrap_err();
 
             assert_eq!(problem.status().as_u16(), 422, "{body}");
             assert!(problem.detail().contains(word), "{body}: {}", problem.detail());
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_cannot_be_read() {
-        assert_eq!(range(b"min=1").unwrap_err().status().as_u16(), 400);
+    fn a_body_that_is_not_json_is_a_bad_request() {
+        assert_eq!(parse(b"min=1").unwrap_err().status().as_u16(), 400);
     }
 }

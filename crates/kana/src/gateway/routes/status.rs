@@ -1,4 +1,4 @@
-//! How is the service, at a glance?
+//! What does the service look like at a glance?
 
 use std::sync::Arc;
 
@@ -6,8 +6,11 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::gateway::http::problem::{Otherwise, Problem};
-use crate::gateway::state::App;
-use crate::gateway::view::{Model, Queue, Status};
+use crate::gateway::live::Live;
+use crate::gateway::upstream::TimedQueue;
+use crate::gateway::view::{Model, Status};
+use kana_engine::model::Card;
+use kana_queue::clock::Clock;
 
 /// Reads the service's state
 #[utoipa::path(
@@ -19,12 +22,17 @@ use crate::gateway::view::{Model, Queue, Status};
         Otherwise,
     )
 )]
-pub async fn read_status(State(app): State<Arc<App>>) -> Result<Json<Status>, Problem> {
-    let depth = app.ask(|queue| queue.depth()).await?;
+pub async fn read_status(
+    State(queue): State<TimedQueue>,
+    State(live): State<Arc<Live>>,
+    State(card): State<Arc<Card>>,
+    State(clock): State<Arc<dyn Clock>>,
+) -> Result<Json<Status>, Problem> {
+    let depth = queue.call(|queue| queue.depth()).await?;
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION").into(),
-        uptime_seconds: app.started.elapsed().as_secs(),
-        queue: app.tally.counted(Queue::of_depth(&depth, app.parts.clock.now())),
-        model: Model::from(&*app.parts.card),
+        uptime_seconds: live.started.elapsed().as_secs(),
+        queue: live.counters.queue_view(&depth, clock.now()),
+        model: Model::from(&*card),
     }))
 }

@@ -1,7 +1,7 @@
-//! How is a picture read without holding anybody up?
+//! How is an image decoded without delaying other requests?
 //!
-//! On threads of their own, a few at once: decoding takes processor time, and a hostile file may
-//! take a lot of it. A decoder that panics costs its file, nothing else.
+//! On threads for blocking work, a few files at once: decoding takes processor time, and a hostile file may take a lot
+//! of it. A decoder that panics fails its file and nothing else.
 
 use std::sync::Arc;
 
@@ -15,44 +15,47 @@ use kana_engine::image::fit::fit;
 use kana_engine::model::Card;
 
 /// Files decoded at once, at most: a hostile one may take 300 MB.
-const AT_ONCE_MAX: usize = 4;
+const PARALLEL_MAX: usize = 4;
 
-/// Reads pictures for one model.
+/// Decodes images for one model.
 pub struct Decoder {
     card: Arc<Card>,
-    room: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Decoder {
-    /// One for the model of this card.
+    /// Creates a decoder for the model of this card.
     pub fn new(card: Arc<Card>) -> Self {
-        Self { card, room: Arc::new(Semaphore::new(at_once())) }
+        Self { card, permits: Arc::new(Semaphore::new(parallel())) }
     }
 
-    /// The picture in a file, as the model takes it, or why there is none, in words for its sender.
-    pub async fn read(&self, file: Bytes) -> Result<Image, String> {
-        let Ok(permit) = self.room.clone().acquire_owned().await else {
+    /// Decodes a file into the model's shape.
+    ///
+    /// # Errors
+    /// Why the file is refused, in words for its sender.
+    pub async fn decode(&self, file: Bytes) -> Result<Image, String> {
+        let Ok(permit) = self.permits.clone().acquire_owned().await else {
             return Err("the gateway is ending".into());
         };
         let card = self.card.clone();
-        let reading = tokio::task::spawn_blocking(move || {
-            // Held here, because the thread goes on when whoever asked is gone.
+        let decoding = tokio::task::spawn_blocking(move || {
+            // Held here, because the thread goes on when its request is gone.
             let _permit = permit;
-            picture(&file, &card)
+            decode_and_fit(&file, &card)
         });
-        reading.await.unwrap_or_else(|error| {
-            warn!(error = %error, "decoding a picture panicked");
+        decoding.await.unwrap_or_else(|error| {
+            warn!(error = %error, "decoding an image panicked");
             Err("the file could not be decoded".into())
         })
     }
 }
 
-/// How many files are decoded at once here: one a core.
-pub fn at_once() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(AT_ONCE_MAX)
+/// Files that are decoded at once on this machine: one a core.
+pub fn parallel() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(PARALLEL_MAX)
 }
 
-fn picture(file: &[u8], card: &Card) -> Result<Image, String> {
+fn decode_and_fit(file: &[u8], card: &Card) -> Result<Image, String> {
     let picture = decode(file).map_err(|error| error.to_string())?;
     Ok(fit(&picture, card.input.shape, card.input.fit))
 }

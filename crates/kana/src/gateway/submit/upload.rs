@@ -1,8 +1,7 @@
-//! Which files does an upload hold?
+//! Which images does an upload hold?
 //!
-//! Files are read one after the other into bounded buffers, and their bytes go into the upload's fingerprint as they
-//! pass. An upload that breaks off is refused as a whole. A file that is too large, or no picture, is only refused
-//! itself.
+//! Files are read one after the other into bounded buffers, and their bytes are added to the upload's fingerprint as
+//! they arrive. An upload that breaks off is refused as a whole; a file that is too large, or not an image, alone.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Multipart, Request, multipart::Field};
@@ -10,10 +9,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::gateway::http::body::Meter;
+use super::{Submitter, decoder};
 use crate::gateway::http::problem::Problem;
-use crate::gateway::state::App;
-use crate::gateway::submit::decoder;
 use crate::gateway::view::Rejection;
 use kana_engine::image::Image;
 
@@ -23,19 +20,19 @@ const PART: &str = "images";
 /// Bytes of a filename kept: as many as file systems allow.
 const FILENAME_BYTES_MAX: usize = 255;
 
-/// Letters of an unknown part's name that are quoted.
+/// Characters of an unknown part's name that are quoted.
 const PART_NAME_QUOTED: usize = 64;
 
 /// Bytes of an idempotency key.
 const KEY_BYTES_MAX: usize = 255;
 
-/// What a request brought.
-pub struct Intake {
-    /// The pictures, in the order sent, with what their sender calls them.
-    pub pictures: Vec<(String, Image)>,
+/// The content of an upload.
+pub struct Upload {
+    /// The images with their filenames, in the order sent.
+    pub images: Vec<(String, Image)>,
     /// The files that were refused.
     pub rejected: Vec<Rejection>,
-    /// SHA-256 of what was sent: of the files, not of how they were wrapped.
+    /// SHA-256 of the files, however they were encoded in the body.
     pub fingerprint: [u8; 32],
 }
 
@@ -44,24 +41,24 @@ struct File {
     content: Result<Bytes, String>,
 }
 
-/// Reads an upload.
+/// Reads a multipart upload.
 ///
 /// # Errors
-/// 400, 408, 413, 415, 422, 503. Where no file is a picture: 422 (413 where all are too large) with the reasons.
-pub async fn upload(app: &App, request: Request) -> Result<Intake, Problem> {
-    let limits = &app.config.limits;
+/// 400, 408, 413, 415, 422, 503. Where no file is an image: 422 (413 where all are too large) with the reasons.
+pub async fn read_multipart(submitter: &Submitter, request: Request) -> Result<Upload, Problem> {
+    let limits = &submitter.limits;
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
     if !kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
         let wanted = "the body must be multipart/form-data with one part named images a file";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, wanted));
     }
-    let meter = Meter::new(app, request.headers(), limits.request_bytes_max)?;
-    let request = request.map(|body| meter.metered(body, limits));
+    let meter = submitter.bodies.meter(request.headers(), limits.request_bytes_max)?;
+    let request = request.map(|body| meter.metered(body));
     let parts = Multipart::from_request(request, &()).await;
     let mut parts = parts.map_err(|_| Problem::bad_request("the multipart boundary is missing or malformed"))?;
     let mut hash = Fingerprint::new("jobs");
     let mut files = Vec::new();
-    let broken = || Problem::bad_request("the multipart body is malformed or broke off; nothing was taken in");
+    let broken = || Problem::bad_request("the multipart body is malformed or broke off; nothing was accepted");
     while let Some(part) = parts.next_field().await.map_err(|_| meter.problem(broken))? {
         if part.name() != Some(PART) {
             let name: String = part.name().unwrap_or("").chars().take(PART_NAME_QUOTED).collect();
@@ -78,28 +75,28 @@ pub async fn upload(app: &App, request: Request) -> Result<Intake, Problem> {
     if files.is_empty() {
         return Err(Problem::unprocessable("the upload has no part named images"));
     }
-    // The meter counts the bytes until the last file is decoded.
-    let intake = decode(app, files, hash.finish()).await;
+    // The bytes count as held until the last file is decoded.
+    let upload = decode(submitter, files, hash.finish()).await;
     drop(meter);
-    intake
+    upload
 }
 
 /// Reads a body that is one image.
 ///
 /// # Errors
 /// 400, 408, 413, 422, 503.
-pub async fn single(app: &App, request: Request, called: Option<&str>) -> Result<Intake, Problem> {
-    let filename = filename(called, 1);
-    let (bytes, meter) = crate::gateway::http::body::whole(app, request, app.config.limits.file_bytes_max).await?;
+pub async fn read_single(submitter: &Submitter, request: Request, name: Option<&str>) -> Result<Upload, Problem> {
+    let filename = filename(name, 1);
+    let (bytes, meter) = submitter.bodies.read(request, submitter.limits.file_bytes_max).await?;
     if bytes.is_empty() {
         return Err(Problem::unprocessable("the body is empty; it should be an image"));
     }
     let mut hash = Fingerprint::new("classify");
     hash.begin(&filename);
     hash.add(&bytes);
-    let intake = decode(app, vec![File { filename, content: Ok(bytes) }], hash.finish()).await;
+    let upload = decode(submitter, vec![File { filename, content: Ok(bytes) }], hash.finish()).await;
     drop(meter);
-    intake
+    upload
 }
 
 /// Reads the `Idempotency-Key` header.
@@ -130,45 +127,46 @@ async fn content(mut part: Field<'_>, max: usize, hash: &mut Fingerprint) -> Res
     Ok(if length <= max { Ok(bytes.into()) } else { Err(format!("the file is longer than {max} bytes")) })
 }
 
-async fn decode(app: &App, files: Vec<File>, fingerprint: [u8; 32]) -> Result<Intake, Problem> {
+async fn decode(submitter: &Submitter, files: Vec<File>, fingerprint: [u8; 32]) -> Result<Upload, Problem> {
     let all_too_large = files.iter().all(|file| file.content.is_err());
-    let reading = files.into_iter().map(async |File { filename, content }| match content {
-        Ok(bytes) => (filename, app.decoder.read(bytes).await),
+    let decoding = files.into_iter().map(async |File { filename, content }| match content {
+        Ok(bytes) => (filename, submitter.decoder.decode(bytes).await),
         Err(reason) => (filename, Err(reason)),
     });
-    let mut reading = futures::stream::iter(reading).buffered(decoder::at_once());
-    let (mut pictures, mut rejected) = (Vec::new(), Vec::new());
-    while let Some((filename, read)) = reading.next().await {
-        match read {
-            Ok(image) => pictures.push((filename, image)),
+    let mut decoded = futures::stream::iter(decoding).buffered(decoder::parallel());
+    let (mut images, mut rejected) = (Vec::new(), Vec::new());
+    while let Some((filename, result)) = decoded.next().await {
+        match result {
+            Ok(image) => images.push((filename, image)),
             Err(error) => rejected.push(Rejection { filename, error }),
         }
     }
-    app.metrics.rejected.inc_by(rejected.len() as u64);
-    if pictures.is_empty() {
+    submitter.metrics.rejected.inc_by(rejected.len() as u64);
+    if images.is_empty() {
         let problem = if all_too_large { Problem::too_large } else { Problem::unprocessable };
         let first = rejected.first().map_or("", |rejection| rejection.error.as_str());
-        let why = if rejected.len() == 1 { first.to_owned() } else { "no file is a picture".into() };
+        let why = if rejected.len() == 1 { first.to_owned() } else { "no file is an image".into() };
         return Err(problem(why).with_rejected(rejected));
     }
-    Ok(Intake { pictures, rejected, fingerprint })
+    Ok(Upload { images, rejected, fingerprint })
 }
 
-/// What a file is called from here on: its last component, without control characters, of bounded length.
-fn filename(called: Option<&str>, place: usize) -> String {
-    let last = called.unwrap_or("").rsplit(['/', '\\']).next().unwrap_or("");
+/// Reduces a file's name to its last component, without control characters, of bounded length. A file without a name is
+/// called by its position.
+fn filename(name: Option<&str>, position: usize) -> String {
+    let last = name.unwrap_or("").rsplit(['/', '\\']).next().unwrap_or("");
     let mut name = String::new();
-    for letter in last.chars().filter(|letter| !letter.is_control()) {
-        if name.len() + letter.len_utf8() > FILENAME_BYTES_MAX {
+    for character in last.chars().filter(|character| !character.is_control()) {
+        if name.len() + character.len_utf8() > FILENAME_BYTES_MAX {
             break;
         }
-        name.push(letter);
+        name.push(character);
     }
     let name = name.trim();
-    if name.is_empty() { format!("image-{place}") } else { name.to_owned() }
+    if name.is_empty() { format!("image-{position}") } else { name.to_owned() }
 }
 
-/// A digest of files with their names, in which no file's end can pass for another's beginning.
+/// A digest of files with their names, in which no file's end can be mistaken for another's beginning.
 struct Fingerprint {
     whole: Sha256,
     file: Option<Sha256>,
@@ -219,12 +217,12 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_ignores_how_a_file_arrived() {
+    fn a_fingerprint_does_not_depend_on_how_a_file_was_split() {
         assert_eq!(fingerprint(&[("a", &[b"xy", b"z"])]), fingerprint(&[("a", &[b"x", b"", b"yz"])]));
     }
 
     #[test]
-    fn a_fingerprint_tells_every_difference() {
+    fn a_fingerprint_differs_with_every_name_and_byte() {
         let base = fingerprint(&[("a", &[b"xy"]), ("b", &[b"z"])]);
 
         assert_ne!(base, fingerprint(&[("a", &[b"x"]), ("b", &[b"yz"])]));
@@ -241,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_name_gets_one_by_its_place() {
+    fn a_file_without_a_name_is_called_by_its_position() {
         assert_eq!(filename(None, 3), "image-3");
         assert_eq!(filename(Some("folder/"), 4), "image-4");
     }

@@ -1,30 +1,31 @@
 //! Who waits for which job?
 //!
 //! A request that waits registers its jobs before they are submitted, so that none can be settled unseen, and sleeps
-//! until the follower has told of every one. Dropping a [`Waiter`], as when its client goes away, forgets it.
+//! until the follower has reported every one. Dropping a [`Waiter`], as when its client disconnects, unregisters it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use kana_queue::job::{JobId, Progress, Status};
 
-/// Everybody who waits.
+/// All requests that wait.
 #[derive(Default)]
 pub struct Waiters {
-    by_job: Mutex<HashMap<JobId, Vec<Arc<Watch>>>>,
+    by_job: Mutex<HashMap<JobId, Vec<Arc<Wait>>>>,
 }
 
-/// One request's jobs.
+/// The jobs that one request waits for.
 #[derive(Default)]
-struct Watch {
-    state: Mutex<Seen>,
+struct Wait {
+    state: Mutex<WaitState>,
     complete: Notify,
 }
 
 #[derive(Default)]
-struct Seen {
+struct WaitState {
     missing: HashSet<JobId>,
     settled: HashMap<JobId, Status>,
 }
@@ -32,48 +33,48 @@ struct Seen {
 /// A request that waits.
 pub struct Waiter {
     waiters: Arc<Waiters>,
-    watch: Arc<Watch>,
+    wait: Arc<Wait>,
     jobs: Vec<JobId>,
 }
 
 impl Waiters {
-    /// Waits for `jobs` from now on.
+    /// Registers a request that waits for `jobs`.
     pub fn register(self: &Arc<Self>, jobs: impl IntoIterator<Item = JobId>) -> Waiter {
         let jobs: Vec<JobId> = jobs.into_iter().collect();
-        let watch = Arc::new(Watch::default());
-        lock(&watch.state).missing.extend(&jobs);
-        let mut by_job = lock(&self.by_job);
+        let wait = Arc::new(Wait::default());
+        wait.state.lock().missing.extend(&jobs);
+        let mut by_job = self.by_job.lock();
         for job in &jobs {
-            by_job.entry(*job).or_default().push(watch.clone());
+            by_job.entry(*job).or_default().push(wait.clone());
         }
         drop(by_job);
-        Waiter { waiters: self.clone(), watch, jobs }
+        Waiter { waiters: self.clone(), wait, jobs }
     }
 
-    /// Tells those who wait for this job where it stands.
-    pub fn tell(&self, status: &Status) {
+    /// Notifies those who wait for this job, where it is settled.
+    pub fn notify(&self, status: &Status) {
         if !matches!(status.progress, Progress::Settled(_)) {
             return;
         }
-        let watches = lock(&self.by_job).get(&status.id).cloned().unwrap_or_default();
-        for watch in watches {
-            watch.tell(status);
+        let waits = self.by_job.lock().get(&status.id).cloned().unwrap_or_default();
+        for wait in waits {
+            wait.record_settled(status);
         }
     }
 
     /// Every job that somebody waits for.
     pub fn jobs(&self) -> Vec<JobId> {
-        lock(&self.by_job).keys().copied().collect()
+        self.by_job.lock().keys().copied().collect()
     }
 }
 
-impl Watch {
-    fn tell(&self, status: &Status) {
-        let mut seen = lock(&self.state);
-        if seen.missing.remove(&status.id) {
-            seen.settled.insert(status.id, status.clone());
+impl Wait {
+    fn record_settled(&self, status: &Status) {
+        let mut state = self.state.lock();
+        if state.missing.remove(&status.id) {
+            state.settled.insert(status.id, status.clone());
         }
-        if seen.missing.is_empty() {
+        if state.missing.is_empty() {
             self.complete.notify_one();
         }
     }
@@ -82,16 +83,17 @@ impl Watch {
 impl Waiter {
     /// Returns when every job is settled.
     pub async fn complete(&self) {
-        if !lock(&self.watch.state).missing.is_empty() {
-            // `tell` leaves a permit, so a settlement between these two lines is not missed.
-            self.watch.complete.notified().await;
+        let is_complete = self.wait.state.lock().missing.is_empty();
+        if !is_complete {
+            // `record_settled` leaves a permit, so a settlement between these two lines is not missed.
+            self.wait.complete.notified().await;
         }
     }
 
-    /// Takes note of what is known from elsewhere.
-    pub fn note(&self, status: &Status) {
+    /// Records a status that was read elsewhere.
+    pub fn record(&self, status: &Status) {
         if matches!(status.progress, Progress::Settled(_)) {
-            self.watch.tell(status);
+            self.wait.record_settled(status);
         }
     }
 
@@ -102,27 +104,22 @@ impl Waiter {
 
     /// The outcomes seen so far.
     pub fn settled(&self) -> HashMap<JobId, Status> {
-        lock(&self.watch.state).settled.clone()
+        self.wait.state.lock().settled.clone()
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        let mut by_job = lock(&self.waiters.by_job);
+        let mut by_job = self.waiters.by_job.lock();
         for job in &self.jobs {
-            if let Some(watches) = by_job.get_mut(job) {
-                watches.retain(|watch| !Arc::ptr_eq(watch, &self.watch));
-                if watches.is_empty() {
+            if let Some(waits) = by_job.get_mut(job) {
+                waits.retain(|wait| !Arc::ptr_eq(wait, &self.wait));
+                if waits.is_empty() {
                     by_job.remove(job);
                 }
             }
         }
     }
-}
-
-/// Nothing panics while it holds one of these locks, so what they guard is whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -156,10 +153,10 @@ mod tests {
         let jobs = [JobId::new(), JobId::new()];
         let waiter = waiters.register(jobs);
 
-        waiters.tell(&settled(jobs[0]));
+        waiters.notify(&settled(jobs[0]));
         assert!(waiter.complete().now_or_never().is_none());
 
-        waiters.tell(&settled(jobs[1]));
+        waiters.notify(&settled(jobs[1]));
         assert!(waiter.complete().now_or_never().is_some());
         assert_eq!(waiter.settled().len(), 2);
     }
@@ -170,24 +167,24 @@ mod tests {
         let job = JobId::new();
         let waiter = waiters.register([job]);
 
-        waiters.tell(&status(job, Progress::Running { worker: "w".into() }));
+        waiters.notify(&status(job, Progress::Running { worker: "w".into() }));
 
         assert!(waiter.complete().now_or_never().is_none());
     }
 
     #[test]
-    fn everybody_who_waits_for_a_job_is_told() {
+    fn everybody_who_waits_for_a_job_is_notified() {
         let waiters = Arc::new(Waiters::default());
         let job = JobId::new();
         let (first, second) = (waiters.register([job]), waiters.register([job]));
 
-        waiters.tell(&settled(job));
+        waiters.notify(&settled(job));
 
         assert!(first.complete().now_or_never().is_some() && second.complete().now_or_never().is_some());
     }
 
     #[test]
-    fn a_waiter_that_goes_away_leaves_nothing_behind() {
+    fn a_dropped_waiter_is_unregistered() {
         let waiters = Arc::new(Waiters::default());
         let job = JobId::new();
         let (first, second) = (waiters.register([job]), waiters.register([job]));
