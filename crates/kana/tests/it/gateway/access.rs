@@ -1,4 +1,4 @@
-//! Who is let in?
+//! Which requests are let through?
 
 use std::net::SocketAddr;
 
@@ -30,7 +30,7 @@ async fn a_foreign_host_is_refused_on_loopback() {
 
     for host in ["evil.example", "evil.example:8080", "kana.internal"] {
         let mut client = Raw::to(app.address).await;
-        client.say(format!("GET /v1/status HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+        client.send(format!("GET /v1/status HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
 
         assert!(client.head().await.starts_with("HTTP/1.1 403 "), "{host}");
     }
@@ -61,7 +61,7 @@ async fn a_foreign_image_tag_cannot_reach_the_service() {
 }
 
 #[tokio::test]
-async fn the_own_page_may_do_everything() {
+async fn the_services_own_page_may_do_everything() {
     let app = App::start().await;
     let origin = format!("http://{}", app.address);
 
@@ -71,7 +71,7 @@ async fn the_own_page_may_do_everything() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_where_there_are_tokens() {
+async fn a_request_without_a_known_token_is_refused_where_there_are_tokens() {
     let app = with_tokens().await;
 
     let response = app.get("/v1/status").await;
@@ -92,7 +92,7 @@ async fn every_token_may_read() {
 }
 
 #[tokio::test]
-async fn only_the_scope_submit_may_submit_and_take_back() {
+async fn only_the_scope_submit_may_submit_and_cancel() {
     let app = with_tokens().await;
     let upload = async |token| {
         let request = app.upload("/v1/jobs", vec![("a.png", png(1))]).bearer_auth(token);
@@ -107,9 +107,9 @@ async fn only_the_scope_submit_may_submit_and_take_back() {
 }
 
 #[tokio::test]
-async fn only_the_scope_operate_may_touch_pods_scale_and_dead_letters() {
+async fn only_the_scope_operate_may_change_pods_scale_and_dead_letters() {
     let app = with_tokens().await;
-    let doors = [
+    let routes = [
         (Method::DELETE, "/v1/pods/x", 404),
         (Method::GET, "/v1/pods/x/logs", 404),
         (Method::PUT, "/v1/scale", 400),
@@ -117,9 +117,9 @@ async fn only_the_scope_operate_may_touch_pods_scale_and_dead_letters() {
         (Method::DELETE, "/v1/dead/x", 404),
     ];
 
-    for (method, path, behind) in doors {
+    for (method, path, expected) in routes {
         assert_eq!(asked(&app, method.clone(), path, Some("sender")).await, 403, "{path}");
-        assert_eq!(asked(&app, method, path, Some("boss")).await, behind, "{path}");
+        assert_eq!(asked(&app, method, path, Some("boss")).await, expected, "{path}");
     }
 }
 
@@ -133,7 +133,7 @@ async fn probes_page_and_description_need_no_token() {
 }
 
 #[tokio::test]
-async fn no_open_address_is_served_without_tokens() {
+async fn an_address_that_other_machines_can_reach_is_refused_without_tokens() {
     let open = SocketAddr::from(([0, 0, 0, 0], 0));
 
     let refused = Gateway::bind(Config::new(open), parts()).await.map(|_| ()).unwrap_err().to_string();
