@@ -161,7 +161,7 @@ fn log_settled(status: &Status, outcome: &Outcome) {
     match &outcome.verdict {
         Verdict::Failed { reason } => warn!(
             job.id = %id, batch.id = %batch, worker, attempts, error = %reason,
-            "dead-lettered job {id} after {attempts} attempts"
+            "dead-lettered job {id} after attempt {attempts}"
         ),
         Verdict::Done { .. } => debug!(job.id = %id, batch.id = %batch, worker, "settled job {id}"),
         Verdict::Cancelled => debug!(job.id = %id, batch.id = %batch, "settled job {id}, which was cancelled"),

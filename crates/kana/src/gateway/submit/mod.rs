@@ -105,7 +105,7 @@ impl Submitter {
     }
 
     fn record_accepted(&self, batch: BatchId, jobs: usize) {
-        info!(batch.id = %batch, jobs, "accepted {jobs} jobs as batch {batch}");
+        info!(batch.id = %batch, jobs, "accepted batch {batch}, jobs: {jobs}");
         self.live.counters.record_accepted(jobs);
         self.live.changed.notify_one();
         self.metrics.accepted.inc_by(jobs as u64);

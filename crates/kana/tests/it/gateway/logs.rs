@@ -62,7 +62,7 @@ async fn an_accepted_upload_is_logged_with_its_batch_and_its_request() {
     let upload = app.upload("/v1/jobs", vec![("a.png", png(1)), ("b.png", png(2))]);
     let receipt: Value = upload.header("X-Request-Id", "r-7").send().await.unwrap().json().await.unwrap();
 
-    let line = log.line("accepted 2 jobs").await;
+    let line = log.line("accepted batch").await;
     assert_eq!((&line["fields"]["batch.id"], &line["fields"]["jobs"]), (&receipt["batch"], &Value::from(2)));
     let request = &line["span"];
     assert_eq!((request["method"].as_str(), request["route"].as_str()), (Some("POST"), Some("/v1/jobs")));
