@@ -16,7 +16,7 @@
 //!
 //! # Modules of this crate
 //!
-//! - Shared: [`pod`], [`metrics`], [`shutdown`] and [`telemetry`] import no other module.
+//! - Shared: [`pod`], [`shutdown`] and [`telemetry`] import no other module.
 //! - Roles: [`gateway`] accepts images and shows results, [`worker`] classifies, [`cluster`] starts, stops and counts
 //!   workers, [`client`] calls a running gateway. A role imports the shared modules and never another role: roles meet
 //!   only through the queue, through [`pod::Cluster`] and over HTTP.
@@ -27,7 +27,6 @@
 
 pub mod pod;
 
-pub mod metrics;
 pub mod shutdown;
 pub mod telemetry;
 

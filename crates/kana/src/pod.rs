@@ -1,55 +1,50 @@
-//! Who runs the workers, and what may be asked of them?
+//! Who runs the workers, and what can be asked of them?
 //!
-//! A pod is one worker process, wherever it lives. [`Cluster`] is the little that the gateway needs to show and steer
-//! them; its implementations live in `cluster`, which the gateway never names.
+//! A pod is one worker process, wherever it runs. [`Cluster`] is the little that the gateway needs to show and control
+//! pods; its implementations are in `cluster`, which the gateway never names. Nothing here knows HTTP: how a pod looks
+//! on the wire is `gateway::view`'s.
 
 use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use kana_queue::clock::Timestamp;
 
-/// How far a pod has come in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
+/// A pod's stage of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Exists, and cannot take work yet.
+    /// The pod exists and cannot take work yet.
     Starting,
-    /// Takes work.
+    /// The pod takes work.
     Ready,
-    /// Was asked to end, and finishes what it holds.
+    /// The pod was asked to end, and finishes what it holds.
     Stopping,
-    /// Has ended; told once, then forgotten.
+    /// The pod has ended. Reported once, then forgotten.
     Gone,
 }
 
 /// One worker process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pod {
-    /// Its name, also the `worker` of every outcome it settles.
+    /// Name, also the `worker` of every outcome that the pod settles.
     pub name: String,
-    /// How far it has come.
+    /// Stage of life.
     pub phase: Phase,
-    /// When it was made.
-    #[schema(value_type = crate::gateway::view::schema::Timestamp)]
+    /// Time of creation.
     pub created: Timestamp,
-    /// How many times its container was restarted in place; always 0 for local pods, which are replaced instead.
+    /// Restarts of the container in place; always 0 for local pods, which are replaced instead.
     pub restarts: u32,
-    /// The machine it runs on, where there are several.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The machine that the pod runs on, where there are several.
     pub node: Option<String>,
-    /// Why it takes no work yet, or how its container last ended, where either is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Why the pod takes no work yet, or how its container last ended, where either is known.
     pub reason: Option<String>,
 }
 
 /// How to end a pod.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stop {
-    /// SIGTERM: it finishes its batch and gives the rest back.
+    /// SIGTERM: the pod finishes its batch and releases the rest.
     #[default]
     Delete,
     /// As `Delete`, where the cluster's disruption budget allows it.
@@ -58,9 +53,8 @@ pub enum Stop {
     Kill,
 }
 
-/// Who moves the number of pods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
+/// Who changes the number of pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScaledBy {
     /// `kana up` itself, by backlog.
     Local,
@@ -73,45 +67,45 @@ pub enum ScaledBy {
 }
 
 /// How many pods there may be, are, and should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scale {
-    /// Never fewer than this.
+    /// Lower bound of the number of pods.
     pub min: u32,
-    /// Never more than this.
+    /// Upper bound of the number of pods.
     pub max: u32,
     /// Pods that exist now and were not asked to end.
     pub current: u32,
     /// Pods that there should be now.
     pub desired: u32,
-    /// Who decides that.
+    /// Who decides `desired`.
     pub by: ScaledBy,
 }
 
-/// Something happened to the pods.
+/// A change that a cluster reports.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A pod appeared, changed or went.
     Pod(Pod),
-    /// The range, the number or the aim changed.
+    /// The range, or the number of pods that there are or should be, changed.
     Scale(Scale),
-    /// What was done behind the scenes, as a person would have typed it.
+    /// A command ran, or an action that a person would have typed as this command.
     Console(Console),
-    /// What keeps the pods from being seen or steered is another, or nothing any more.
-    Trouble(Option<String>),
+    /// What keeps the pods from being seen or controlled changed; `None` where nothing does any more.
+    Fault(Option<String>),
 }
 
 /// A command that did, or would do, what just happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Console {
     /// The command line.
     pub command: String,
-    /// What came of it, in one line.
+    /// The result, in one line.
     pub output: String,
-    /// How long it took, in milliseconds.
+    /// Duration in milliseconds.
     pub took_ms: f64,
 }
 
-/// What may go wrong with pods.
+/// Why a request to a cluster failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Caller: 404.
@@ -132,7 +126,7 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
-    /// Caller: 503, later again.
+    /// Caller: 503, try again later.
     #[error("could not {action}")]
     Unavailable {
         /// What was attempted.
@@ -142,31 +136,32 @@ pub enum Error {
     },
 }
 
-/// Shows and steers the pods of this service, and of no other.
+/// Shows and controls the pods of this service, and of no other.
 #[async_trait]
 pub trait Cluster: Send + Sync {
-    /// The pods that exist, oldest first.
+    /// Lists the pods that exist, oldest first.
     async fn pods(&self) -> Result<Vec<Pod>, Error>;
 
-    /// Ends a pod. Answers when that is under way, not when it is over.
+    /// Ends a pod. Returns when that is under way, not when the pod has ended.
     async fn stop(&self, name: &str, how: Stop) -> Result<(), Error>;
 
-    /// The present scale.
+    /// Reads the present scale.
     async fn scale(&self) -> Result<Scale, Error>;
 
-    /// Sets the range; the number follows by itself.
+    /// Sets the range of the number of pods; the number itself follows later.
     async fn set_range(&self, range: RangeInclusive<u32>) -> Result<Scale, Error>;
 
-    /// The last `lines` lines of a pod's log.
+    /// Reads the last `lines` lines of a pod's log.
     async fn logs(&self, name: &str, _lines: u32) -> Result<String, Error> {
         Err(Error::Refused { reason: format!("the log of {name} is part of the log of this service") })
     }
 
-    /// What keeps the pods from being seen or steered right now, for people; `None` where nothing does.
-    fn trouble(&self) -> Option<String> {
+    /// What keeps the pods from being seen or controlled right now, in words for people; `None` where nothing does.
+    fn fault(&self) -> Option<String> {
         None
     }
 
-    /// What happens from now on. A receiver that lags is told how many events it missed, and asks for the whole.
+    /// Subscribes to what happens from now on. A receiver that lags is told how many events it missed, and lists the
+    /// pods again.
     fn events(&self) -> broadcast::Receiver<Event>;
 }

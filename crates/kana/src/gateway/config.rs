@@ -1,4 +1,4 @@
-//! How does the gateway listen, and how much does it put up with?
+//! How does the gateway listen, and how much may a client ask of it?
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,13 +10,14 @@ use super::Tokens;
 pub struct Config {
     /// The address; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Who may do what. Without any, everybody may do everything.
+    /// Who may do what. Without any token, everybody may do everything.
     pub tokens: Tokens,
     /// Listens on an address that other machines can reach although there are no tokens.
     pub insecure: bool,
-    /// How long to go on as before, only no longer ready, when told to end: time for load balancers to notice.
+    /// How long requests are served as before, though no longer ready, once the end has begun: time for load balancers
+    /// to notice.
     pub drain_delay: Duration,
-    /// What a client may ask of it.
+    /// What a client may ask of the gateway.
     pub limits: Limits,
 }
 
@@ -40,13 +41,13 @@ pub struct Limits {
     pub connections_max: usize,
     /// Event streams open at once.
     pub streams_max: usize,
-    /// How long a request's head may take, and an idle connection stay open.
+    /// How long a request's head may take, and an idle connection may stay open.
     pub head_time_max: Duration,
     /// How long a body may pause.
     pub body_pause_max: Duration,
     /// How long a body may take as a whole.
     pub body_time_max: Duration,
-    /// How long a client may take nothing of an answer that it is being sent.
+    /// How long a client may read nothing of a response that is being sent.
     pub stall_max: Duration,
     /// Bytes of one request's body.
     pub request_bytes_max: usize,
@@ -58,7 +59,7 @@ pub struct Limits {
     pub buffered_bytes_max: usize,
     /// How long a request may wait for its jobs.
     pub wait_max: Duration,
-    /// Events that a stream may fall behind before it is ended, and may be resumed across.
+    /// Events kept: a stream that falls further behind is ended, and one that broke off can be resumed across as many.
     pub events_kept: usize,
 }
 
@@ -82,7 +83,7 @@ impl Default for Limits {
             files_max: 1_024,
             // Four of the largest requests at once.
             buffered_bytes_max: 256 << 20,
-            // Proxies between here and there give up no later.
+            // Proxies in between give up no later.
             wait_max: Duration::from_secs(5 * 60),
             // Ten seconds at 400 jobs a second; some 2 MB.
             events_kept: 4_096,

@@ -1,45 +1,20 @@
 //! How does the outside world reach the queue?
 //!
-//! A request is guarded (`guard`, `auth`), its body is read with a limit on everything (`body`, `intake`), its pictures
-//! are decoded off the reactor (`decoder`) and become jobs (`submission`). Whoever waits for one is woken by the one
-//! task that follows the queue (`follower`), which also feeds the event stream and the counts. Nothing in here
-//! remembers a job: a gateway may die between any two lines and only open connections are lost.
+//! A request passes `http`, which bounds and checks it, and reaches its handler in `routes`. An upload becomes jobs in
+//! `submit`. What happens to jobs and pods afterwards is followed in `live`, which wakes requests that wait and feeds
+//! event streams. Nothing in here remembers a job: a gateway may die between any two lines, and only open connections
+//! are lost.
 
-mod app;
-mod auth;
-mod batches;
-mod body;
-mod classify;
 mod config;
-mod crew;
-mod dead;
-mod decoder;
-mod events;
-mod feed;
-mod follower;
-mod guard;
-mod health;
-mod intake;
-mod jobs;
-mod listener;
+mod http;
+mod live;
+pub mod metrics;
 mod no_cluster;
-mod observe;
-mod openapi;
-mod page;
-mod pods;
-mod problem;
-mod pulse;
-mod rate;
 mod routes;
-mod samples;
-mod scale;
-mod socket;
-mod status;
-mod submission;
-mod tally;
+mod state;
+mod submit;
+mod upstream;
 pub mod view;
-mod wait;
-mod waiters;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -54,13 +29,17 @@ use kana_engine::model::Card;
 use kana_queue::Queue;
 use kana_queue::clock::Clock;
 
-use app::App;
+use http::listener;
+use live::jobs::Follower;
+use live::maintenance::Maintenance;
+use live::pods::Reporter;
+use state::AppState;
 
-pub use auth::{Scopes, Tokens, TokensError};
 pub use config::{Config, Limits};
+pub use http::auth::{Scopes, Tokens, TokensError};
+pub use http::problem::Document as ProblemDocument;
 pub use no_cluster::NoCluster;
-pub use openapi::{openapi, openapi_text};
-pub use problem::Document as ProblemDocument;
+pub use routes::openapi::{openapi, openapi_text};
 
 /// What the gateway works with.
 #[derive(Clone)]
@@ -71,40 +50,41 @@ pub struct Parts {
     pub cluster: Arc<dyn Cluster>,
     /// What images are fitted to.
     pub card: Arc<Card>,
-    /// What time it is.
+    /// The current time.
     pub clock: Arc<dyn Clock>,
 }
 
-/// A gateway that holds its port and serves nobody yet.
+/// A gateway that is bound to its port and serves nobody yet.
 pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
-    app: Arc<App>,
+    state: AppState,
+    parts: Parts,
 }
 
 impl Gateway {
-    /// Takes the port.
+    /// Binds the port.
     ///
     /// # Errors
-    /// Where the port is taken or forbidden, and where the address can be reached from other machines while there are
-    /// neither tokens nor [`Config::insecure`].
+    /// Where the port is taken or forbidden, and where other machines can reach the address while there are neither
+    /// tokens nor [`Config::insecure`].
     pub async fn bind(config: Config, parts: Parts) -> anyhow::Result<Self> {
-        let open_to_all = config.tokens.is_empty() && !config.listen.ip().is_loopback();
+        let is_open = config.tokens.is_empty() && !config.listen.ip().is_loopback();
         ensure!(
-            !open_to_all || config.insecure,
+            !is_open || config.insecure,
             "other machines can reach {}: give tokens, or --insecure to let everybody do everything",
             config.listen
         );
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("could not listen on {}", config.listen))?;
         let address = listener.local_addr().context("could not read the address listened on")?;
-        if open_to_all {
+        if is_open {
             warn!("everybody who can reach {address} may do everything");
         }
-        Ok(Self { listener, address, app: Arc::new(App::new(config, parts)) })
+        Ok(Self { listener, address, state: AppState::new(config, parts.clone()), parts })
     }
 
-    /// The address taken.
+    /// The address that the gateway is bound to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -112,18 +92,29 @@ impl Gateway {
     /// Serves until `shutdown` begins, then lets running requests finish.
     ///
     /// # Errors
-    /// None at present: what fails while serving is answered, logged or tried again.
+    /// None at present: failures while serving are answered, logged or tried again.
     pub async fn serve(self, shutdown: &Shutdown) -> anyhow::Result<()> {
-        let Self { listener, address, app } = self;
-        // However this future ends, nothing that it began outlives it for long.
-        let _ending = app.ending.clone().drop_guard();
+        let Self { listener, address, state, parts } = self;
+        let ending = state.drain.ending.clone();
+        // However this future ends, nothing that it spawned outlives it for long.
+        let _guard = ending.clone().drop_guard();
+        let (live, metrics, waiters) = (&state.live, &state.metrics, &state.submitter.waiters);
+        let follower = Follower {
+            queue: parts.queue.clone(),
+            waiters: waiters.clone(),
+            live: live.clone(),
+            metrics: metrics.clone(),
+        };
+        let maintenance =
+            Maintenance { queue: parts.queue, clock: parts.clock, live: live.clone(), metrics: metrics.clone() };
+        let reporter = Reporter { cluster: state.cluster.clone(), live: live.clone() };
         let background = [
-            shutdown.spawn(follower::run(app.clone())),
-            shutdown.spawn(pulse::run(app.clone())),
-            shutdown.spawn(crew::run(app.clone())),
+            shutdown.spawn(follower.run(ending.clone())),
+            shutdown.spawn(maintenance.run(ending.clone())),
+            shutdown.spawn(reporter.run(ending)),
         ];
         info!("serving on http://{address}");
-        listener::serve(listener, &app, shutdown).await;
+        listener::serve(listener, &state, shutdown).await;
         for task in background {
             if let Err(error) = task.await {
                 warn!(error = %error, "a background task of the gateway ended early");

@@ -1,4 +1,4 @@
-//! What does a gateway show that steers no pods?
+//! What does a gateway show that controls no pods?
 
 use std::ops::RangeInclusive;
 
@@ -7,7 +7,7 @@ use tokio::sync::broadcast;
 
 use crate::pod::{Cluster, Error, Event, Pod, Scale, ScaledBy, Stop};
 
-/// No pods, and none to be had: workers are started by somebody else (`--cluster none`).
+/// A cluster without pods: workers are started by somebody else (`--cluster none`).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoCluster;
 
@@ -26,7 +26,7 @@ impl Cluster for NoCluster {
     }
 
     async fn set_range(&self, _range: RangeInclusive<u32>) -> Result<Scale, Error> {
-        Err(Error::Refused { reason: "this gateway steers no pods: their number is fixed".into() })
+        Err(Error::Refused { reason: "this gateway controls no pods: their number is fixed".into() })
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-use kana::metrics::{Answer, Metrics, Route};
+use kana::gateway::metrics::{Answer, Metrics, Route};
 
 use crate::support::http;
 use crate::support::process::kana;
@@ -39,7 +39,7 @@ async fn worker_metrics() -> String {
 #[tokio::test]
 async fn every_series_that_the_dashboard_and_the_alerts_name_is_reported_by_a_gateway_or_a_worker() {
     let metrics = Metrics::new();
-    metrics.request(Route("/v1/classify"), Answer::Served, Duration::ZERO);
+    metrics.record_request(Route("/v1/classify"), Answer::Served, Duration::ZERO);
     let (gateway, worker) = (metrics.text().expect("text"), worker_metrics().await);
     let reported: BTreeSet<&str> = series(&gateway).into_iter().chain(series(&worker)).collect();
 

@@ -190,7 +190,7 @@ impl Board {
             self.tell(Event::Scale(scale));
         }
         if state.trouble() != trouble {
-            self.tell(Event::Trouble(state.trouble()));
+            self.tell(Event::Fault(state.trouble()));
         }
         changed
     }
@@ -276,8 +276,8 @@ mod tests {
         assert!(board.set_well(Part::Pods));
         assert!(!board.set_well(Part::Pods));
 
-        assert_eq!(events.try_recv().unwrap(), Event::Trouble(Some("no verb".into())));
-        assert_eq!(events.try_recv().unwrap(), Event::Trouble(None));
+        assert_eq!(events.try_recv().unwrap(), Event::Fault(Some("no verb".into())));
+        assert_eq!(events.try_recv().unwrap(), Event::Fault(None));
         assert!(events.try_recv().is_err());
     }
 

@@ -269,7 +269,7 @@ impl Cluster for Kubernetes {
         self.show(command, read, |text| format!("{} lines", text.lines().count())).await
     }
 
-    fn trouble(&self) -> Option<String> {
+    fn fault(&self) -> Option<String> {
         self.board.trouble()
     }
 

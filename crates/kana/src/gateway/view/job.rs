@@ -1,4 +1,4 @@
-//! What does a reader see of a job, and of what it was submitted with?
+//! What does a reader see of a job, of its batch, and of an upload?
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::schema;
 use kana_queue::job::{BatchId, JobId, Outcome, Progress, Status, Verdict};
 
-/// How far a job has come.
+/// A job's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -16,36 +16,36 @@ pub enum State {
     Running,
     /// The classifier answered.
     Done,
-    /// Every attempt failed, or its sender took it back.
+    /// Every attempt failed, or the job was cancelled.
     Failed,
 }
 
-/// One image's journey.
+/// One image to classify.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
-    /// Its name.
+    /// Its id.
     #[schema(value_type = schema::JobId)]
     pub id: JobId,
-    /// What it was submitted with.
+    /// The batch that it was submitted in.
     #[schema(value_type = schema::BatchId)]
     pub batch: BatchId,
-    /// What its sender calls it.
+    /// The file's name, as sent.
     pub filename: String,
-    /// How far it has come.
+    /// Its state.
     pub state: State,
-    /// The winning class, as the model's card spells it.
+    /// The label of the most probable class, as the model's card spells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub label: Option<String>,
-    /// The winning class's index into the card's labels.
+    /// The index of that class in the card's labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub class: Option<usize>,
-    /// The winning class's probability, in [0, 1].
+    /// The probability of that class, in [0, 1].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub confidence: Option<f32>,
-    /// One probability a class, in the order of the card's labels.
+    /// The probability of each class, in the order of the card's labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub probabilities: Option<Vec<f32>>,
@@ -53,7 +53,7 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub worker: Option<String>,
-    /// How many times a worker has claimed it; 1 on an undisturbed journey.
+    /// How many times a worker has claimed it; 1 where nothing failed.
     pub attempts: u32,
     /// Milliseconds from submission to the claim that settled it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,14 +63,14 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub inference_ms: Option<f64>,
-    /// Why it failed; `cancelled` where its sender took it back.
+    /// Why it failed; `cancelled` where it was cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub error: Option<String>,
 }
 
 impl Job {
-    /// A job of which nothing is known but that it was taken in.
+    /// Creates the view of a job of which only the submission is known.
     pub fn queued(id: JobId, batch: BatchId, filename: impl Into<String>) -> Self {
         Self {
             id,
@@ -89,13 +89,13 @@ impl Job {
         }
     }
 
-    /// It was taken in once, and what came of it is no longer known.
+    /// Marks the job as failed because its outcome is no longer kept.
     pub fn expire(&mut self) {
         self.state = State::Failed;
         self.error = Some(EXPIRED.into());
     }
 
-    /// Whether nothing will change any more.
+    /// Whether the job is settled.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Done | State::Failed)
     }
@@ -127,7 +127,7 @@ impl Job {
 /// The `error` of a job whose outcome is no longer kept.
 pub const EXPIRED: &str = "expired";
 
-/// The `error` of a job that its sender took back.
+/// The `error` of a job that was cancelled.
 pub const CANCELLED: &str = "cancelled";
 
 impl From<Status> for Job {
@@ -146,58 +146,58 @@ impl From<Status> for Job {
     }
 }
 
-/// A file that was not taken in.
+/// A file that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Rejection {
-    /// What its sender calls it.
+    /// The file's name, as sent.
     pub filename: String,
-    /// Why not.
+    /// Why it was refused.
     pub error: String,
 }
 
-/// What became of an upload.
+/// The result of an upload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Receipt {
-    /// Its name, for `/v1/batches/{id}`.
+    /// Its id, for `/v1/batches/{id}`.
     #[schema(value_type = schema::BatchId)]
     pub batch: BatchId,
-    /// The files that were taken in, in the order sent.
+    /// The files that were accepted, in the order sent.
     pub jobs: Vec<Job>,
-    /// The files that were not.
+    /// The files that were refused.
     pub rejected: Vec<Rejection>,
 }
 
-/// How many jobs of a batch are where.
+/// How many jobs of a batch are in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counts {
     /// Waiting.
     pub queued: usize,
-    /// With a worker.
+    /// Claimed by a worker.
     pub running: usize,
     /// Answered.
     pub done: usize,
-    /// Given up or taken back.
+    /// Dead-lettered or cancelled.
     pub failed: usize,
 }
 
-/// What was submitted together, and where it stands.
+/// The jobs that were submitted together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Batch {
-    /// Its name.
+    /// Its id.
     #[schema(value_type = schema::BatchId)]
     pub batch: BatchId,
-    /// How many jobs it has; in the end `done + failed`.
+    /// How many jobs it has; `done + failed` once all are settled.
     pub accepted: usize,
     /// How many of them a worker claimed more than once.
     pub redelivered: usize,
-    /// How many are where.
+    /// How many jobs are in each state.
     pub counts: Counts,
     /// All of them, in the order submitted.
     pub jobs: Vec<Job>,
 }
 
 impl Batch {
-    /// The batch that these jobs are.
+    /// Counts the jobs of a batch.
     pub fn new(batch: BatchId, jobs: Vec<Job>) -> Self {
         let mut counts = Counts::default();
         for job in &jobs {

@@ -7,18 +7,18 @@ use kana_engine::model::card::{self, Card};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a model says of itself; `card.json` without the self-test.
+/// A model's description; `card.json` without the self-test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Model {
-    /// What it is called in addresses and logs.
+    /// Its name in addresses and logs.
     pub name: String,
     /// One sentence for people.
     pub description: String,
     /// The network's shape.
     pub architecture: Architecture,
-    /// What it takes.
+    /// The images that it takes.
     pub input: Input,
-    /// What it tells apart, in the order of its outputs.
+    /// The classes that it distinguishes, in the order of its outputs.
     pub labels: Vec<String>,
     /// The labels in Latin letters, in the same order; empty where they already are.
     pub romanised: Vec<String>,
@@ -26,11 +26,11 @@ pub struct Model {
     pub members: Vec<Member>,
     /// How it was trained.
     pub training: Training,
-    /// How well it did, and on what.
+    /// How accurate it was, and on what.
     pub evaluation: Vec<Evaluation>,
     /// The licence of the data that the weights were learned from.
     pub licence: String,
-    /// Whom that licence asks to name.
+    /// Whom that licence requires to name.
     pub attribution: String,
 }
 
@@ -46,17 +46,17 @@ pub struct Architecture {
     pub dropout: f64,
 }
 
-/// What a model takes.
+/// The images that a model takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// Channels, height and width.
     pub shape: Shape,
-    /// A sample's mean, a channel, on the scale of [0, 1]; subtracted first.
+    /// The mean of each channel's samples, on the scale of [0, 1]; subtracted first.
     pub mean: Vec<f32>,
-    /// A sample's deviation, a channel; divided by then.
+    /// The standard deviation of each channel's samples; divided by after that.
     pub deviation: Vec<f32>,
-    /// How a picture of another size is brought into shape.
+    /// How an image of another size is brought into shape.
     pub fit: Fit,
 }
 
@@ -71,11 +71,11 @@ pub struct Shape {
     pub width: usize,
 }
 
-/// How a picture is brought into a model's shape.
+/// How an image is brought into a model's shape.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase", tag = "as")]
 pub enum Fit {
-    /// As one glyph, light on dark: found on its ground, cropped, and set with the margin of the training images.
+    /// As one glyph, light on dark: separated from its background, cropped, and set with the margin of the training images.
     Glyph {
         /// Free space on the tighter sides, as a share of the image's side.
         margin: f32,
@@ -100,13 +100,13 @@ pub struct Member {
 pub struct Training {
     /// kana's version.
     pub version: String,
-    /// What it learned from.
+    /// The training data.
     pub data: Vec<Source>,
-    /// Images learned from.
+    /// Images trained on.
     pub images: usize,
     /// Images held out to choose the best epoch.
     pub validation_images: usize,
-    /// Every random choice follows from it.
+    /// The seed of every random choice.
     pub seed: u64,
     /// Epochs run.
     pub epochs: usize,
@@ -126,15 +126,15 @@ pub struct Source {
     pub sha256: String,
 }
 
-/// How well a model did once.
+/// The result of one evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
     /// What was held out from what, and whether the choice of weights saw it.
     pub protocol: String,
-    /// Images judged.
+    /// Images evaluated.
     pub images: usize,
-    /// Share judged right, in [0, 1].
+    /// Share classified correctly, in [0, 1].
     pub accuracy: f64,
 }
 

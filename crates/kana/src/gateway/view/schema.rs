@@ -1,19 +1,19 @@
-//! How does the contract describe the scalars that the queue knows?
+//! How does the contract describe ids and times?
 //!
-//! The queue knows nothing of HTTP. Views and routes carry its own types, and name one of these as their description.
+//! The queue knows nothing of HTTP. Views and routes carry the queue's types, and name one of these as the description.
 
 use utoipa::ToSchema;
 
-/// Names one image's journey.
+/// Identifies a job.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = "uuid")]
 pub struct JobId(pub String);
 
-/// Names what was submitted together.
+/// Identifies the jobs that were submitted together.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = "uuid")]
 pub struct BatchId(pub String);
 
-/// A moment, in milliseconds since the Unix epoch.
+/// A time, in milliseconds since the Unix epoch.
 #[derive(ToSchema)]
 pub struct Timestamp(pub u64);

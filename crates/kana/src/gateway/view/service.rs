@@ -1,83 +1,19 @@
-//! What does a reader see of the pods, the queue and the model?
+//! What does a reader see of the queue, of the service as a whole, and of dead letters?
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Model, schema};
-use crate::pod::{self, Phase};
 use kana_queue as queue;
 use kana_queue::clock::Timestamp;
 use kana_queue::job::{BatchId, JobId};
-
-/// One worker process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Pod {
-    /// Its name, also the `worker` of the jobs it settles.
-    pub name: String,
-    /// How far it has come.
-    pub phase: Phase,
-    /// Whether it takes work.
-    pub ready: bool,
-    /// When it was made.
-    #[schema(value_type = schema::Timestamp)]
-    pub created: Timestamp,
-    /// How many times it was restarted in place.
-    pub restarts: u32,
-    /// Jobs it has settled since this gateway started.
-    pub completed: u64,
-    /// Jobs it has now.
-    pub in_flight: usize,
-    /// The machine it runs on, where there are several.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub node: Option<String>,
-    /// Why it takes no work yet, or how its container last ended, where either is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub reason: Option<String>,
-}
-
-/// What keeps the service from seeing or steering its pods.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Trouble {
-    /// For people; absent where nothing is amiss any more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub reason: Option<String>,
-}
-
-impl Pod {
-    /// A pod, with what the gateway counted of it.
-    pub fn new(pod: pod::Pod, completed: u64, in_flight: usize) -> Self {
-        Self {
-            ready: pod.phase == Phase::Ready,
-            name: pod.name,
-            phase: pod.phase,
-            created: pod.created,
-            restarts: pod.restarts,
-            completed,
-            in_flight,
-            node: pod.node,
-            reason: pod.reason,
-        }
-    }
-}
-
-/// How many pods there may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Range {
-    /// Never fewer than this.
-    pub min: u32,
-    /// Never more than this; at least `min`.
-    pub max: u32,
-}
 
 /// How much there is to do, and how fast it gets done.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Queue {
     /// Jobs that wait for a worker.
     pub waiting: usize,
-    /// Jobs that a worker has.
+    /// Jobs that a worker has claimed.
     pub running: usize,
     /// Dead letters kept.
     pub dead: usize,
@@ -85,18 +21,18 @@ pub struct Queue {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub oldest_ms: Option<u64>,
-    /// Jobs that this gateway took in since it started.
+    /// Jobs that this gateway accepted since it started.
     pub accepted: u64,
-    /// Jobs answered since this gateway started, whoever took them in.
+    /// Jobs done since this gateway started, whichever gateway accepted them.
     pub done: u64,
-    /// Jobs given up or taken back since this gateway started, whoever took them in.
+    /// Jobs dead-lettered or cancelled since this gateway started, whichever gateway accepted them.
     pub failed: u64,
-    /// Jobs settled a second, lately.
+    /// Jobs settled per second, of late.
     pub per_second: f64,
 }
 
 impl Queue {
-    /// The queue's part of this; the counts are the gateway's.
+    /// Creates the view of a queue's depth, with the gateway's counts at zero.
     pub fn of_depth(depth: &queue::Depth, now: Timestamp) -> Self {
         let oldest = depth.oldest.map(|oldest| now.since(oldest).as_millis());
         Self {
@@ -118,25 +54,25 @@ pub struct Status {
     pub uptime_seconds: u64,
     /// How much there is to do, and how fast it gets done.
     pub queue: Queue,
-    /// What answers.
+    /// The model that classifies.
     pub model: Model,
 }
 
-/// A job that every attempt failed.
+/// A job of which every attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeadLetter {
     /// The job.
     #[schema(value_type = schema::JobId)]
     pub id: JobId,
-    /// What it was submitted with.
+    /// The batch that it was submitted in.
     #[schema(value_type = schema::BatchId)]
     pub batch: BatchId,
-    /// What its sender calls it.
+    /// The file's name, as sent.
     pub filename: String,
-    /// When it was taken in.
+    /// When it was submitted.
     #[schema(value_type = schema::Timestamp)]
     pub submitted: Timestamp,
-    /// When it was given up.
+    /// When it was dead-lettered.
     #[schema(value_type = schema::Timestamp)]
     pub died: Timestamp,
     /// How often it was claimed.

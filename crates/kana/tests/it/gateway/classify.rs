@@ -1,4 +1,4 @@
-//! Is one image answered in one request?
+//! Is one image classified in one request?
 
 use reqwest::Method;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::support::pictures::png;
 #[tokio::test]
 async fn one_image_is_answered_with_its_finished_job() {
     let app = App::start().await;
-    app.employ("pod-1");
+    app.spawn_worker("pod-1");
 
     let request = app.request(Method::POST, "/v1/classify?filename=o.png").header("content-type", "image/png");
     let response = request.body(png(1)).send().await.unwrap();
@@ -21,9 +21,9 @@ async fn one_image_is_answered_with_its_finished_job() {
 }
 
 #[tokio::test]
-async fn any_content_type_will_do() {
+async fn an_image_is_accepted_with_any_content_type() {
     let app = App::start().await;
-    app.employ("pod-1");
+    app.spawn_worker("pod-1");
 
     for kind in ["application/octet-stream", "application/x-www-form-urlencoded", "image/jpeg"] {
         let request = app.request(Method::POST, "/v1/classify").header("content-type", kind);
@@ -44,7 +44,7 @@ async fn an_image_that_takes_longer_is_answered_with_its_job() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_image_is_refused_with_the_reason() {
+async fn a_body_that_is_not_an_image_is_refused_with_the_reason() {
     let app = App::start().await;
 
     for body in [Vec::new(), b"hello".to_vec(), png(1)[..40].to_vec()] {
@@ -65,9 +65,9 @@ async fn an_image_over_the_limit_is_a_413() {
 }
 
 #[tokio::test]
-async fn samples_are_pictures_that_can_be_sent_back() {
+async fn samples_are_images_that_can_be_classified() {
     let app = App::start().await;
-    app.employ("pod-1");
+    app.spawn_worker("pod-1");
 
     let sample = app.get("/v1/samples/3").await;
     let kind = sample.headers()["content-type"].clone();

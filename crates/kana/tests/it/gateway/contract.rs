@@ -1,4 +1,4 @@
-//! Does the description say what the code does, and does every answer look as it should?
+//! Does the description match the code, and does every response look as it should?
 
 use reqwest::Method;
 use serde_json::Value;
@@ -32,7 +32,7 @@ async fn the_gateway_serves_the_description_of_its_api() {
 }
 
 #[tokio::test]
-async fn what_is_nowhere_is_a_404_problem_for_every_method() {
+async fn an_unknown_address_is_a_404_problem_for_every_method() {
     let app = App::start().await;
 
     for method in [Method::GET, Method::POST, Method::DELETE] {
@@ -68,7 +68,7 @@ async fn a_query_that_cannot_be_read_is_a_problem() {
 }
 
 #[tokio::test]
-async fn every_answer_tells_browsers_to_be_careful() {
+async fn every_response_has_security_headers() {
     let app = App::start().await;
 
     for path in ["/", "/v1/status", "/nowhere", "/docs/"] {
@@ -107,11 +107,11 @@ async fn docs_without_a_slash_leads_to_the_page_of_the_api() {
 }
 
 #[tokio::test]
-async fn long_answers_are_compressed_for_those_who_ask() {
+async fn long_responses_are_compressed_where_the_client_accepts_it() {
     let app = App::start().await;
     let asked = async |path: &str| {
         let mut client = Raw::to(app.address).await;
-        client.say(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n")).await;
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n")).await;
         client.head().await.to_ascii_lowercase()
     };
 

@@ -11,23 +11,23 @@ async fn a_dead_letter_is_listed_with_its_reason() {
     let app = App::start().await;
     let receipt = app.accept(vec![("a.png", png(1))]).await;
 
-    app.bury("pod-1", "it is cursed").await;
+    app.dead_letter("pod-1", "it is broken").await;
 
     let letters = app.json("/v1/dead").await;
     let letter = &letters[0];
     assert_eq!(letters.as_array().unwrap().len(), 1);
     assert_eq!(letter["id"], receipt["jobs"][0]["id"]);
-    assert!(letter["reason"].as_str().unwrap().contains("it is cursed"), "{letter}");
+    assert!(letter["reason"].as_str().unwrap().contains("it is broken"), "{letter}");
     assert_eq!((&letter["attempts"], &letter["worker"]), (&json!(3), &json!("pod-1")));
     assert!(letter["died"].as_u64() >= letter["submitted"].as_u64());
 }
 
 #[tokio::test]
-async fn no_more_are_listed_than_asked_for() {
+async fn no_more_dead_letters_are_listed_than_the_limit() {
     let app = App::start().await;
     app.accept(vec![("a.png", png(1)), ("b.png", png(2))]).await;
-    app.bury("pod-1", "x").await;
-    app.bury("pod-1", "x").await;
+    app.dead_letter("pod-1", "x").await;
+    app.dead_letter("pod-1", "x").await;
 
     assert_eq!(app.json("/v1/dead?limit=1").await.as_array().unwrap().len(), 1);
     for limit in ["0", "1001", "many", "-1"] {
@@ -39,11 +39,11 @@ async fn no_more_are_listed_than_asked_for() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_that_is_replayed_can_still_be_answered() {
+async fn a_replayed_dead_letter_can_still_be_done() {
     let app = App::start().await;
     let receipt = app.accept(vec![("a.png", png(1))]).await;
     let id = receipt["jobs"][0]["id"].as_str().unwrap();
-    app.bury("pod-1", "x").await;
+    app.dead_letter("pod-1", "x").await;
 
     let replayed = app.request(Method::POST, &format!("/v1/dead/{id}/replay")).send().await.unwrap();
     app.work("pod-2", 1).await;
@@ -54,11 +54,11 @@ async fn a_dead_letter_that_is_replayed_can_still_be_answered() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_can_be_forgotten_once() {
+async fn a_dead_letter_can_be_discarded_once() {
     let app = App::start().await;
     let receipt = app.accept(vec![("a.png", png(1))]).await;
     let path = format!("/v1/dead/{}", receipt["jobs"][0]["id"].as_str().unwrap());
-    app.bury("pod-1", "x").await;
+    app.dead_letter("pod-1", "x").await;
 
     let first = app.request(Method::DELETE, &path).send().await.unwrap();
     let second = app.request(Method::DELETE, &path).send().await.unwrap();

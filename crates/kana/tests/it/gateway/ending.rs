@@ -1,4 +1,4 @@
-//! Does the gateway end without breaking off what runs?
+//! Does the gateway end without breaking off running requests?
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn a_request_whose_jobs_are_done_soon_is_answered_with_them_when_the_gatew
     app.shutdown.begin();
     eventually("no more connections", async || app.request(Method::GET, "/livez").send().await.is_err().then_some(()))
         .await;
-    app.queue_settle(claims).await;
+    app.settle(claims).await;
 
     let response = sent.await.unwrap().unwrap();
     assert_eq!(response.status(), 200);
@@ -50,7 +50,7 @@ async fn an_event_stream_ends_with_the_gateway() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_is_ending_serves_on_while_it_is_no_longer_ready() {
+async fn a_gateway_that_drains_is_not_ready_and_still_serves() {
     let app = App::with(|config| config.drain_delay = Duration::from_secs(5)).await;
 
     app.shutdown.begin();
@@ -60,10 +60,10 @@ async fn a_gateway_that_is_ending_serves_on_while_it_is_no_longer_ready() {
 }
 
 #[tokio::test]
-async fn idle_connections_do_not_hold_up_the_end() {
+async fn idle_connections_do_not_delay_the_end() {
     let app = App::start().await;
     let mut idle = Raw::to(app.address).await;
-    idle.say("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    idle.send("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     idle.head().await;
     let silent = Raw::to(app.address).await;
 

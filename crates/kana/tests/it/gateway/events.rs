@@ -1,4 +1,4 @@
-//! Does everybody see what happens, in order, and again after a break?
+//! Does every stream get what happens, in order, and also after a break?
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ impl Stream {
         Self { body: response.bytes_stream().boxed(), text: String::new() }
     }
 
-    /// The next event, `None` at the stream's end.
+    /// The next event; `None` at the end of the stream.
     async fn next(&mut self) -> Option<Seen> {
         tokio::time::timeout(DEADLINE, async {
             loop {
@@ -63,7 +63,7 @@ impl Stream {
         .expect("an event in time")
     }
 
-    /// The next event that fits; others are skipped.
+    /// Skips events until one fits.
     async fn until(&mut self, what: &str, fits: impl Fn(&Seen) -> bool) -> Seen {
         while let Some(seen) = self.next().await {
             if fits(&seen) {
@@ -108,7 +108,7 @@ async fn a_jobs_changes_are_seen_in_order() {
     stream.until("queued", job("queued")).await;
     let claims = app.claim("pod-1", 1).await;
     stream.until("running", job("running")).await;
-    app.queue_settle(claims).await;
+    app.settle(claims).await;
 
     let done = stream.until("done", job("done")).await;
     assert_eq!(done.data, app.json(&format!("/v1/jobs/{}", receipt["jobs"][0]["id"].as_str().unwrap())).await);
@@ -132,7 +132,7 @@ async fn pods_scale_and_console_are_seen() {
 }
 
 #[tokio::test]
-async fn a_pod_that_went_unheard_is_still_told_as_gone() {
+async fn a_pod_whose_end_was_missed_is_still_published_as_gone() {
     let app = App::start().await;
     let mut stream = Stream::open(&app, None).await;
     app.stage.enter("pod-1", Phase::Ready);
@@ -144,7 +144,7 @@ async fn a_pod_that_went_unheard_is_still_told_as_gone() {
 }
 
 #[tokio::test]
-async fn the_queue_is_told_when_it_changes() {
+async fn the_queue_is_published_when_it_changes() {
     let app = App::start().await;
     let mut stream = Stream::open(&app, None).await;
 
@@ -162,7 +162,7 @@ async fn the_queue_is_told_when_it_changes() {
 }
 
 #[tokio::test]
-async fn a_pods_counts_are_told_when_they_change() {
+async fn a_pods_counts_are_published_when_they_change() {
     let app = App::start().await;
     app.stage.enter("pod-1", Phase::Ready);
     let mut stream = Stream::open(&app, None).await;
@@ -174,7 +174,7 @@ async fn a_pods_counts_are_told_when_they_change() {
 }
 
 #[tokio::test]
-async fn a_stream_that_broke_off_goes_on_behind_its_last_event() {
+async fn a_stream_that_broke_off_resumes_after_its_last_event() {
     let app = App::start().await;
     let mut first = Stream::open(&app, None).await;
     app.accept(vec![("a.png", png(1))]).await;
@@ -194,7 +194,7 @@ async fn a_stream_that_broke_off_goes_on_behind_its_last_event() {
 }
 
 #[tokio::test]
-async fn a_stream_of_another_life_is_reset_to_the_present() {
+async fn a_stream_of_another_process_is_reset_to_the_present() {
     let app = App::start().await;
     app.stage.enter("pod-1", Phase::Ready);
 
@@ -208,7 +208,7 @@ async fn a_stream_of_another_life_is_reset_to_the_present() {
 }
 
 #[tokio::test]
-async fn a_stream_too_long_broken_is_reset() {
+async fn a_stream_that_missed_too_many_events_is_reset() {
     let app = App::with(|config| config.limits.events_kept = 4).await;
     let mut first = Stream::open(&app, None).await;
     app.accept(vec![("a.png", png(1))]).await;
@@ -216,7 +216,7 @@ async fn a_stream_too_long_broken_is_reset() {
     drop(first);
     app.accept((0..10).map(|n| ("b.png", png(n))).collect()).await;
     app.work("pod-1", 10).await;
-    app.seen_to_end(10).await;
+    app.sees_settled(10).await;
 
     let mut again = Stream::open(&app, Some(&last.id)).await;
 
@@ -247,7 +247,7 @@ async fn a_stream_goes_on_after_an_outage_of_the_queue_and_misses_nothing() {
     app.queue.behind_the_scenes().submit(one_job()).await.unwrap();
     app.queue.mend();
 
-    stream.until("the second", |seen| seen.name == "job" && seen.data["filename"] == "behind.png").await;
+    stream.until("the second", |seen| seen.name == "job" && seen.data["filename"] == "later.png").await;
 }
 
 fn one_job() -> kana_queue::Submission {
@@ -256,7 +256,7 @@ fn one_job() -> kana_queue::Submission {
     let job = kana_queue::job::Job {
         id: kana_queue::job::JobId::new(),
         batch,
-        filename: "behind.png".into(),
+        filename: "later.png".into(),
         image: kana_engine::image::Image::new(shape, vec![0; 784]).unwrap(),
         submitted: kana_queue::clock::Timestamp::from_millis(1_700_000_000_000),
     };
@@ -264,13 +264,13 @@ fn one_job() -> kana_queue::Submission {
 }
 
 #[tokio::test]
-async fn what_keeps_the_pods_from_being_seen_is_told_when_it_begins_when_it_ends_and_at_the_start_of_a_stream() {
+async fn a_fault_is_published_when_it_begins_when_it_ends_and_at_the_start_of_a_stream() {
     let app = App::start().await;
     let mut early = Stream::open(&app, None).await;
 
     app.stage.ail(Some("no right"));
-    let begun = early.until("a trouble", |seen| seen.name == "trouble").await;
-    let late = Stream::open(&app, None).await.until("the trouble", |seen| seen.name == "trouble").await;
+    let begun = early.until("a fault", |seen| seen.name == "trouble").await;
+    let late = Stream::open(&app, None).await.until("the fault", |seen| seen.name == "trouble").await;
     app.stage.ail(None);
     let ended = early.until("its end", |seen| seen.name == "trouble").await;
 
@@ -279,11 +279,11 @@ async fn what_keeps_the_pods_from_being_seen_is_told_when_it_begins_when_it_ends
 }
 
 #[tokio::test]
-async fn a_trouble_that_ended_unheard_is_still_told_as_over() {
+async fn a_fault_whose_end_was_missed_is_still_published_as_over() {
     let app = App::start().await;
     let mut stream = Stream::open(&app, None).await;
     app.stage.ail(Some("no right"));
-    stream.until("a trouble", |seen| seen.name == "trouble").await;
+    stream.until("a fault", |seen| seen.name == "trouble").await;
 
     app.stage.ail(None);
     (0..64).for_each(|_| app.stage.say("noise"));
@@ -292,7 +292,7 @@ async fn a_trouble_that_ended_unheard_is_still_told_as_over() {
 }
 
 #[tokio::test]
-async fn a_queue_that_does_not_answer_hides_no_pod_from_whoever_comes() {
+async fn a_queue_that_does_not_answer_hides_no_pod_from_a_new_stream() {
     let app = App::start().await;
     let mut early = Stream::open(&app, None).await;
     app.stage.enter("pod-1", Phase::Ready);
@@ -306,15 +306,15 @@ async fn a_queue_that_does_not_answer_hides_no_pod_from_whoever_comes() {
 }
 
 #[tokio::test]
-async fn pods_that_could_not_be_seen_are_told_as_soon_as_they_can() {
+async fn pods_that_could_not_be_listed_are_published_as_soon_as_they_can() {
     let app = App::start().await;
     app.stage.ail(Some("no right"));
-    // So much at once that the gateway asks for the whole, which it is not given.
+    // So many events at once that the gateway lists the pods again, which fails.
     app.stage.enter("pod-1", Phase::Ready);
     (0..64).for_each(|_| app.stage.say("noise"));
     let mut stream = Stream::open(&app, None).await;
-    app.stage.say("heard meanwhile");
-    stream.until("what is said meanwhile", |seen| seen.data["command"] == "heard meanwhile").await;
+    app.stage.say("published meanwhile");
+    stream.until("the command", |seen| seen.data["command"] == "published meanwhile").await;
 
     app.stage.ail(None);
 

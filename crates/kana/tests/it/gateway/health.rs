@@ -1,4 +1,4 @@
-//! Does the gateway say how it is, and get over a queue that does not answer?
+//! Does the gateway report its health, and recover from a queue that does not answer?
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ async fn without_its_queue_a_gateway_is_alive_and_not_ready() {
 }
 
 #[tokio::test]
-async fn a_queue_that_does_not_answer_is_a_503_that_gives_nothing_away() {
+async fn a_queue_that_does_not_answer_is_a_503_without_its_cause() {
     let app = App::start().await;
     app.queue.fail();
 
@@ -48,7 +48,7 @@ async fn a_queue_that_does_not_answer_is_a_503_that_gives_nothing_away() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_costs_its_request_and_nothing_else() {
+async fn a_handler_that_panics_fails_its_request_and_nothing_else() {
     let app = App::start().await;
     let path = "/v1/batches/0198b6a8-0000-7000-8000-000000000000";
 
@@ -69,7 +69,7 @@ async fn a_request_that_waits_through_an_outage_gets_its_answer() {
     let outage = async {
         let claims = app.claim("pod-1", 1).await;
         app.queue.fail();
-        let settled = claims.into_iter().map(crate::support::app::answered).collect();
+        let settled = claims.into_iter().map(crate::support::app::done).collect();
         app.queue.behind_the_scenes().settle(settled).await.unwrap();
         assert_eq!(app.get("/readyz").await.status(), 503);
         app.queue.mend();
@@ -96,12 +96,12 @@ async fn a_wait_that_ends_in_an_outage_still_says_that_the_jobs_are_safe() {
 }
 
 #[tokio::test]
-async fn the_status_tells_queue_model_and_version() {
+async fn the_status_has_queue_model_and_version() {
     let app = App::start().await;
     app.accept(vec![("a.png", png(1)), ("b.png", png(2)), ("c.png", png(3))]).await;
     app.work("pod-1", 1).await;
     app.claim("pod-1", 1).await;
-    app.seen_to_end(1).await;
+    app.sees_settled(1).await;
 
     let status = app.json("/v1/status").await;
 
@@ -115,12 +115,12 @@ async fn the_status_tells_queue_model_and_version() {
 }
 
 #[tokio::test]
-async fn what_happened_is_counted() {
+async fn requests_jobs_and_files_are_counted() {
     let app = App::start().await;
     app.accept(vec![("a.png", png(1)), ("b.png", png(2)), ("text.png", b"none".to_vec())]).await;
     app.work("pod-1", 1).await;
     let id = app.claim("pod-1", 1).await[0].job.id;
-    app.seen_to_end(1).await;
+    app.sees_settled(1).await;
     assert_eq!(app.request(Method::DELETE, &format!("/v1/jobs/{id}")).send().await.unwrap().status(), 409);
 
     let wanted = [

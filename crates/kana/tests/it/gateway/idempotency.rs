@@ -1,4 +1,4 @@
-//! Does a request that is sent twice happen once?
+//! Is a request that is sent twice accepted once?
 
 use reqwest::Method;
 use serde_json::Value;
@@ -14,7 +14,7 @@ async fn send(app: &App, path: &str, key: &str, files: Vec<(&str, Vec<u8>)>) -> 
 #[tokio::test]
 async fn the_same_request_again_gets_the_same_answer() {
     let app = App::start().await;
-    let files = || vec![("a.png", png(1)), ("text.png", b"no picture".to_vec()), ("b.png", png(2))];
+    let files = || vec![("a.png", png(1)), ("text.png", b"not an image".to_vec()), ("b.png", png(2))];
 
     let first = send(&app, "/v1/jobs", "k", files()).await;
     let again = send(&app, "/v1/jobs", "k", files()).await;
@@ -70,7 +70,7 @@ async fn a_key_used_with_another_body_is_refused() {
 }
 
 #[tokio::test]
-async fn of_requests_at_the_same_time_one_wins_and_the_others_repeat_it() {
+async fn of_simultaneous_requests_one_is_accepted_and_the_others_repeat_it() {
     let app = App::start().await;
 
     let sent = (0..8).map(|_| send(&app, "/v1/jobs", "k", vec![("a.png", png(1)), ("b.png", png(2))]));
@@ -94,7 +94,7 @@ async fn a_repetition_is_answered_although_the_queue_is_full() {
 #[tokio::test]
 async fn one_image_can_be_repeated_too() {
     let app = App::start().await;
-    app.employ("pod-1");
+    app.spawn_worker("pod-1");
     let classify = async || {
         let request = app.request(Method::POST, "/v1/classify").header("Idempotency-Key", "k");
         request.body(png(1)).send().await.unwrap().json::<Value>().await.unwrap()

@@ -1,4 +1,4 @@
-//! Can jobs be sent in, waited for, followed and taken back?
+//! Can jobs be submitted, waited for, read and cancelled?
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ async fn a_job_is_followed_from_queued_through_running_to_done() {
     );
     assert!(running.get("label").is_none() && running.get("queued_ms").is_none(), "{running}");
 
-    app.queue_settle(claims).await;
+    app.settle(claims).await;
     let done = app.json(&path).await;
     assert_eq!(done["state"], "done");
     assert_eq!(done["worker"], "pod-1");
@@ -52,7 +52,7 @@ async fn a_job_is_followed_from_queued_through_running_to_done() {
 #[tokio::test]
 async fn a_request_that_waits_gets_finished_jobs() {
     let app = App::start().await;
-    app.employ("pod-1");
+    app.spawn_worker("pod-1");
 
     let response = app.upload("/v1/jobs?wait=30s", vec![("a.png", png(1)), ("b.png", png(2))]).send().await.unwrap();
 
@@ -77,7 +77,7 @@ async fn a_request_that_waited_too_long_gets_what_is_known() {
 }
 
 #[tokio::test]
-async fn a_wait_that_is_no_span_is_refused_by_name_before_anything_is_taken_in() {
+async fn a_wait_that_is_not_a_duration_is_refused_by_name_before_anything_is_accepted() {
     let app = App::start().await;
 
     for wait in ["soon", "-1", "6m", ""] {
@@ -91,7 +91,7 @@ async fn a_wait_that_is_no_span_is_refused_by_name_before_anything_is_taken_in()
 }
 
 #[tokio::test]
-async fn a_full_queue_takes_nothing_and_says_when_to_try_again() {
+async fn a_full_queue_accepts_nothing_and_says_when_to_retry() {
     let app = App::start().await;
     app.accept((0..JOBS_MAX - 1).map(|n| ("a.png", png(n as u8))).collect()).await;
 
@@ -104,7 +104,7 @@ async fn a_full_queue_takes_nothing_and_says_when_to_try_again() {
 }
 
 #[tokio::test]
-async fn more_images_than_the_queue_ever_holds_are_refused_for_good() {
+async fn more_images_than_the_queue_can_hold_are_refused_without_a_retry() {
     let app = App::start().await;
     let images = (0..=JOBS_MAX).map(|n| ("a.png", png(n as u8))).collect();
 
@@ -120,7 +120,7 @@ async fn a_batch_counts_its_jobs_by_state() {
     let receipt = app.accept(vec![("a.png", png(1)), ("b.png", png(2)), ("c.png", png(3))]).await;
     app.work("pod-1", 1).await;
     let held = app.claim("pod-2", 1).await;
-    app.queue_abandon("pod-2").await;
+    app.reclaim("pod-2").await;
     assert_eq!(app.claim("pod-3", 1).await.len(), held.len());
 
     let batch = app.json(&format!("/v1/batches/{}", receipt["batch"].as_str().unwrap())).await;
@@ -133,7 +133,7 @@ async fn a_batch_counts_its_jobs_by_state() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_a_404_problem() {
+async fn an_unknown_job_or_batch_is_a_404_problem() {
     let app = App::start().await;
     let nobody = "0198b6a8-0000-7000-8000-000000000000";
 
@@ -150,7 +150,7 @@ async fn what_is_not_there_is_a_404_problem() {
 }
 
 #[tokio::test]
-async fn a_job_that_has_not_started_can_be_taken_back() {
+async fn a_job_that_has_not_started_can_be_cancelled() {
     let app = App::start().await;
     let receipt = app.accept(vec![("a.png", png(1))]).await;
     let path = format!("/v1/jobs/{}", id(&receipt, 0));
@@ -164,14 +164,14 @@ async fn a_job_that_has_not_started_can_be_taken_back() {
 }
 
 #[tokio::test]
-async fn a_job_that_started_or_is_over_cannot_be_taken_back() {
+async fn a_job_that_started_or_is_settled_cannot_be_cancelled() {
     let app = App::start().await;
     let receipt = app.accept(vec![("a.png", png(1))]).await;
     let path = format!("/v1/jobs/{}", id(&receipt, 0));
     let claims = app.claim("pod-1", 1).await;
 
     assert_eq!(app.request(Method::DELETE, &path).send().await.unwrap().status(), 409);
-    app.queue_settle(claims).await;
+    app.settle(claims).await;
     assert_eq!(app.request(Method::DELETE, &path).send().await.unwrap().status(), 409);
     assert_eq!(app.json(&path).await["state"], "done");
 }
@@ -181,15 +181,15 @@ async fn a_job_that_every_attempt_failed_says_why() {
     let app = App::start().await;
     let receipt = app.accept(vec![("a.png", png(1))]).await;
 
-    app.bury("pod-1", "it is cursed").await;
+    app.dead_letter("pod-1", "it is broken").await;
 
     let job = app.json(&format!("/v1/jobs/{}", id(&receipt, 0))).await;
     assert_eq!(job["state"], "failed");
-    assert!(job["error"].as_str().unwrap().contains("it is cursed"), "{job}");
+    assert!(job["error"].as_str().unwrap().contains("it is broken"), "{job}");
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_leaves_its_jobs_in_the_queue() {
+async fn a_client_that_disconnects_leaves_its_jobs_in_the_queue() {
     let app = App::start().await;
 
     let sent = app.upload("/v1/jobs?wait=1m", vec![("a.png", png(1))]).send();
@@ -198,6 +198,6 @@ async fn a_client_that_goes_away_leaves_its_jobs_in_the_queue() {
         claims = app.claim("pod-1", 1) => claims,
     };
 
-    app.queue_settle(claims).await;
-    app.seen_to_end(1).await;
+    app.settle(claims).await;
+    app.sees_settled(1).await;
 }

@@ -1,14 +1,15 @@
 //! Does the gateway keep the HTTP contract?
 
+mod access;
 mod classify;
 mod contract;
 mod dead;
 mod ending;
 mod events;
-mod guard;
 mod health;
 mod idempotency;
 mod jobs;
+mod logs;
 mod pods;
 mod raw;
 mod slow;

@@ -1,4 +1,4 @@
-//! Can pods be seen, ended and scaled?
+//! Can pods be listed, ended and scaled?
 
 use kana::gateway::NoCluster;
 use kana::pod::{Cluster as _, Error, Phase, ScaledBy, Stop};
@@ -9,14 +9,14 @@ use crate::support::app::App;
 use crate::support::pictures::png;
 
 #[tokio::test]
-async fn pods_are_listed_with_what_they_did_and_do() {
+async fn pods_are_listed_with_the_jobs_that_they_settled_and_hold() {
     let app = App::start().await;
     app.stage.enter("pod-1", Phase::Ready);
     app.stage.enter("pod-2", Phase::Starting);
     app.accept((0..5).map(|n| ("a.png", png(n))).collect()).await;
     app.work("pod-1", 3).await;
     app.claim("pod-1", 2).await;
-    app.seen_to_end(3).await;
+    app.sees_settled(3).await;
 
     let pods = app.json("/v1/pods").await;
 
@@ -27,7 +27,7 @@ async fn pods_are_listed_with_what_they_did_and_do() {
 }
 
 #[tokio::test]
-async fn what_every_life_of_a_pod_did_and_does_is_told_as_the_pods() {
+async fn the_jobs_of_every_incarnation_count_as_the_pods() {
     let app = App::start().await;
     app.stage.enter("pod-1", Phase::Ready);
     app.stage.enter("pod-10", Phase::Ready);
@@ -36,7 +36,7 @@ async fn what_every_life_of_a_pod_did_and_does_is_told_as_the_pods() {
     app.claim("pod-1~first", 1).await;
     app.claim("pod-1~secnd", 2).await;
     app.claim("pod-10~first", 1).await;
-    app.seen_to_end(1).await;
+    app.sees_settled(1).await;
 
     let pods = app.json("/v1/pods").await;
     let job = app.json(&format!("/v1/jobs/{}", receipt["jobs"][0]["id"].as_str().unwrap())).await;
@@ -47,7 +47,7 @@ async fn what_every_life_of_a_pod_did_and_does_is_told_as_the_pods() {
 }
 
 #[tokio::test]
-async fn what_keeps_the_pods_from_being_seen_is_told_instead_of_an_empty_list() {
+async fn a_fault_is_returned_instead_of_an_empty_list_of_pods() {
     let app = App::start().await;
     app.stage.ail(Some("its role lacks the verb \"list\" on \"pods\""));
 
@@ -75,7 +75,7 @@ async fn the_end_of_a_pods_log_is_read() {
 }
 
 #[tokio::test]
-async fn a_pod_is_ended_in_the_way_asked_for() {
+async fn a_pod_is_ended_by_the_requested_mode() {
     let app = App::start().await;
     app.stage.enter("pod-1", Phase::Ready);
 
@@ -116,7 +116,7 @@ async fn the_range_is_read_and_set() {
 }
 
 #[tokio::test]
-async fn a_range_that_is_none_is_refused_by_value() {
+async fn a_range_that_is_not_valid_is_refused_by_value() {
     let app = App::start().await;
 
     for (body, status, word) in [
@@ -135,11 +135,11 @@ async fn a_range_that_is_none_is_refused_by_value() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_steers_no_pods_has_none_and_says_that_their_number_is_fixed() {
-    let nobody = NoCluster;
+async fn a_gateway_without_a_cluster_has_no_pods_and_their_number_is_fixed() {
+    let cluster = NoCluster;
 
-    assert_eq!(nobody.pods().await.unwrap(), []);
-    assert_eq!(nobody.scale().await.unwrap().by, ScaledBy::Fixed);
-    assert!(matches!(nobody.stop("pod-1", Stop::Kill).await, Err(Error::Unknown { .. })));
-    assert!(matches!(nobody.set_range(1..=2).await, Err(Error::Refused { .. })));
+    assert_eq!(cluster.pods().await.unwrap(), []);
+    assert_eq!(cluster.scale().await.unwrap().by, ScaledBy::Fixed);
+    assert!(matches!(cluster.stop("pod-1", Stop::Kill).await, Err(Error::Unknown { .. })));
+    assert!(matches!(cluster.set_range(1..=2).await, Err(Error::Refused { .. })));
 }

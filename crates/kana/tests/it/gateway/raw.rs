@@ -1,4 +1,4 @@
-//! What does the gateway say to a client that speaks byte by byte?
+//! What does a test need to send a request byte by byte?
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,11 +17,11 @@ impl Raw {
         Self(TcpStream::connect(address).await.expect("a connection"))
     }
 
-    pub async fn say(&mut self, text: impl AsRef<[u8]>) {
-        self.0.write_all(text.as_ref()).await.expect("somebody who listens");
+    pub async fn send(&mut self, text: impl AsRef<[u8]>) {
+        self.0.write_all(text.as_ref()).await.expect("a connection that is open");
     }
 
-    /// What comes until the blank line behind a head.
+    /// Reads a head, up to its blank line.
     pub async fn head(&mut self) -> String {
         let mut head = Vec::new();
         let reading = async {

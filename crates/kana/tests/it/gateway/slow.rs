@@ -1,4 +1,4 @@
-//! Do slow clients hold anybody up?
+//! Do slow clients delay other requests?
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use crate::support::pictures::png;
 const SOON: Duration = Duration::from_millis(300);
 
 #[tokio::test]
-async fn three_hundred_half_sent_requests_hold_nobody_up() {
+async fn three_hundred_half_sent_requests_delay_no_other_request() {
     let app = App::start().await;
-    app.employ("pod-1");
+    app.spawn_worker("pod-1");
     let mut clients = Vec::new();
     for number in 0..300 {
         let mut client = Raw::to(app.address).await;
         match number % 3 {
             0 => {}
-            1 => client.say("POST /v1/jobs HTTP/1.1\r\nHost: loc").await,
+            1 => client.send("POST /v1/jobs HTTP/1.1\r\nHost: loc").await,
             _ => {
-                client.say(upload_head(10_000)).await;
-                client.say(HALF).await;
+                client.send(upload_head(10_000)).await;
+                client.send(HALF).await;
             }
         }
         clients.push(client);
@@ -35,40 +35,40 @@ async fn three_hundred_half_sent_requests_hold_nobody_up() {
 }
 
 #[tokio::test]
-async fn a_client_that_says_nothing_is_let_go() {
+async fn a_client_that_sends_nothing_is_disconnected() {
     let app = App::with(|config| config.limits.head_time_max = SOON).await;
 
     for beginning in ["", "PRI", "GET /v1/status HTTP/1.1\r\nHost: local"] {
         let mut client = Raw::to(app.address).await;
-        client.say(beginning).await;
+        client.send(beginning).await;
 
         client.closed().await;
     }
 }
 
 #[tokio::test]
-async fn a_body_that_pauses_is_given_up() {
+async fn a_body_that_pauses_is_a_408() {
     let app = App::with(|config| config.limits.body_pause_max = SOON).await;
     let mut client = Raw::to(app.address).await;
 
-    client.say(upload_head(10_000)).await;
-    client.say(HALF).await;
+    client.send(upload_head(10_000)).await;
+    client.send(HALF).await;
 
     assert!(client.head().await.starts_with("HTTP/1.1 408 "));
 }
 
 #[tokio::test]
-async fn a_body_that_drips_for_ever_is_given_up() {
+async fn a_body_that_arrives_too_slowly_is_a_408() {
     let app = App::with(|config| config.limits.body_time_max = SOON).await;
     let mut client = Raw::to(app.address).await;
-    client.say(upload_head(10_000_000)).await;
-    client.say(HALF).await;
+    client.send(upload_head(10_000_000)).await;
+    client.send(HALF).await;
 
     let (mut reading, mut writing) = client.0.into_split();
-    let dripping = tokio::spawn(async move {
-        let mut drops = tokio::time::interval(Duration::from_millis(20));
+    let writing_slowly = tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
         loop {
-            drops.tick().await;
+            ticks.tick().await;
             if tokio::io::AsyncWriteExt::write_all(&mut writing, b"x").await.is_err() {
                 return;
             }
@@ -78,16 +78,16 @@ async fn a_body_that_drips_for_ever_is_given_up() {
     tokio::io::AsyncReadExt::read_exact(&mut reading, &mut answer).await.unwrap();
 
     assert_eq!(&answer, b"HTTP/1.1 408 ");
-    dripping.abort();
+    writing_slowly.abort();
 }
 
 #[tokio::test]
 async fn more_large_bodies_than_there_is_memory_for_are_refused() {
     let app = App::with(|config| config.limits.buffered_bytes_max = 50_000).await;
     let mut first = Raw::to(app.address).await;
-    first.say(upload_head(1_000_000)).await;
-    first.say(HALF).await;
-    first.say(vec![b'x'; 45_000]).await;
+    first.send(upload_head(1_000_000)).await;
+    first.send(HALF).await;
+    first.send(vec![b'x'; 45_000]).await;
 
     let refused = eventually("the buffers are full", async || {
         let response = app.upload("/v1/jobs", vec![("a.png", vec![7; 20_000])]).send().await.ok()?;
@@ -96,7 +96,7 @@ async fn more_large_bodies_than_there_is_memory_for_are_refused() {
     assert!(refused.await.headers().contains_key("retry-after"));
 
     drop(first);
-    eventually("the buffers are given back", async || {
+    eventually("the buffers are released", async || {
         let response = app.upload("/v1/jobs", vec![("a.png", png(1)), ("b.png", vec![7; 20_000])]).send().await.ok()?;
         (response.status() == 202).then_some(())
     })
@@ -104,10 +104,10 @@ async fn more_large_bodies_than_there_is_memory_for_are_refused() {
 }
 
 #[tokio::test]
-async fn a_reader_that_takes_nothing_is_let_go() {
+async fn a_client_that_reads_nothing_is_disconnected() {
     let app = App::with(|config| config.limits.stall_max = SOON).await;
     let mut reader = Raw::to(app.address).await;
-    reader.say("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    reader.send("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(reader.head().await.starts_with("HTTP/1.1 200 "));
 
     let line = "x".repeat(50_000);
@@ -121,12 +121,12 @@ async fn a_reader_that_takes_nothing_is_let_go() {
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again() {
+async fn a_connection_can_be_used_again() {
     let app = App::start().await;
     let mut client = Raw::to(app.address).await;
 
     for _ in 0..3 {
-        client.say("HEAD /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        client.send("HEAD /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
 
         assert!(client.head().await.starts_with("HTTP/1.1 200 "));
     }

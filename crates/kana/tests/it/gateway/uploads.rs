@@ -1,4 +1,4 @@
-//! What becomes of files that are no pictures, and of uploads that are no uploads?
+//! What happens to files that are not images, and to malformed uploads?
 
 use image::ImageFormat;
 use reqwest::Method;
@@ -25,15 +25,16 @@ async fn fifteen_kinds_of_broken_file_do_not_stop_the_good_ones() {
 
     let receipt = app.accept(files).await;
 
-    let taken: Vec<_> = receipt["jobs"].as_array().unwrap().iter().map(|job| job["filename"].clone()).collect();
-    assert_eq!(taken, ["first.png", "last.png"]);
+    let accepted_names: Vec<_> =
+        receipt["jobs"].as_array().unwrap().iter().map(|job| job["filename"].clone()).collect();
+    assert_eq!(accepted_names, ["first.png", "last.png"]);
     let refused = receipt["rejected"].as_array().unwrap();
     assert_eq!(refused.iter().map(|file| file["filename"].as_str().unwrap()).collect::<Vec<_>>(), names);
     assert!(refused.iter().all(|file| !file["error"].as_str().unwrap().is_empty()));
 }
 
 #[tokio::test]
-async fn every_accepted_format_is_taken_in() {
+async fn every_supported_format_is_accepted() {
     let app = App::start().await;
     let formats = [
         ("a.png", ImageFormat::Png),
@@ -50,7 +51,7 @@ async fn every_accepted_format_is_taken_in() {
 }
 
 #[tokio::test]
-async fn an_upload_without_a_picture_is_refused_with_every_reason() {
+async fn an_upload_without_an_image_is_refused_with_every_reason() {
     let app = App::start().await;
 
     let response = app.upload("/v1/jobs", broken()).send().await.unwrap();
@@ -131,26 +132,26 @@ async fn more_files_than_allowed_are_refused_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_body_that_says_it_is_too_long_is_refused_before_it_is_sent() {
+async fn a_body_whose_declared_length_is_too_long_is_refused_before_it_is_sent() {
     let app = App::start().await;
     let mut client = Raw::to(app.address).await;
 
-    client.say(upload_head((64 << 20) + 1)).await;
+    client.send(upload_head((64 << 20) + 1)).await;
 
     assert!(client.head().await.starts_with("HTTP/1.1 413 "));
 }
 
 #[tokio::test]
-async fn a_body_that_turns_out_too_long_is_cut_off_and_told_so() {
+async fn a_body_that_turns_out_too_long_is_cut_off_with_a_413() {
     let app = App::with(|config| config.limits.request_bytes_max = 100_000).await;
     let mut client = Raw::to(app.address).await;
     let head = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\
                 Content-Type: multipart/form-data; boundary=b\r\n\r\n";
 
-    client.say(format!("{head}{:x}\r\n{HALF}\r\n", HALF.len())).await;
+    client.send(format!("{head}{:x}\r\n{HALF}\r\n", HALF.len())).await;
     let chunk = format!("{:x}\r\n{}\r\n", 30_000, "x".repeat(30_000));
     for _ in 0..4 {
-        client.say(&chunk).await;
+        client.send(&chunk).await;
     }
 
     assert!(client.head().await.starts_with("HTTP/1.1 413 "));
@@ -161,12 +162,12 @@ async fn a_body_that_turns_out_too_long_is_cut_off_and_told_so() {
 async fn an_upload_that_breaks_off_leaves_nothing_behind() {
     let app = App::start().await;
     let mut client = Raw::to(app.address).await;
-    client.say(upload_head(10_000)).await;
-    client.say(HALF).await;
+    client.send(upload_head(10_000)).await;
+    client.send(HALF).await;
 
     drop(client);
 
-    // The gateway is asked something else behind it, on the same loopback.
+    // Another request follows on the same loopback.
     app.accept(vec![("a.png", png(1))]).await;
     assert_eq!(accepted(&app).await, 1);
 }
@@ -176,34 +177,34 @@ async fn a_multipart_body_that_ends_too_early_is_malformed() {
     let app = App::start().await;
     let mut client = Raw::to(app.address).await;
 
-    client.say(upload_head(HALF.len())).await;
-    client.say(HALF).await;
+    client.send(upload_head(HALF.len())).await;
+    client.send(HALF).await;
 
     assert!(client.head().await.starts_with("HTTP/1.1 400 "));
     assert_eq!(accepted(&app).await, 0);
 }
 
 #[tokio::test]
-async fn a_client_that_asks_first_is_told_to_go_on() {
+async fn a_client_that_expects_a_100_gets_it_before_its_body() {
     let app = App::start().await;
     let mut client = Raw::to(app.address).await;
     let image = png(1);
 
     let head = "POST /v1/classify?wait=0 HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n";
-    client.say(format!("{head}Content-Length: {}\r\n\r\n", image.len())).await;
+    client.send(format!("{head}Content-Length: {}\r\n\r\n", image.len())).await;
     assert!(client.head().await.starts_with("HTTP/1.1 100 "));
-    client.say(image).await;
+    client.send(image).await;
 
     assert!(client.head().await.starts_with("HTTP/1.1 202 "));
 }
 
 #[tokio::test]
-async fn a_client_that_asks_first_is_refused_without_its_body() {
+async fn a_client_that_expects_a_100_is_refused_without_its_body() {
     let app = App::start().await;
     let mut client = Raw::to(app.address).await;
 
     let head = "POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n";
-    client.say(format!("{head}Content-Length: {}\r\n\r\n", 100 << 20)).await;
+    client.send(format!("{head}Content-Length: {}\r\n\r\n", 100 << 20)).await;
 
     assert!(client.head().await.starts_with("HTTP/1.1 413 "));
 }

@@ -67,7 +67,7 @@ impl Stand {
 
     /// Waits until a trouble, or none, is told.
     async fn has_trouble(&self, fits: impl Fn(Option<&str>) -> bool) {
-        eventually("the trouble to change", async || fits(self.cluster.trouble().as_deref()).then_some(())).await;
+        eventually("the trouble to change", async || fits(self.cluster.fault().as_deref()).then_some(())).await;
     }
 }
 

@@ -187,7 +187,7 @@ async fn an_object_that_is_not_there_is_named_and_found_when_it_comes() {
     stand.has_trouble(|trouble| trouble == Some(named)).await;
     stand.server.end_watches(HPAS);
     stand.server.watched(HPAS).await;
-    assert_eq!(stand.cluster.trouble().as_deref(), Some(named), "that it can be watched is no comfort");
+    assert_eq!(stand.cluster.fault().as_deref(), Some(named), "that it can be watched is no comfort");
 }
 
 #[tokio::test]

@@ -130,14 +130,14 @@ async fn a_place_that_the_server_has_forgotten_is_found_again_by_a_new_list() {
     stand.server.say(PODS, json!({ "type": "ERROR", "object": gone() }));
 
     heard_of(&mut events, |pod| pod.name == A && pod.phase == Phase::Gone).await;
-    assert_eq!(stand.cluster.trouble(), None);
+    assert_eq!(stand.cluster.fault(), None);
 
     stand.server.refuse_watches(PODS, gone(), 1);
     stand.server.end_watches(PODS);
     stand.server.put(PODS, born(B, 2));
 
     stand.knows(&[B]).await;
-    assert_eq!(stand.cluster.trouble(), None);
+    assert_eq!(stand.cluster.fault(), None);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn a_list_that_the_server_forgets_halfway_begins_anew_and_is_no_trouble() 
     stand.knows(&[A, B]).await;
     assert_eq!(asked_of_pods(&stand, "continue="), 2);
     while let Ok(event) = events.try_recv() {
-        assert!(!matches!(event, Event::Trouble(_)), "{event:?}");
+        assert!(!matches!(event, Event::Fault(_)), "{event:?}");
     }
 }
 
@@ -185,7 +185,7 @@ async fn an_event_that_cannot_be_read_is_told_and_what_it_hid_is_found_by_a_new_
 
     stand.server.say(PODS, json!({ "type": "MODIFIED", "object": { "metadata": { "labels": "none" } } }));
     let told = heard(&mut events, |event| match event {
-        Event::Trouble(reason) => Some(reason.clone()),
+        Event::Fault(reason) => Some(reason.clone()),
         _ => None,
     });
     assert!(told.await.is_some());
@@ -250,7 +250,7 @@ async fn a_missing_right_to_list_is_named_instead_of_an_empty_list_until_it_is_g
     stand.start();
 
     let told = heard(&mut events, |event| match event {
-        Event::Trouble(Some(reason)) if reason.contains("pods") => Some(reason.clone()),
+        Event::Fault(Some(reason)) if reason.contains("pods") => Some(reason.clone()),
         _ => None,
     })
     .await;

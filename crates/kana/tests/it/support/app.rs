@@ -1,7 +1,7 @@
 //! What does a test need to talk to a gateway?
 //!
-//! A real one on a free port of the loopback, over a memory queue that fails on demand, with pods that exist in name
-//! only and workers that do what the test says.
+//! A real gateway on a free port of the loopback, over a memory queue that fails on demand, with pods that exist in
+//! name only and workers that do what the test says.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ use super::eventually;
 use super::faulty::Faulty;
 use super::stage::Stage;
 
-/// Few enough to be filled.
+/// Few enough to fill the queue in a test.
 pub const JOBS_MAX: usize = 64;
 
 /// A gateway and everything around it.
@@ -44,7 +44,7 @@ impl App {
         Self::with(|_| {}).await
     }
 
-    /// One that was told to behave otherwise.
+    /// Starts a gateway with another configuration.
     pub async fn with(tune: impl FnOnce(&mut Config)) -> Self {
         let queue = Arc::new(Faulty::new(memory()));
         let stage = Arc::new(Stage::new());
@@ -82,47 +82,47 @@ impl App {
         self.request(Method::POST, path).multipart(form(files))
     }
 
-    /// Uploads files and gives the receipt.
+    /// Uploads files and returns the receipt.
     pub async fn accept(&self, files: Vec<(&str, Vec<u8>)>) -> Value {
         let response = self.upload("/v1/jobs", files).send().await.expect("an answer");
         assert_eq!(response.status(), 202);
         response.json().await.expect("a receipt")
     }
 
-    /// Claims up to `room` jobs.
-    pub async fn claim(&self, worker: &str, room: usize) -> Vec<Claim> {
-        self.queue.claim(&worker.into(), room, Duration::from_secs(10)).await.expect("a claim")
+    /// Claims up to `count` jobs.
+    pub async fn claim(&self, worker: &str, count: usize) -> Vec<Claim> {
+        self.queue.claim(&worker.into(), count, Duration::from_secs(10)).await.expect("a claim")
     }
 
-    /// Claims up to `room` jobs and answers them.
-    pub async fn work(&self, worker: &str, room: usize) -> Vec<Settled> {
-        let claims = self.claim(worker, room).await;
-        self.queue.settle(claims.into_iter().map(answered).collect()).await.expect("a settlement")
+    /// Claims up to `count` jobs and settles them as done.
+    pub async fn work(&self, worker: &str, count: usize) -> Vec<Settled> {
+        let claims = self.claim(worker, count).await;
+        self.queue.settle(claims.into_iter().map(done).collect()).await.expect("a settlement")
     }
 
-    /// Answers claimed jobs.
-    pub async fn queue_settle(&self, claims: Vec<Claim>) {
-        self.queue.settle(claims.into_iter().map(answered).collect()).await.expect("a settlement");
+    /// Settles claimed jobs as done.
+    pub async fn settle(&self, claims: Vec<Claim>) {
+        self.queue.settle(claims.into_iter().map(done).collect()).await.expect("a settlement");
     }
 
-    /// Takes back what a worker holds that somebody stopped.
-    pub async fn queue_abandon(&self, worker: &str) {
+    /// Reclaims the jobs of a worker that was stopped.
+    pub async fn reclaim(&self, worker: &str) {
         self.queue.abandon(&worker.into(), Cause::Stopped).await.expect("a queue that answers");
     }
 
-    /// A worker that answers whatever comes, as long as the gateway serves.
-    pub fn employ(&self, worker: &'static str) {
+    /// Runs a worker that settles every job, as long as the gateway serves.
+    pub fn spawn_worker(&self, worker: &'static str) {
         let (queue, shutdown) = (self.queue.clone(), self.shutdown.clone());
         tokio::spawn(async move {
             while !shutdown.has_begun() {
                 let claims = queue.claim(&worker.into(), 16, Duration::from_secs(1)).await.unwrap_or_default();
-                let _ = queue.settle(claims.into_iter().map(answered).collect()).await;
+                let _ = queue.settle(claims.into_iter().map(done).collect()).await;
             }
         });
     }
 
     /// Fails a job until it is a dead letter.
-    pub async fn bury(&self, worker: &str, reason: &str) {
+    pub async fn dead_letter(&self, worker: &str, reason: &str) {
         loop {
             let claims = self.claim(worker, 1).await;
             let failed = claims.into_iter().map(|claim| Settlement { lease: claim.lease, result: Err(reason.into()) });
@@ -132,9 +132,9 @@ impl App {
         }
     }
 
-    /// Waits until the gateway has seen as many jobs end.
-    pub async fn seen_to_end(&self, jobs: u64) {
-        eventually("the gateway sees jobs end", async || {
+    /// Waits until the gateway has seen as many jobs settled.
+    pub async fn sees_settled(&self, jobs: u64) {
+        eventually("the gateway sees jobs settled", async || {
             let queue = self.json("/v1/status").await["queue"].clone();
             (queue["done"].as_u64()? + queue["failed"].as_u64()? >= jobs).then_some(())
         })
@@ -146,7 +146,7 @@ impl App {
         self.shutdown.begin();
         let serving = self.serving.take().expect("a gateway that serves");
         serving.await.expect("no panic").expect("no error");
-        assert!(self.shutdown.finished(Duration::from_secs(10)).await, "a task of the gateway lives on");
+        assert!(self.shutdown.finished(Duration::from_secs(10)).await, "a task of the gateway still runs");
     }
 }
 
@@ -156,8 +156,8 @@ impl Drop for App {
     }
 }
 
-/// A worker's answer: the class is the brightest sample modulo ten.
-pub fn answered(claim: Claim) -> Settlement {
+/// Settles a claim as done: the class is the brightest sample modulo ten.
+pub fn done(claim: Claim) -> Settlement {
     let brightest = claim.job.image.pixels().iter().copied().max().unwrap_or(0);
     let class = usize::from(brightest) % 10;
     let mut probabilities = vec![0.01; 10];

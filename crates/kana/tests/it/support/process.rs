@@ -7,8 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock, mpsc};
 
-use kana::gateway::view::{Batch, Pod, Receipt};
-use kana::pod::{Phase, Scale};
+use kana::gateway::view::{Batch, Phase, Pod, Receipt, Scale};
 use kana_queue::job::BatchId;
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal};

@@ -59,7 +59,7 @@ impl Stage {
     pub fn ail(&self, reason: Option<&str>) {
         let reason = reason.map(str::to_owned);
         self.amiss.lock().unwrap().clone_from(&reason);
-        let _ = self.events.send(Event::Trouble(reason));
+        let _ = self.events.send(Event::Fault(reason));
     }
 
     /// A line for the console.
@@ -77,7 +77,7 @@ impl Stage {
 #[async_trait]
 impl Cluster for Stage {
     async fn pods(&self) -> Result<Vec<Pod>, Error> {
-        match self.trouble() {
+        match self.fault() {
             Some(reason) => Err(Error::Misconfigured { reason }),
             None => Ok(self.pods.lock().unwrap().clone()),
         }
@@ -90,7 +90,7 @@ impl Cluster for Stage {
         }
     }
 
-    fn trouble(&self) -> Option<String> {
+    fn fault(&self) -> Option<String> {
         self.amiss.lock().unwrap().clone()
     }
 

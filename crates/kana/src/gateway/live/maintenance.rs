@@ -1,0 +1,102 @@
+//! What must be done again and again?
+//!
+//! Once a second the queue is asked to sweep, which does what is due by time, and to count its jobs. When jobs change,
+//! they are counted sooner, up to four times a second. What is new since the last count is published.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::Live;
+use super::event_log::Kind;
+use crate::gateway::metrics::Metrics;
+use crate::gateway::view;
+use crate::telemetry::Chain;
+use kana_queue::clock::Clock;
+use kana_queue::{Depth, Error, Queue};
+
+/// The time between two rounds when nothing changes.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// The time between two rounds when something does: four a second are as many as a person can read.
+const PERIOD_MIN: Duration = Duration::from_millis(250);
+
+/// How long the queue may take for a round.
+const ROUND_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The task that sweeps the queue and counts its jobs.
+pub struct Maintenance {
+    /// The queue, without a limit on how long a call may take: the task sets its own.
+    pub queue: Arc<dyn Queue>,
+    /// The clock that the age of the oldest job is measured with.
+    pub clock: Arc<dyn Clock>,
+    /// Where counts are published.
+    pub live: Arc<Live>,
+    /// Where counts are reported to Prometheus.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Maintenance {
+    /// Runs a round after the other until `ending` is cancelled.
+    pub async fn run(self, ending: CancellationToken) {
+        ending.run_until_cancelled(self.repeat()).await;
+    }
+
+    async fn repeat(&self) {
+        let (mut swept, mut published, mut is_failing) = (None, None, false);
+        loop {
+            let counted = self.round(&mut swept).await;
+            self.live.counters.update_rate(Instant::now());
+            match counted {
+                Ok(depth) => {
+                    if is_failing {
+                        info!("the queue can be swept and counted again");
+                    }
+                    is_failing = false;
+                    self.publish(depth, &mut published);
+                }
+                Err(error) if !is_failing => {
+                    is_failing = true;
+                    warn!(error = %Chain(&error), "could not sweep and count the queue; trying again");
+                }
+                Err(_) => {}
+            }
+            self.pause().await;
+        }
+    }
+
+    /// Sweeps the queue where that is due, and counts its jobs.
+    async fn round(&self, swept: &mut Option<Instant>) -> Result<Depth, Error> {
+        let round = async {
+            if swept.is_none_or(|at| at.elapsed() >= PERIOD) {
+                let result = self.queue.sweep().await;
+                *swept = Some(Instant::now());
+                result?;
+            }
+            self.queue.depth().await
+        };
+        let late = |late| Error::Unavailable { action: "sweep and count the queue in time", source: Box::new(late) };
+        tokio::time::timeout(ROUND_TIMEOUT, round).await.map_err(late)?
+    }
+
+    /// Publishes what is new since the last count.
+    fn publish(&self, depth: Depth, published: &mut Option<view::Queue>) {
+        let queue = self.live.counters.queue_view(&depth, self.clock.now());
+        self.metrics.observe_queue(queue.waiting, queue.running, queue.dead);
+        self.metrics.observe_oldest(queue.oldest_ms.map(Duration::from_millis));
+        if published.as_ref() != Some(&queue) {
+            self.live.events.publish(Kind::Queue, &queue);
+            *published = Some(queue);
+        }
+        self.live.pods.record_depth(depth);
+    }
+
+    /// Waits until something changed or the period is over, and at least for the shortest period.
+    async fn pause(&self) {
+        tokio::time::sleep(PERIOD_MIN).await;
+        // Either way the next round begins.
+        let _ = tokio::time::timeout(PERIOD - PERIOD_MIN, self.live.changed.notified()).await;
+    }
+}

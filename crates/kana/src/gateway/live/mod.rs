@@ -1,0 +1,58 @@
+//! What is happening, and how does it reach those who watch?
+//!
+//! Three background tasks follow the queue's changes (`jobs`), the cluster's reports (`pods`) and the queue's depth
+//! (`maintenance`). Each publishes to one log (`event_log`), from which every event stream reads at its own pace.
+//! Whatever is kept here is derived: a gateway that restarts learns it again from the queue and the cluster.
+
+pub mod counters;
+pub mod event_log;
+pub mod jobs;
+pub mod maintenance;
+pub mod pods;
+pub mod rate;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{Notify, Semaphore};
+
+use super::config::Limits;
+use super::metrics::Metrics;
+use counters::Counters;
+use event_log::EventLog;
+use jobs::Liveness;
+use pods::Pods;
+
+/// The state that background tasks write, and that event streams and counts are read from.
+pub struct Live {
+    /// The latest events.
+    pub events: Arc<EventLog>,
+    /// The pods, as last reported.
+    pub pods: Pods,
+    /// Jobs accepted and settled since the start.
+    pub counters: Counters,
+    /// Whether the task that follows jobs makes progress.
+    pub liveness: Liveness,
+    /// Notified when something changed that the next `queue` event shows.
+    pub changed: Notify,
+    /// One permit for each event stream that may be open.
+    pub streams: Arc<Semaphore>,
+    /// Time of the gateway's start.
+    pub started: Instant,
+}
+
+impl Live {
+    /// Creates the state of a gateway that has seen nothing yet.
+    pub fn new(limits: &Limits, metrics: Arc<Metrics>) -> Self {
+        let events = Arc::new(EventLog::new(limits.events_kept));
+        Self {
+            pods: Pods::new(events.clone(), metrics),
+            events,
+            counters: Counters::default(),
+            liveness: Liveness::default(),
+            changed: Notify::new(),
+            streams: Arc::new(Semaphore::new(limits.streams_max)),
+            started: Instant::now(),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What does a gateway count, and in which units?
+//!
+//! Every metric is declared once, here, with its unit in its name. Labels are enums, so that no client can make a new
+//! series.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::pod::Phase;
+use kana_queue::job::Verdict;
+
+/// The media type of [`Metrics::text`].
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the request latency's buckets, in seconds: from an idle service's millisecond to the longest wait.
+const LATENCY_BUCKETS: [f64; 16] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 300.0];
+
+/// The class of a response's status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// 1xx to 3xx.
+    Served,
+    /// 4xx: the client's fault.
+    Refused,
+    /// 5xx: the service's fault.
+    Failed,
+}
+
+/// A route's template, one of those that `http::observe` declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Route(pub &'static str);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Stage {
+    Waiting,
+    Running,
+    Dead,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: Route,
+    answer: Answer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabel {
+    verdict: VerdictValue,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabel {
+    stage: Stage,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PhaseLabel {
+    phase: PhaseValue,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct PhaseValue(&'static str);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum VerdictValue {
+    Done,
+    Failed,
+    Cancelled,
+}
+
+impl From<&Verdict> for VerdictValue {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Done { .. } => Self::Done,
+            Verdict::Failed { .. } => Self::Failed,
+            Verdict::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// Writes an enum's label value.
+macro_rules! label {
+    ($name:ident, $self:ident => $text:expr) => {
+        impl EncodeLabelValue for $name {
+            fn encode(&$self, encoder: &mut LabelValueEncoder) -> Result<(), std::fmt::Error> {
+                encoder.write_str($text)
+            }
+        }
+    };
+}
+
+label!(Route, self => self.0);
+label!(PhaseValue, self => self.0);
+label!(VerdictValue, self => match self {
+    Self::Done => "done",
+    Self::Failed => "failed",
+    Self::Cancelled => "cancelled",
+});
+label!(Answer, self => match self {
+    Self::Served => "served",
+    Self::Refused => "refused",
+    Self::Failed => "failed",
+});
+label!(Stage, self => match self {
+    Self::Waiting => "waiting",
+    Self::Running => "running",
+    Self::Dead => "dead",
+});
+
+type Seconds = Gauge<f64, AtomicU64>;
+type Latencies = Family<RequestLabels, Histogram, fn() -> Histogram>;
+
+/// The metrics of a gateway.
+pub struct Metrics {
+    registry: Registry,
+    requests: Latencies,
+    /// Jobs that the queue accepted from this gateway.
+    pub accepted: Counter,
+    /// Files that were not images.
+    pub rejected: Counter,
+    /// Jobs that a full queue refused.
+    pub refused: Counter,
+    settled: Family<VerdictLabel, Counter>,
+    jobs: Family<StageLabel, Gauge>,
+    oldest: Seconds,
+    pods: Family<PhaseLabel, Gauge>,
+    /// Connections open.
+    pub connections: Gauge,
+    /// Event streams open.
+    pub streams: Gauge,
+}
+
+impl Metrics {
+    /// Creates all metrics, at zero.
+    pub fn new() -> Self {
+        let mut new = Self {
+            registry: Registry::with_prefix("kana"),
+            requests: Latencies::new_with_constructor(|| Histogram::new(LATENCY_BUCKETS)),
+            accepted: Counter::default(),
+            rejected: Counter::default(),
+            refused: Counter::default(),
+            settled: Family::default(),
+            jobs: Family::default(),
+            oldest: Seconds::default(),
+            pods: Family::default(),
+            connections: Gauge::default(),
+            streams: Gauge::default(),
+        };
+        new.register();
+        // So that a rate over a verdict that has not happened yet is zero, and not nothing.
+        for verdict in [VerdictValue::Done, VerdictValue::Failed, VerdictValue::Cancelled] {
+            drop(new.settled.get_or_create(&VerdictLabel { verdict }));
+        }
+        new.observe_queue(0, 0, 0);
+        new.observe_pods(std::iter::empty());
+        new
+    }
+
+    fn register(&mut self) {
+        let to = &mut self.registry;
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        to.register("build", "Version of this build", build);
+        let help = "Time from a request's head to its response's, by route and answer";
+        to.register_with_unit("http_request_duration", help, Unit::Seconds, self.requests.clone());
+        to.register("jobs_accepted", "Jobs that the queue accepted from this gateway", self.accepted.clone());
+        to.register("jobs_refused", "Jobs that a full queue refused", self.refused.clone());
+        to.register("files_rejected", "Files that were not images", self.rejected.clone());
+        to.register("jobs_settled", "Jobs settled by anybody, by verdict", self.settled.clone());
+        to.register("queue_jobs", "Jobs in the queue, by stage", self.jobs.clone());
+        let help = "How long the oldest waiting job has waited";
+        to.register_with_unit("queue_oldest_wait", help, Unit::Seconds, self.oldest.clone());
+        to.register("pods", "Pods, by phase", self.pods.clone());
+        to.register("http_connections", "Connections open", self.connections.clone());
+        to.register("event_streams", "Event streams open", self.streams.clone());
+    }
+
+    /// Records a request that was answered.
+    pub fn record_request(&self, route: Route, answer: Answer, took: Duration) {
+        self.requests.get_or_create(&RequestLabels { route, answer }).observe(took.as_secs_f64());
+    }
+
+    /// Records a job that was settled.
+    pub fn record_settled(&self, verdict: &Verdict) {
+        self.settled.get_or_create(&VerdictLabel { verdict: verdict.into() }).inc();
+    }
+
+    /// Sets how many jobs are in each stage.
+    pub fn observe_queue(&self, waiting: usize, running: usize, dead: usize) {
+        for (stage, jobs) in [(Stage::Waiting, waiting), (Stage::Running, running), (Stage::Dead, dead)] {
+            self.jobs.get_or_create(&StageLabel { stage }).set(i64::try_from(jobs).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Sets how long the oldest waiting job has waited.
+    pub fn observe_oldest(&self, wait: Option<Duration>) {
+        self.oldest.set(wait.unwrap_or_default().as_secs_f64());
+    }
+
+    /// Sets how many pods are in each phase.
+    pub fn observe_pods(&self, phases: impl Iterator<Item = Phase>) {
+        let mut counts = BTreeMap::from([("starting", 0), ("ready", 0), ("stopping", 0)]);
+        for phase in phases {
+            let name = match phase {
+                Phase::Starting => "starting",
+                Phase::Ready => "ready",
+                Phase::Stopping => "stopping",
+                // Reported once, then forgotten: there is nothing to count.
+                Phase::Gone => continue,
+            };
+            *counts.entry(name).or_default() += 1;
+        }
+        for (name, count) in counts {
+            self.pods.get_or_create(&PhaseLabel { phase: PhaseValue(name) }).set(count);
+        }
+    }
+
+    /// Writes all metrics as [`MEDIA_TYPE`].
+    ///
+    /// # Errors
+    /// None in practice: writing to a string does not fail.
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_written_with_their_units() {
+        let metrics = Metrics::new();
+
+        metrics.accepted.inc_by(3);
+        metrics.record_settled(&Verdict::Failed { reason: "it is broken".into() });
+        metrics.observe_oldest(Some(Duration::from_millis(1_500)));
+        metrics.record_request(Route("/v1/jobs/{id}"), Answer::Refused, Duration::from_millis(2));
+
+        let text = metrics.text().unwrap();
+        for line in [
+            "kana_jobs_accepted_total 3",
+            "kana_jobs_settled_total{verdict=\"failed\"} 1",
+            "kana_jobs_settled_total{verdict=\"done\"} 0",
+            "kana_queue_oldest_wait_seconds 1.5",
+            "kana_http_request_duration_seconds_count{route=\"/v1/jobs/{id}\",answer=\"refused\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_phase_without_pods_is_written_as_zero() {
+        let metrics = Metrics::new();
+
+        metrics.observe_pods([Phase::Ready, Phase::Ready, Phase::Gone].into_iter());
+        metrics.observe_pods([Phase::Starting].into_iter());
+
+        let text = metrics.text().unwrap();
+        assert!(text.contains("kana_pods{phase=\"ready\"} 0") && text.contains("kana_pods{phase=\"starting\"} 1"));
+    }
+}

@@ -1,0 +1,100 @@
+//! What can be done with jobs of which every attempt failed?
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{jobs, parse_id};
+use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
+use crate::gateway::upstream::TimedQueue;
+use crate::gateway::view::{self, DeadLetter};
+use kana_queue::job::JobId;
+
+/// Dead letters listed by default.
+const LIMIT: usize = 100;
+
+/// Dead letters listed at most: some 400 KB.
+const LIMIT_MAX: usize = 1_000;
+
+/// How many dead letters to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Options {
+    /// At most this many, newest first; from 1 to 1,000, 100 by default.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<String>,
+}
+
+/// Lists dead letters, newest first
+#[utoipa::path(
+    get,
+    path = "/v1/dead",
+    tag = "dead letters",
+    params(Options),
+    responses(
+        (status = 200, description = "The jobs of which every attempt failed", body = [DeadLetter]),
+        Otherwise,
+    )
+)]
+pub async fn list_dead(
+    State(queue): State<TimedQueue>,
+    Query(options): Query<Options>,
+) -> Result<Json<Vec<DeadLetter>>, Problem> {
+    let limit = match options.limit {
+        None => LIMIT,
+        Some(text) => text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).ok_or_else(|| {
+            Problem::unprocessable(format!("limit is {text:?}, not a whole number from 1 to {LIMIT_MAX}"))
+        })?,
+    };
+    let letters = queue.call(|queue| queue.dead(limit)).await?;
+    Ok(Json(letters.into_iter().map(DeadLetter::from).collect()))
+}
+
+/// Queues a dead letter again, with every attempt before it
+#[utoipa::path(
+    post,
+    path = "/v1/dead/{id}/replay",
+    tag = "dead letters",
+    params(("id" = view::schema::JobId, Path, description = "The job")),
+    responses(
+        (status = 202, description = "It is queued again", body = view::Job),
+        (status = 404, body = Document, content_type = MEDIA_TYPE,
+            description = "There is no such dead letter"),
+        Otherwise,
+    )
+)]
+pub async fn replay_dead(
+    State(queue): State<TimedQueue>,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<view::Job>), Problem> {
+    let job = parse_id("dead letter", &id)?;
+    if !queue.call(|queue| queue.replay(job)).await? {
+        return Err(unknown(job));
+    }
+    Ok((StatusCode::ACCEPTED, Json(jobs::status(&queue, job).await?)))
+}
+
+/// Discards a dead letter
+#[utoipa::path(
+    delete,
+    path = "/v1/dead/{id}",
+    tag = "dead letters",
+    params(("id" = view::schema::JobId, Path, description = "The job")),
+    responses(
+        (status = 204, description = "It is discarded"),
+        (status = 404, body = Document, content_type = MEDIA_TYPE,
+            description = "There is no such dead letter"),
+        Otherwise,
+    )
+)]
+pub async fn discard_dead(State(queue): State<TimedQueue>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let job = parse_id("dead letter", &id)?;
+    let known = queue.call(|queue| queue.discard(job)).await?;
+    if known { Ok(StatusCode::NO_CONTENT) } else { Err(unknown(job)) }
+}
+
+fn unknown(job: JobId) -> Problem {
+    Problem::not_found(format!("there is no dead letter {job}"))
+}
