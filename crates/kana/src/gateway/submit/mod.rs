@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use super::config::Limits;
 use super::http::body::Bodies;
@@ -105,7 +105,7 @@ impl Submitter {
     }
 
     fn record_accepted(&self, batch: BatchId, jobs: usize) {
-        info!(batch.id = %batch, jobs, "accepted batch {batch}, jobs: {jobs}");
+        debug!(batch.id = %batch, jobs, "accepted batch {batch}, jobs: {jobs}");
         self.live.counters.record_accepted(jobs);
         self.live.changed.notify_one();
         self.metrics.accepted.inc_by(jobs as u64);

@@ -46,6 +46,7 @@ impl App {
 
     /// Starts a gateway with another configuration.
     pub async fn with(tune: impl FnOnce(&mut Config)) -> Self {
+        super::start_logs();
         let queue = Arc::new(Faulty::new(memory()));
         let stage = Arc::new(Stage::new());
         let mut config = Config::new(SocketAddr::from(([127, 0, 0, 1], 0)));

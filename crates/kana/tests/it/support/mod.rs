@@ -24,6 +24,16 @@ pub mod world;
 
 pub use eventually::eventually;
 
+/// Logs to standard error what `KANA_LOG` asks for, where it is set; for tests that run a role in their own process.
+pub fn start_logs() {
+    static STARTED: std::sync::Once = std::sync::Once::new();
+    STARTED.call_once(|| {
+        if let Ok(filter) = std::env::var("KANA_LOG") {
+            kana::telemetry::start(kana::telemetry::Format::Text, &filter).expect("KANA_LOG is a filter");
+        }
+    });
+}
+
 /// The folder that the whole project lies in, from which relative paths in the environment count.
 pub fn project() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

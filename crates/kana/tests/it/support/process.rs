@@ -18,12 +18,13 @@ use super::http::client;
 /// The program under test.
 pub const KANA: &str = env!("CARGO_BIN_EXE_kana");
 
-/// A `kana` command without the `KANA_` variables of this environment.
+/// A `kana` command without the `KANA_` variables of this environment, but for the one that asks for logs.
 pub fn kana() -> Command {
     let mut command = Command::new(KANA);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("KANA_") {
-            command.env_remove(name);
+        let name = name.to_string_lossy();
+        if name.starts_with("KANA_") && name != "KANA_LOG" {
+            command.env_remove(&*name);
         }
     }
     command
