@@ -13,7 +13,7 @@ use super::obituary::Obituary;
 use super::respawn::{Death, HEALTHY_AFTER, Respawn};
 use super::scale::{Load, desired, superfluous};
 use super::{Config, Order, Shared, name};
-use crate::cluster::take_back::take_back;
+use crate::cluster::reclaim::reclaim;
 use crate::pod::{Error, Event, Phase, Pod, Scale, ScaledBy, Stop};
 use crate::shutdown::Shutdown;
 use kana_queue::clock::Clock;
@@ -207,7 +207,7 @@ impl Supervisor {
                 let mut running = self.pods.remove(at);
                 let asked = std::mem::replace(&mut running.pod.phase, Phase::Gone) == Phase::Stopping;
                 self.parts.shared.tell(Event::Pod(running.pod));
-                shutdown.spawn(take_back(self.parts.queue.clone(), WorkerId::of_pod(name), death.cause));
+                shutdown.spawn(reclaim(self.parts.queue.clone(), WorkerId::of_pod(name), death.cause));
                 let obituary = Obituary { name, how: &how, tail: &tail };
                 match asked {
                     true => obituary.of_one_asked(),

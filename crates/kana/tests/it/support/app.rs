@@ -23,8 +23,8 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::eventually;
+use super::fake_cluster::FakeCluster;
 use super::faulty::Faulty;
-use super::stage::Stage;
 
 /// Few enough to be filled.
 pub const JOBS_MAX: usize = 64;
@@ -33,7 +33,7 @@ pub const JOBS_MAX: usize = 64;
 pub struct App {
     pub address: SocketAddr,
     pub queue: Arc<Faulty>,
-    pub stage: Arc<Stage>,
+    pub stage: Arc<FakeCluster>,
     pub http: reqwest::Client,
     pub shutdown: Shutdown,
     serving: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
@@ -47,7 +47,7 @@ impl App {
     /// One that was told to behave otherwise.
     pub async fn with(tune: impl FnOnce(&mut Config)) -> Self {
         let queue = Arc::new(Faulty::new(memory()));
-        let stage = Arc::new(Stage::new());
+        let stage = Arc::new(FakeCluster::new());
         let mut config = Config::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         tune(&mut config);
         let parts = Parts { queue: queue.clone(), cluster: stage.clone(), ..parts() };
