@@ -59,7 +59,7 @@ impl Workers {
             release: self.release.unwrap_or_default(),
             workers: self.workers.unwrap_or_default(),
             scaler: match self.scaled_by {
-                ScaledBy::None => Scaler::Nobody,
+                ScaledBy::None => Scaler::Fixed,
                 ScaledBy::Hpa => Scaler::Hpa(scaler),
                 ScaledBy::Keda => Scaler::Keda(scaler),
             },
@@ -71,7 +71,7 @@ impl Workers {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Kubernetes")]
 pub struct OwnPod {
-    /// Note on its own pod, which is called --name, whether it is busy: Kubernetes then ends idle pods first
+    /// Write on its own pod, which is called --name, whether it is busy: Kubernetes then deletes idle pods first
     #[arg(long, env = "KANA_POD_DELETION_COST", requires = "name")]
     pod_deletion_cost: bool,
 
@@ -79,8 +79,8 @@ pub struct OwnPod {
     #[arg(long, env = "KANA_NAMESPACE", value_name = "NAME")]
     namespace: Option<String>,
 
-    /// Claim under a name of this container's own, and leave it in this file, as a container in Kubernetes does in
-    /// /dev/termination-log: its jobs are given back as soon as it ends, though its pod lives on
+    /// Claim under an id of this container's own, and write it to this file, which is /dev/termination-log for a
+    /// container in Kubernetes: its jobs are then reclaimed as soon as it ends, even where its pod keeps running
     #[arg(long, env = "KANA_TERMINATION_LOG", value_name = "FILE", requires = "name")]
     termination_log: Option<PathBuf>,
 }

@@ -1,6 +1,6 @@
 //! How do the jobs of a dead worker get to the others without waiting for a lease to expire?
 //!
-//! Whoever sees a worker die reclaims its jobs here. A queue that does not answer is no reason to try again: the leases
+//! Those who see a worker die reclaim its jobs here. A queue that does not answer is no reason to try again: the leases
 //! expire by themselves, only later.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub async fn reclaim(queue: Arc<dyn Queue>, worker: WorkerId, cause: Cause) {
         Ok(jobs) => info!(worker = %worker, pod = worker.pod(), jobs, "reclaimed {jobs} jobs of {worker}"),
         Err(error) => {
             let (pod, error) = (worker.pod(), format!("{:#}", anyhow::Error::from(error)));
-            warn!(worker = %worker, pod, error, "could not reclaim the jobs of {worker}, their leases will expire");
+            warn!(worker = %worker, pod, error = %error, "could not reclaim the jobs of {worker}, their leases will expire");
         }
     }
 }
@@ -42,7 +42,7 @@ pub async fn reclaim_from_pods(queue: &Arc<dyn Queue>, pods: &BTreeMap<String, C
         }
         Err(error) => {
             let (count, error) = (pods.len(), format!("{:#}", anyhow::Error::from(error)));
-            warn!(error, "could not look up the jobs of {count} lost pods, their leases will expire");
+            warn!(error = %error, "could not look up the jobs of {count} lost pods, their leases will expire");
         }
     }
 }

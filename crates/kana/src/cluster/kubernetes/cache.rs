@@ -19,7 +19,7 @@ const EVENTS_MAX: usize = 512;
 /// The message for an API server that cannot be reached.
 const UNREACHABLE: &str = "the Kubernetes API does not answer; pods and scale are those last received";
 
-/// One of the things that are watched.
+/// A thing that is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     /// The pods.

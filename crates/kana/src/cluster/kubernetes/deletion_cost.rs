@@ -147,7 +147,7 @@ impl OwnPod {
                     Err(error) => {
                         if backoff.failures() == 0 {
                             let (pod, error) = (&self.name, format!("{:#}", anyhow::Error::from(error)));
-                            warn!(pod, error, "could not write the deletion cost of pod {pod}, trying again");
+                            warn!(pod, error = %error, "could not write the deletion cost of pod {pod}, trying again");
                         }
                         cost.record_failure(backoff.fail(), Instant::now());
                     }

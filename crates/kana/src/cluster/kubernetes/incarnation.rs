@@ -1,4 +1,4 @@
-//! Under which id does a worker claim jobs, so that the end of its container says whose jobs to reclaim?
+//! Under which id does a worker claim jobs, so that the end of its container shows which jobs to reclaim?
 //!
 //! A container may be restarted within its pod, and then two workers in a row have the same pod's name. So each takes an
 //! id of its own, the pod's name and a random mark, and writes it to the container's termination log. Kubernetes keeps

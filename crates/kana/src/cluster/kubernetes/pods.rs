@@ -1,7 +1,7 @@
 //! What changes about the pods of a release, given the next record that Kubernetes sends of one?
 //!
 //! This file only compares: it takes records, in any order and as often as a watch repeats them, and returns what changed
-//! and who died. Nothing is reported twice.
+//! and what terminated. Nothing is reported twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::pod::{self, Phase};
 pub struct Change {
     /// The pod as it is now, [`Phase::Gone`] included; `None` where it looks as before.
     pub pod: Option<pod::Pod>,
-    /// Who died with the pod or in it.
+    /// The terminations of the pod itself and of its incarnations.
     pub terminations: Vec<Termination>,
 }
 
@@ -65,7 +65,7 @@ impl Pods {
     pub fn apply(&mut self, record: &Pod) -> Option<Change> {
         let name = record.metadata.name.as_deref()?;
         if !self.release.owns(record) {
-            // The pod was taken out of the release and lives on: it keeps the jobs that it holds.
+            // The pod was taken out of the release and keeps running: it keeps the jobs that it holds.
             let entry = self.entries.remove(name)?;
             let pod = pod::Pod { phase: Phase::Gone, ..entry.pod };
             return Some(Change { pod: Some(pod), terminations: Vec::new() });

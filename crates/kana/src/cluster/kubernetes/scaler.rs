@@ -29,7 +29,7 @@ const PAUSED: [&str; 2] = ["autoscaling.keda.sh/paused", "autoscaling.keda.sh/pa
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scaler {
     /// Nothing: the number is fixed.
-    Nobody,
+    Fixed,
     /// The HorizontalPodAutoscaler of this name.
     Hpa(String),
     /// The ScaledObject of this name.
@@ -61,7 +61,7 @@ impl Scaler {
     /// Who scales, in the words of the HTTP API.
     pub fn by(&self) -> ScaledBy {
         match self {
-            Self::Nobody => ScaledBy::Fixed,
+            Self::Fixed => ScaledBy::Fixed,
             Self::Hpa(_) => ScaledBy::Hpa,
             Self::Keda(_) => ScaledBy::Keda,
         }
@@ -70,7 +70,7 @@ impl Scaler {
     /// The object that holds the range, where there is one.
     pub fn object(&self) -> Option<ScalerObject> {
         match self {
-            Self::Nobody => None,
+            Self::Fixed => None,
             Self::Hpa(name) => Some(ScalerObject {
                 kind: resource(
                     &GroupVersionKind::gvk("autoscaling", "v2", "HorizontalPodAutoscaler"),
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn without_a_scaler_there_is_no_range() {
-        assert_eq!(Scaler::Nobody.object(), None);
-        assert_eq!(Scaler::Nobody.by(), ScaledBy::Fixed);
+        assert_eq!(Scaler::Fixed.object(), None);
+        assert_eq!(Scaler::Fixed.by(), ScaledBy::Fixed);
     }
 }

@@ -12,7 +12,7 @@ use super::api_error::{self, Access};
 use super::release::Release;
 use crate::pod::{Error, Stop};
 
-/// One of the calls that stop a pod: what it needs, and what came of it.
+/// A call that stops a pod: the access that it needs, and its result.
 struct Call {
     verb: &'static str,
     resource: &'static str,

@@ -1,4 +1,4 @@
-//! Whose jobs does the record of a pod prove to be orphaned, and who is to blame?
+//! Which workers does the record of a pod prove to have ended, and who is to blame?
 //!
 //! A worker claims under the id of one incarnation ([`incarnation`](super::incarnation)), which Kubernetes keeps as the
 //! termination message of the container. So a container that ended names exactly the claims that ended with it, and its
@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 use super::pod_status;
 use kana_queue::{Cause, WorkerId};
 
-/// Exit codes of a process that SIGINT, SIGKILL or SIGTERM ended: somebody outside wanted its end.
+/// Exit codes of a process that SIGINT, SIGKILL or SIGTERM ended: its end was wanted from outside.
 const EXIT_CODES_OF_SIGNALS: [i32; 3] = [130, 137, 143];
 
 /// What ended, and so holds no jobs any more.

@@ -6,10 +6,10 @@
 //!
 //! This is not `kube::runtime::watcher`, because version 5.0.0 of its source (`src/watcher.rs`) breaks three of these
 //! promises. It emits nothing when a watch that had failed is open again, so the end of an outage would show only with the
-//! next change of an object. It reopens a watch that ended within the same poll, so a proxy that closes every watch at
-//! once would be asked without a pause, and no backoff outside can tell. And it keeps its version where opening a watch is
-//! answered by 410, or where an event cannot be parsed: the first repeats for ever, the second loses a change until the
-//! next list. Its `reflector` only stores what the watcher emits. Both would add thirteen crates to the build.
+//! next change of an object. It also reopens a watch that has ended without emitting anything, so a proxy that ends every
+//! watch at once would be asked without a pause, and no backoff outside can tell. And it keeps its version where opening a
+//! watch is answered by 410, and where an event cannot be parsed: the first repeats for ever, the second loses a change
+//! until the next list. Its `reflector` only stores what the watcher emits. They would add thirteen crates to the build.
 
 use std::fmt::Debug;
 use std::future::Future;

@@ -38,7 +38,8 @@ impl WatchHealth {
     /// Marks the watch as failed, because a call with this verb did, and logs that once. The watch is tried again.
     pub fn mark_failed(&self, verb: &'static str, error: kube::Error) {
         let access = Access { verb, resource: &self.resource, namespace: &self.namespace };
-        self.fail(api_error::translate(error, access), "could not watch them, trying again");
+        let message = format!("could not watch {} in namespace {}, trying again", self.resource, self.namespace);
+        self.fail(api_error::translate(error, access), &message);
     }
 
     /// Records that the target was listed: what the list holds, and how long it took.
@@ -46,11 +47,11 @@ impl WatchHealth {
         self.cache.publish_command(self.command.clone(), listed, took);
     }
 
-    fn fail(&self, error: Error, what: &str) {
+    fn fail(&self, error: Error, message: &str) {
         if self.cache.mark_failed(self.target, &error) {
             self.cache.publish_command(self.command.clone(), format!("error: {error}"), Duration::ZERO);
             let error = format!("{:#}", anyhow::Error::from(error));
-            warn!(error, "{} in namespace {}: {what}", self.resource, self.namespace);
+            warn!(error = %error, "{message}");
         }
     }
 }
@@ -102,7 +103,8 @@ impl NamedObject {
         match &self.defect {
             None => self.health.mark_healthy(),
             Some(reason) => {
-                self.health.fail(Error::Misconfigured { reason: reason.clone() }, "found a defect, watching on");
+                let message = format!("the object {} of {} needs a change", self.name, self.health.resource);
+                self.health.fail(Error::Misconfigured { reason: reason.clone() }, &message);
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::support::api_server::{ApiServer, PODS, Received, forbidden, worker};
 use crate::support::eventually;
 
 async fn with_one_pod() -> Fixture {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.put(PODS, worker(A));
     fixture.start();
     fixture.server.until_watched(PODS).await;
@@ -114,7 +114,7 @@ async fn a_missing_right_to_end_pods_is_named() {
 
 #[tokio::test]
 async fn a_pod_of_another_release_is_unknown_and_never_touched() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     let mut foreign = worker(B);
     foreign["metadata"]["ownerReferences"][0]["name"] = json!("other-5d4f8");
     fixture.server.put(PODS, foreign);

@@ -21,7 +21,7 @@ const FIRST: &str = "kana-worker-5d4f8-aaaaa~first";
 const SECOND: &str = "kana-worker-5d4f8-aaaaa~secnd";
 
 async fn watching() -> Fixture {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.put(PODS, worker(A));
     fixture.server.put(PODS, worker(B));
     fixture.start();
@@ -216,7 +216,7 @@ async fn pods_that_are_lost_together_need_fewer_queries_of_the_queue_than_one_ea
     fixture.shutdown.begin();
     let counting = Arc::new(Faulty::new(fixture.queue.clone()));
     let queue: Arc<dyn Queue> = counting.clone();
-    fixture.cluster = Fixture::cluster_on(&fixture.server, &queue, Scaler::Nobody);
+    fixture.cluster = Fixture::cluster_on(&fixture.server, &queue, Scaler::Fixed);
     fixture.shutdown = Shutdown::new();
     let names: Vec<_> = (0..200).map(|n| format!("kana-worker-5d4f8-{n:05}")).collect();
     names.iter().for_each(|name| fixture.server.put(PODS, worker(name)));
@@ -237,7 +237,7 @@ async fn pods_that_are_lost_together_need_fewer_queries_of_the_queue_than_one_ea
 #[tokio::test]
 async fn several_gateways_that_see_one_termination_charge_one_attempt() {
     let fixture = watching().await;
-    let other = Fixture::cluster_on(&fixture.server, &fixture.queue, Scaler::Nobody);
+    let other = Fixture::cluster_on(&fixture.server, &fixture.queue, Scaler::Fixed);
     other.start(&fixture.shutdown);
     let known = async || kana::pod::Cluster::pods(&other).await.ok().filter(|pods| pods.len() == 2);
     eventually("the other gateway to list the pods", known).await;

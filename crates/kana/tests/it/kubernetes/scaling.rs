@@ -74,7 +74,7 @@ async fn the_range_of_a_scaled_object_is_read_and_patched() {
 
 #[tokio::test]
 async fn the_number_of_a_deployment_without_a_scaler_is_patched() {
-    let fixture = prepared(Scaler::Nobody, 1);
+    let fixture = prepared(Scaler::Fixed, 1);
     fixture.start();
     assert_eq!(scale(&fixture).await, Scale { min: 1, max: 1, current: 1, desired: 1, by: ScaledBy::Fixed });
     let mut events = fixture.cluster.events();
@@ -91,7 +91,7 @@ async fn the_number_of_a_deployment_without_a_scaler_is_patched() {
 
 #[tokio::test]
 async fn a_range_is_refused_where_nothing_scales_within_it() {
-    let fixture = prepared(Scaler::Nobody, 1);
+    let fixture = prepared(Scaler::Fixed, 1);
     fixture.start();
     scale(&fixture).await;
 
@@ -146,7 +146,7 @@ async fn a_missing_right_to_patch_is_named() {
     for (scaler, path, resource) in [
         (Scaler::Hpa("kana-worker".into()), format!("{HPAS}/kana-worker"), "horizontalpodautoscalers.autoscaling"),
         (Scaler::Keda("kana-worker".into()), format!("{SCALED_OBJECTS}/kana-worker"), "scaledobjects.keda.sh"),
-        (Scaler::Nobody, format!("{DEPLOYMENTS}/kana-worker/scale"), "deployments.apps/scale"),
+        (Scaler::Fixed, format!("{DEPLOYMENTS}/kana-worker/scale"), "deployments.apps/scale"),
     ] {
         let fixture = prepared(scaler, 1);
         fixture.server.refuse(Method::PATCH, &path, forbidden("patch", resource), 1);

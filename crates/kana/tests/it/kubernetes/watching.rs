@@ -31,7 +31,7 @@ fn requests_for_pods(fixture: &Fixture, query: &str) -> usize {
 
 /// Starts a release with one pod, whose watches all work.
 async fn with_one_pod() -> Fixture {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.put(DEPLOYMENTS, deployment(1));
     fixture.server.put(PODS, created_at(A, 1));
     fixture.start();
@@ -42,7 +42,7 @@ async fn with_one_pod() -> Fixture {
 
 #[tokio::test]
 async fn pods_are_listed_oldest_first_with_the_state_of_their_records() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.put(PODS, created_at(B, 7));
     let mut restarted = created_at(A, 5);
     restarted["status"]["containerStatuses"][0]["restartCount"] = json!(2);
@@ -62,7 +62,7 @@ async fn pods_are_listed_oldest_first_with_the_state_of_their_records() {
 
 #[tokio::test]
 async fn a_pod_is_published_when_it_is_created_changes_and_is_deleted() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     let mut events = fixture.cluster.events();
     fixture.start();
     fixture.server.until_watched(PODS).await;
@@ -89,7 +89,7 @@ async fn a_pod_is_published_when_it_is_created_changes_and_is_deleted() {
 
 #[tokio::test]
 async fn a_list_of_many_pages_is_handed_over_whole() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.set_page_size(1);
     fixture.server.put(PODS, created_at(A, 1));
     fixture.server.put(PODS, created_at(B, 2));
@@ -106,7 +106,7 @@ async fn a_list_of_many_pages_is_handed_over_whole() {
 
 #[tokio::test]
 async fn a_watch_that_ends_is_resumed_where_it_ended() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.start();
     fixture.server.until_watched(PODS).await;
     fixture.server.put(PODS, worker(A));
@@ -142,7 +142,7 @@ async fn a_version_that_the_server_has_dropped_is_replaced_by_a_new_list() {
 
 #[tokio::test]
 async fn a_list_whose_version_is_dropped_halfway_starts_again_and_is_no_failure() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.put(DEPLOYMENTS, deployment(1));
     fixture.server.set_page_size(1);
     fixture.server.put(PODS, created_at(A, 1));
@@ -161,7 +161,7 @@ async fn a_list_whose_version_is_dropped_halfway_starts_again_and_is_no_failure(
 
 #[tokio::test]
 async fn a_server_that_asks_for_a_pause_gets_it() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.put(PODS, worker(A));
     let busy = json!({ "code": 429, "reason": "TooManyRequests", "message": "try again later",
         "details": { "retryAfterSeconds": 1 } });
@@ -176,7 +176,7 @@ async fn a_server_that_asks_for_a_pause_gets_it() {
 
 #[tokio::test]
 async fn an_event_that_cannot_be_parsed_is_reported_and_its_change_is_found_by_a_new_list() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.put(DEPLOYMENTS, deployment(1));
     fixture.start();
     fixture.server.until_watched(PODS).await;
@@ -233,7 +233,7 @@ async fn an_outage_removes_no_pod_from_the_list_and_is_reported_until_it_is_over
 
 #[tokio::test]
 async fn a_server_that_never_answered_makes_no_empty_list() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.go_down();
 
     fixture.start();
@@ -245,7 +245,7 @@ async fn a_server_that_never_answered_makes_no_empty_list() {
 
 #[tokio::test]
 async fn a_missing_right_to_list_is_named_instead_of_an_empty_list_until_it_is_granted() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.put(PODS, worker(A));
     fixture.server.refuse(Method::GET, PODS, forbidden("list", "pods"), usize::MAX);
     let mut events = fixture.cluster.events();
@@ -274,7 +274,7 @@ async fn a_missing_right_to_list_is_named_instead_of_an_empty_list_until_it_is_g
 
 #[tokio::test]
 async fn a_missing_right_to_watch_is_named_too() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.refuse_watches(PODS, forbidden("watch", "pods"), usize::MAX);
 
     fixture.start();
@@ -286,7 +286,7 @@ async fn a_missing_right_to_watch_is_named_too() {
 
 #[tokio::test]
 async fn credentials_that_the_server_does_not_accept_are_reported_as_such() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.refuse(Method::GET, PODS, json!({ "code": 401, "reason": "Unauthorized" }), usize::MAX);
 
     fixture.start();
@@ -296,7 +296,7 @@ async fn credentials_that_the_server_does_not_accept_are_reported_as_such() {
 
 #[tokio::test]
 async fn a_pod_that_only_has_the_labels_is_not_listed() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     let mut foreign = created_at(A, 1);
     foreign["metadata"]["ownerReferences"] = json!([]);
     fixture.server.put(PODS, foreign);
@@ -309,7 +309,7 @@ async fn a_pod_that_only_has_the_labels_is_not_listed() {
 
 #[tokio::test]
 async fn a_failed_pod_is_gone_while_its_record_still_exists() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.put(PODS, worker(A));
     fixture.start();
     fixture.server.until_watched(PODS).await;
@@ -328,7 +328,7 @@ async fn a_failed_pod_is_gone_while_its_record_still_exists() {
 
 #[tokio::test]
 async fn nothing_is_watched_once_the_shutdown_has_begun() {
-    let fixture = Fixture::prepare(Scaler::Nobody);
+    let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.start();
     fixture.server.until_watched(PODS).await;
 

@@ -76,8 +76,8 @@ impl Up {
         let started = |line: &str| {
             let words: Vec<_> = line.split_whitespace().collect();
             let at = words.iter().position(|word| *word == "started")?;
-            (words.get(at + 2..at + 4)? == ["as", "process"]).then_some(())?;
-            Some((words[at + 1].to_owned(), words.get(at + 4)?.parse().ok()?))
+            let ["pod", name, "as", "process", pid] = words.get(at + 1..at + 6)? else { return None };
+            Some(((*name).to_owned(), pid.parse().ok()?))
         };
         self.log().lines().filter_map(started).collect()
     }
