@@ -33,7 +33,7 @@ pub const JOBS_MAX: usize = 64;
 pub struct App {
     pub address: SocketAddr,
     pub queue: Arc<Faulty>,
-    pub stage: Arc<FakeCluster>,
+    pub cluster: Arc<FakeCluster>,
     pub http: reqwest::Client,
     pub shutdown: Shutdown,
     serving: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
@@ -47,10 +47,10 @@ impl App {
     /// One that was told to behave otherwise.
     pub async fn with(tune: impl FnOnce(&mut Config)) -> Self {
         let queue = Arc::new(Faulty::new(memory()));
-        let stage = Arc::new(FakeCluster::new());
+        let cluster = Arc::new(FakeCluster::new());
         let mut config = Config::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         tune(&mut config);
-        let parts = Parts { queue: queue.clone(), cluster: stage.clone(), ..parts() };
+        let parts = Parts { queue: queue.clone(), cluster: cluster.clone(), ..parts() };
         let gateway = Gateway::bind(config, parts).await.expect("a free port");
         let address = gateway.address();
         let shutdown = Shutdown::new();
@@ -58,7 +58,7 @@ impl App {
             let shutdown = shutdown.clone();
             async move { gateway.serve(&shutdown).await }
         });
-        Self { address, queue, stage, http: client(), shutdown, serving: Some(serving) }
+        Self { address, queue, cluster, http: client(), shutdown, serving: Some(serving) }
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -33,7 +33,7 @@ impl FakeCluster {
     }
 
     /// Adds a pod, or changes its phase.
-    pub fn enter(&self, name: &str, phase: Phase) {
+    pub fn set_pod(&self, name: &str, phase: Phase) {
         let created = Timestamp::from_millis(1_700_000_000_000);
         let pod = Pod { name: name.into(), phase, created, restarts: 0, node: None, reason: None };
         let mut pods = self.pods.lock();
@@ -44,7 +44,7 @@ impl FakeCluster {
     }
 
     /// Removes a pod, and publishes that.
-    pub fn leave(&self, name: &str) {
+    pub fn remove_pod(&self, name: &str) {
         let mut pods = self.pods.lock();
         let index = pods.iter().position(|pod| pod.name == name).expect("a pod that was added");
         let pod = Pod { phase: Phase::Gone, ..pods.remove(index) };
@@ -53,20 +53,20 @@ impl FakeCluster {
     }
 
     /// Removes a pod, and publishes so much that no receiver gets that event.
-    pub fn leave_unheard(&self, name: &str) {
-        self.leave(name);
-        (0..64).for_each(|_| self.say("noise"));
+    pub fn remove_pod_unseen(&self, name: &str) {
+        self.remove_pod(name);
+        (0..64).for_each(|_| self.publish_command("noise"));
     }
 
     /// Makes the cluster fail for this reason, or for none any more.
-    pub fn ail(&self, reason: Option<&str>) {
+    pub fn set_failure(&self, reason: Option<&str>) {
         let reason = reason.map(str::to_owned);
         self.failure.lock().clone_from(&reason);
         let _ = self.events.send(Event::Trouble(reason));
     }
 
     /// Publishes a command.
-    pub fn say(&self, command: &str) {
+    pub fn publish_command(&self, command: &str) {
         let console = Console { command: command.into(), output: "done".into(), took_ms: 1.5 };
         let _ = self.events.send(Event::Console(console));
     }
