@@ -175,6 +175,20 @@ async fn a_server_that_asks_for_a_pause_gets_it() {
 }
 
 #[tokio::test]
+async fn a_watch_that_ends_as_soon_as_it_is_open_is_not_reopened_without_a_pause() {
+    let fixture = Fixture::prepare(Scaler::Fixed);
+    fixture.server.end_watches_at_once();
+    let begin = Instant::now();
+
+    fixture.start();
+
+    let five = async || (requests_for_pods(&fixture, "watch=true") >= 5).then_some(());
+    eventually("five watches", five).await;
+    // Four waits with full jitter, of up to 250 ms, 500 ms, 1 s and 2 s: one time in a million they are shorter.
+    assert!(begin.elapsed() >= Duration::from_millis(50), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
 async fn an_event_that_cannot_be_parsed_is_reported_and_its_change_is_found_by_a_new_list() {
     let fixture = Fixture::prepare(Scaler::Fixed);
     fixture.server.put(DEPLOYMENTS, deployment(1));

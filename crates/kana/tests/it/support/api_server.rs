@@ -53,6 +53,7 @@ struct State {
     /// All events so far, for watches that resume.
     history: Vec<PastEvent>,
     is_down: bool,
+    ends_watches_at_once: bool,
     page_size: Option<usize>,
     logs: VecDeque<String>,
 }
@@ -138,6 +139,11 @@ impl ApiServer {
     /// Ends every watch of a collection, as a server does after a while.
     pub fn end_watches(&self, collection: &str) {
         self.state().watches.retain(|watch| watch.path != collection);
+    }
+
+    /// Ends every watch as soon as it is open, as some proxies do.
+    pub fn end_watches_at_once(&self) {
+        self.state().ends_watches_at_once = true;
     }
 
     /// Refuses connections, and breaks those that are open.
@@ -285,7 +291,9 @@ impl State {
         for PastEvent { event, .. } in missed {
             let _ = out.unbounded_send(Ok(Bytes::from(format!("{event}\n"))));
         }
-        self.watches.push(Watch { path: request.path, query: request.query, out });
+        if !self.ends_watches_at_once {
+            self.watches.push(Watch { path: request.path, query: request.query, out });
+        }
         Response::new(Body::from_stream(events))
     }
 
