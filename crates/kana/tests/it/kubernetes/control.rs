@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{A, B, Fixture, commands, receive};
-use crate::support::api_server::{ApiServer, PODS, Received, forbidden, worker};
+use crate::support::api_server::{ApiServer, PODS, Received};
 use crate::support::eventually;
+use crate::support::kubernetes_objects::{forbidden, worker};
 
 async fn with_one_pod() -> Fixture {
     let fixture = Fixture::prepare(Scaler::Fixed);

@@ -11,9 +11,10 @@ use kana_queue::{Claim, Queue, Submission};
 use serde_json::{Value, json};
 
 use super::{A, B, Fixture};
-use crate::support::api_server::{PODS, worker};
+use crate::support::api_server::PODS;
 use crate::support::eventually;
 use crate::support::faulty::Faulty;
+use crate::support::kubernetes_objects::worker;
 use crate::support::world::a_job;
 
 /// An incarnation of pod `A`, and the one after it.

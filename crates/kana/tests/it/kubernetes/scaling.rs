@@ -6,8 +6,9 @@ use kana::pod::{Cluster, Error, Event, Scale, ScaledBy};
 use serde_json::{Value, json};
 
 use super::{A, Fixture, commands, receive};
-use crate::support::api_server::{DEPLOYMENTS, HPAS, PODS, SCALED_OBJECTS, deployment, forbidden, worker};
+use crate::support::api_server::{DEPLOYMENTS, HPAS, PODS, SCALED_OBJECTS};
 use crate::support::eventually;
+use crate::support::kubernetes_objects::{deployment, forbidden, worker};
 
 fn hpa(min: u32, max: u32) -> Value {
     json!({ "metadata": { "name": "kana-worker", "namespace": "ns" },

@@ -8,8 +8,9 @@ use kana::pod::{Cluster, Error, Event, Phase};
 use serde_json::{Value, json};
 
 use super::{A, B, Fixture, commands, receive, receive_pod};
-use crate::support::api_server::{DEPLOYMENTS, PODS, deployment, forbidden, worker};
+use crate::support::api_server::{DEPLOYMENTS, PODS};
 use crate::support::eventually;
+use crate::support::kubernetes_objects::{deployment, forbidden, worker};
 
 const SELECTOR: &str = "app.kubernetes.io%2Fname%3Dkana%2Capp.kubernetes.io%2Finstance%3Da%2C\
     app.kubernetes.io%2Fcomponent%3Dworker";

@@ -9,6 +9,7 @@ pub mod fake_cluster;
 pub mod faulty;
 pub mod http;
 pub mod idx;
+pub mod kubernetes_objects;
 pub mod pictures;
 pub mod process;
 pub mod proxy;
