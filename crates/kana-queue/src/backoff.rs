@@ -18,7 +18,7 @@ pub struct Bounds {
 
 impl Bounds {
     /// The longest that the wait after `failures` failures in a row can be.
-    fn ceiling(self, failures: u32) -> Duration {
+    pub fn ceiling(self, failures: u32) -> Duration {
         let doublings = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
         self.first.saturating_mul(doublings).min(self.longest)
     }

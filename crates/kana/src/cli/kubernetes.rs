@@ -1,14 +1,18 @@
-//! Where in Kubernetes are the workers, and where in Kubernetes is this worker?
+//! Which flags say where in Kubernetes the workers of a gateway are, and in which pod this worker runs?
+//!
+//! All of them can be set as environment variables, which is how the chart does it. They are only translated here: nothing
+//! is asked of Kubernetes before the flags are complete.
 
 use std::path::PathBuf;
 
+use anyhow::Error;
 use clap::{Args, ValueEnum};
 use kana_queue::WorkerId;
 use tracing::warn;
 
 use crate::cluster::kubernetes::{self, Scaler};
 
-/// The workers that a gateway looks after, with `--cluster kubernetes`.
+/// The workers that a gateway observes and steers, with `--cluster kubernetes`.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Kubernetes")]
 pub struct Workers {
@@ -46,16 +50,16 @@ enum ScaledBy {
 }
 
 impl Workers {
-    /// The workers, as the cluster takes them.
+    /// The configuration of the cluster by these flags.
     pub fn config(self) -> kubernetes::Config {
-        // Each name was asked for by the parser where it is needed.
+        // The parser requires each name where it is needed.
         let scaler = self.scaler.unwrap_or_default();
         kubernetes::Config {
             namespace: self.namespace,
             release: self.release.unwrap_or_default(),
             workers: self.workers.unwrap_or_default(),
             scaler: match self.scaled_by {
-                ScaledBy::None => Scaler::Nobody,
+                ScaledBy::None => Scaler::Fixed,
                 ScaledBy::Hpa => Scaler::Hpa(scaler),
                 ScaledBy::Keda => Scaler::Keda(scaler),
             },
@@ -63,11 +67,11 @@ impl Workers {
     }
 }
 
-/// What a worker that is a pod of its own does beyond working.
+/// What a worker does that runs in a pod of its own, in addition to its work.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Kubernetes")]
 pub struct OwnPod {
-    /// Note on its own pod, which is called --name, whether it is busy: Kubernetes then ends idle pods first
+    /// Write on its own pod, which is called --name, whether it is busy: Kubernetes then deletes idle pods first
     #[arg(long, env = "KANA_POD_DELETION_COST", requires = "name")]
     pod_deletion_cost: bool,
 
@@ -75,31 +79,33 @@ pub struct OwnPod {
     #[arg(long, env = "KANA_NAMESPACE", value_name = "NAME")]
     namespace: Option<String>,
 
-    /// Claim under a name of this container's own, and leave it in this file, as a container in Kubernetes does in
-    /// /dev/termination-log: its jobs are given back as soon as it ends, though its pod lives on
+    /// Claim under an id of this container's own, and write it to this file, which is /dev/termination-log for a
+    /// container in Kubernetes: its jobs are then reclaimed as soon as it ends, even where its pod keeps running
     #[arg(long, env = "KANA_TERMINATION_LOG", value_name = "FILE", requires = "name")]
     termination_log: Option<PathBuf>,
 }
 
 impl OwnPod {
-    /// The name to claim under, for a worker in the pod of this name.
-    pub fn claims_as(&self, pod: &str) -> WorkerId {
+    /// The id under which a worker in the pod of this name claims jobs.
+    pub fn worker_id(&self, pod: &str) -> WorkerId {
         let Some(file) = &self.termination_log else { return WorkerId::of_pod(pod) };
-        kubernetes::begin_life(pod, file).unwrap_or_else(|error| {
-            // Then its jobs wait for their leases to lapse when only its container ends.
-            warn!("could not leave a name in {}: {error}", file.display());
+        kubernetes::begin_incarnation(pod, file).unwrap_or_else(|error| {
+            // Then its jobs wait for their leases to expire when only its container ends.
+            warn!(pod, error = %error, "could not write the worker's id to {}", file.display());
             WorkerId::of_pod(pod)
         })
     }
 
-    /// The pod on which to note whether there is work, where that was asked for and this process has credentials: a
-    /// worker that cannot note anything works all the same.
-    pub async fn to_note_on(&self, pod: &str) -> Option<kubernetes::OwnPod> {
+    /// The pod whose deletion cost to keep up to date, where a flag asks for that and this process has credentials: a
+    /// worker without them works all the same.
+    pub async fn with_deletion_cost(&self, pod: &str) -> Option<kubernetes::OwnPod> {
         if !self.pod_deletion_cost {
             return None;
         }
         let found = kubernetes::OwnPod::find(pod, self.namespace.as_deref()).await;
-        let found = found.map_err(anyhow::Error::from);
-        found.inspect_err(|error| warn!("will not note on {pod} whether it is busy: {error:#}")).ok()
+        let warn = |error: &Error| {
+            warn!(pod, error = %format!("{error:#}"), "will not write the deletion cost of pod {pod}");
+        };
+        found.map_err(Error::from).inspect_err(warn).ok()
     }
 }

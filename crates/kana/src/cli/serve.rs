@@ -243,9 +243,9 @@ impl Worker {
             let queue: Arc<dyn Queue> =
                 queue::open(&self.queue_url.url, self.queue.limits(), Arc::new(SystemClock))?.into();
             let name = self.name.unwrap_or_else(random_name);
-            let own_pod = self.pod.to_note_on(&name).await;
+            let own_pod = self.pod.with_deletion_cost(&name).await;
             let config = worker::Config {
-                id: self.pod.claims_as(&name),
+                id: self.pod.worker_id(&name),
                 batch_max: self.pace.batch_max,
                 inference_delay: self.pace.inference_delay,
                 stuck_after: self.stuck_after,
@@ -257,7 +257,7 @@ impl Worker {
             let worker = worker::Worker::bind(config, queue, engine).await?;
             let (address, mut readiness) = (worker.address(), worker.readiness());
             if let Some(pod) = own_pod {
-                shutdown.spawn(pod.note_work(worker.busy()));
+                shutdown.spawn(pod.update_deletion_cost(worker.busy()));
             }
             let announce = async {
                 // Fails only where the worker has ended, and its own result says why.

@@ -12,7 +12,7 @@ use kana::client::{Error, Target};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::script::{Gateway, Heard, Said};
+use crate::support::script::{Gateway, Received, Reply};
 
 fn target(gateway: &Gateway) -> Target {
     Target { server: gateway.url.clone(), token: None }
@@ -31,9 +31,9 @@ fn job(name: &str, state: &str) -> Value {
 }
 
 /// The response of a gateway that accepts all files of a request and finishes them at once.
-fn finished(heard: &Heard) -> Said {
-    let jobs: Vec<Value> = heard.filenames().iter().map(|name| job(name, "done")).collect();
-    Said::Json(200, json!({ "batch": "b", "jobs": jobs, "rejected": [] }))
+fn finished(received: &Received) -> Reply {
+    let jobs: Vec<Value> = received.filenames().iter().map(|name| job(name, "done")).collect();
+    Reply::Json(200, json!({ "batch": "b", "jobs": jobs, "rejected": [] }))
 }
 
 /// Runs `submit`. Returns its result and the lines that it wrote.
@@ -51,7 +51,7 @@ fn names(lines: &[Value]) -> Vec<&str> {
 #[tokio::test]
 async fn results_come_in_the_order_in_which_the_files_were_named() {
     let (_folder, files) = folder(&["c.png", "a.png", "d.png", "b.png", "e.png"]);
-    let gateway = Gateway::saying(finished).await;
+    let gateway = Gateway::with_script(finished).await;
     let mut config = submit::Config::new(target(&gateway), files);
     config.limits.files_max = 2;
 
@@ -60,13 +60,13 @@ async fn results_come_in_the_order_in_which_the_files_were_named() {
     assert_eq!(result.expect("results"), Summary { done: 5, failed: 0, rejected: 0, unexpected: 0 });
     assert_eq!(names(&lines), ["c.png", "a.png", "d.png", "b.png", "e.png"]);
     assert_eq!(lines[0], job("c.png", "done"));
-    assert_eq!(gateway.heard().len(), 3, "two files in a request at most");
+    assert_eq!(gateway.requests().len(), 3, "two files in a request at most");
 }
 
 #[tokio::test]
 async fn a_file_with_another_label_than_expected_is_a_failure() {
     let (_folder, files) = folder(&["a.png", "b.png"]);
-    let gateway = Gateway::saying(finished).await;
+    let gateway = Gateway::with_script(finished).await;
     let config = submit::Config::new(target(&gateway), files);
 
     let (as_expected, _) = submitted(&submit::Config { expected: Some("お".into()), ..config.clone() }).await;
@@ -82,15 +82,15 @@ async fn a_file_with_another_label_than_expected_is_a_failure() {
 async fn unfinished_jobs_are_polled_until_they_finish() {
     let (_folder, files) = folder(&["a.png", "b.png"]);
     let mut looks = 0;
-    let gateway = Gateway::saying(move |heard| {
-        if heard.line.starts_with("POST") {
+    let gateway = Gateway::with_script(move |received| {
+        if received.line.starts_with("POST") {
             let jobs = [job("a.png", "queued"), job("b.png", "done")];
-            return Said::Json(202, json!({ "batch": "b-1", "jobs": jobs, "rejected": [] }));
+            return Reply::Json(202, json!({ "batch": "b-1", "jobs": jobs, "rejected": [] }));
         }
-        assert_eq!(heard.line, "GET /v1/batches/b-1");
+        assert_eq!(received.line, "GET /v1/batches/b-1");
         looks += 1;
         let state = ["queued", "running", "done"][looks.min(3) - 1];
-        Said::Json(200, json!({ "batch": "b-1", "jobs": [job("a.png", state), job("b.png", "failed")] }))
+        Reply::Json(200, json!({ "batch": "b-1", "jobs": [job("a.png", state), job("b.png", "failed")] }))
     })
     .await;
 
@@ -104,36 +104,40 @@ async fn unfinished_jobs_are_polled_until_they_finish() {
 async fn a_busy_or_broken_gateway_gets_the_same_request_again_under_the_same_key() {
     let (_folder, files) = folder(&["a.png", "b.png"]);
     let mut answers = vec![
-        Said::With(429, json!({ "detail": "queue is full" }), ("retry-after", "0")),
-        Said::With(503, json!({ "detail": "queue does not answer" }), ("retry-after", "0")),
-        Said::Cut,
+        Reply::With(429, json!({ "detail": "queue is full" }), ("retry-after", "0")),
+        Reply::With(503, json!({ "detail": "queue does not answer" }), ("retry-after", "0")),
+        Reply::Cut,
     ]
     .into_iter();
-    let gateway = Gateway::saying(move |heard| answers.next().unwrap_or_else(|| finished(heard))).await;
+    let gateway = Gateway::with_script(move |received| answers.next().unwrap_or_else(|| finished(received))).await;
 
     let (result, lines) = submitted(&submit::Config::new(target(&gateway), files)).await;
 
     assert_eq!(result.expect("results").done, 2);
     assert_eq!(names(&lines), ["a.png", "b.png"]);
-    let heard = gateway.heard();
-    assert_eq!(heard.len(), 4);
-    assert!(!heard[0].header("idempotency-key").is_empty());
-    for again in &heard[1..] {
-        assert_eq!(again.header("idempotency-key"), heard[0].header("idempotency-key"));
-        assert_eq!((again.header("content-type"), &again.body), (heard[0].header("content-type"), &heard[0].body));
+    let received = gateway.requests();
+    assert_eq!(received.len(), 4);
+    assert!(!received[0].header("idempotency-key").is_empty());
+    for again in &received[1..] {
+        assert_eq!(again.header("idempotency-key"), received[0].header("idempotency-key"));
+        assert_eq!(
+            (again.header("content-type"), &again.body),
+            (received[0].header("content-type"), &received[0].body)
+        );
     }
 }
 
 #[tokio::test]
 async fn no_two_groups_of_files_share_a_key() {
     let (_folder, files) = folder(&["a.png", "b.png", "c.png"]);
-    let gateway = Gateway::saying(finished).await;
+    let gateway = Gateway::with_script(finished).await;
     let mut config = submit::Config::new(target(&gateway), files);
     config.limits.files_max = 1;
 
     submitted(&config).await.0.expect("results");
 
-    let keys: BTreeSet<String> = gateway.heard().iter().map(|heard| heard.header("idempotency-key").into()).collect();
+    let keys: BTreeSet<String> =
+        gateway.requests().iter().map(|received| received.header("idempotency-key").into()).collect();
     assert_eq!(keys.len(), 3);
 }
 
@@ -141,10 +145,10 @@ async fn no_two_groups_of_files_share_a_key() {
 async fn a_rejected_file_has_a_line_and_is_counted() {
     let (_folder, files) = folder(&["a.png", "notes.txt", "b.png"]);
     let rejected = json!({ "filename": "notes.txt", "error": "file looks like plain text" });
-    let said = rejected.clone();
-    let gateway = Gateway::saying(move |_| {
+    let reply = rejected.clone();
+    let gateway = Gateway::with_script(move |_| {
         let jobs = [job("a.png", "done"), job("b.png", "done")];
-        Said::Json(200, json!({ "batch": "b", "jobs": jobs, "rejected": [said] }))
+        Reply::Json(200, json!({ "batch": "b", "jobs": jobs, "rejected": [reply] }))
     })
     .await;
 
@@ -160,9 +164,11 @@ async fn a_rejected_file_has_a_line_and_is_counted() {
 async fn a_request_of_which_every_file_is_rejected_is_no_error() {
     let (_folder, files) = folder(&["notes.txt"]);
     let rejected = json!({ "filename": "notes.txt", "error": "file looks like plain text" });
-    let said = rejected.clone();
-    let gateway =
-        Gateway::saying(move |_| Said::Json(422, json!({ "detail": "no file is an image", "rejected": [said] }))).await;
+    let reply = rejected.clone();
+    let gateway = Gateway::with_script(move |_| {
+        Reply::Json(422, json!({ "detail": "no file is an image", "rejected": [reply] }))
+    })
+    .await;
 
     let (result, lines) = submitted(&submit::Config::new(target(&gateway), files)).await;
 
@@ -173,12 +179,12 @@ async fn a_request_of_which_every_file_is_rejected_is_no_error() {
 #[tokio::test]
 async fn a_group_that_is_too_large_for_the_gateway_is_halved_until_it_is_not() {
     let (_folder, files) = folder(&["a.png", "b.png", "huge.png", "c.png", "d.png"]);
-    let gateway = Gateway::saying(|heard| {
-        let names = heard.filenames();
+    let gateway = Gateway::with_script(|received| {
+        let names = received.filenames();
         if names.len() > 2 || names.iter().any(|name| name == "huge.png") {
-            return Said::Json(413, json!({ "detail": "request is larger than 1 MB" }));
+            return Reply::Json(413, json!({ "detail": "request is larger than 1 MB" }));
         }
-        finished(heard)
+        finished(received)
     })
     .await;
 
@@ -193,19 +199,19 @@ async fn a_group_that_is_too_large_for_the_gateway_is_halved_until_it_is_not() {
 async fn a_missing_file_is_named_before_anything_is_sent() {
     let (folder, mut files) = folder(&["a.png"]);
     files.push(folder.path().join("missing.png"));
-    let gateway = Gateway::saying(finished).await;
+    let gateway = Gateway::with_script(finished).await;
 
     let (result, lines) = submitted(&submit::Config::new(target(&gateway), files)).await;
 
     let error = result.expect_err("a missing file");
     assert!(matches!(&error, Error::File { path, .. } if path.ends_with("missing.png")), "{error:?}");
-    assert!(lines.is_empty() && gateway.heard().is_empty());
+    assert!(lines.is_empty() && gateway.requests().is_empty());
 }
 
 #[tokio::test]
 async fn a_folder_is_refused_as_a_file() {
     let (folder, _) = folder(&[]);
-    let gateway = Gateway::saying(finished).await;
+    let gateway = Gateway::with_script(finished).await;
 
     let (result, _) = submitted(&submit::Config::new(target(&gateway), vec![folder.path().to_owned()])).await;
 
@@ -216,13 +222,14 @@ async fn a_folder_is_refused_as_a_file() {
 async fn a_refusal_is_reported_in_the_gateways_words_and_not_retried() {
     let (_folder, files) = folder(&["a.png"]);
     let gateway =
-        Gateway::saying(|_| Said::Json(401, json!({ "title": "Unauthorized", "detail": "token is wrong" }))).await;
+        Gateway::with_script(|_| Reply::Json(401, json!({ "title": "Unauthorized", "detail": "token is wrong" })))
+            .await;
 
     let (result, _) = submitted(&submit::Config::new(target(&gateway), files)).await;
 
     let error = result.expect_err("a refusal");
     assert!(matches!(&error, Error::Refused { status: 401, detail, .. } if detail == "token is wrong"), "{error:?}");
-    assert_eq!(gateway.heard().len(), 1);
+    assert_eq!(gateway.requests().len(), 1);
 }
 
 #[tokio::test]
@@ -243,13 +250,13 @@ async fn retries_end_with_patience() {
 #[tokio::test]
 async fn a_token_is_sent_and_never_shown() {
     let (_folder, files) = folder(&["a.png"]);
-    let gateway = Gateway::saying(finished).await;
+    let gateway = Gateway::with_script(finished).await;
     let target = Target { server: format!("{}/", gateway.url), token: Some("s3cret".into()) };
     let config = submit::Config::new(target, files);
 
     submitted(&config).await.0.expect("results");
 
-    assert_eq!(gateway.heard()[0].header("authorization"), "Bearer s3cret");
+    assert_eq!(gateway.requests()[0].header("authorization"), "Bearer s3cret");
     assert!(!format!("{config:?}").contains("s3cret"));
 }
 
@@ -265,19 +272,19 @@ async fn an_invalid_address_is_an_error() {
 }
 
 /// The responses of a gateway that has these dead letters.
-fn dead_letters(mut letters: Vec<Value>) -> impl FnMut(&Heard) -> Said {
-    move |heard| {
-        let (method, path) = heard.line.split_once(' ').expect("a method and a path");
+fn dead_letters(mut letters: Vec<Value>) -> impl FnMut(&Received) -> Reply {
+    move |received| {
+        let (method, path) = received.line.split_once(' ').expect("a method and a path");
         if path.starts_with("/v1/dead?") {
-            return Said::Json(200, json!(letters));
+            return Reply::Json(200, json!(letters));
         }
         let id = path.trim_start_matches("/v1/dead/").trim_end_matches("/replay").to_owned();
         let before = letters.len();
         letters.retain(|letter| letter["id"] != id);
         match (letters.len() < before, method) {
-            (false, _) => Said::Json(404, json!({ "detail": format!("there is no dead letter {id}") })),
-            (true, "POST") => Said::Json(202, json!({ "id": id, "state": "queued" })),
-            (true, _) => Said::Json(204, Value::Null),
+            (false, _) => Reply::Json(404, json!({ "detail": format!("there is no dead letter {id}") })),
+            (true, "POST") => Reply::Json(202, json!({ "id": id, "state": "queued" })),
+            (true, _) => Reply::Json(204, Value::Null),
         }
     }
 }
@@ -294,7 +301,7 @@ async fn run_dead(gateway: &Gateway, action: Action, json: bool) -> (Result<(), 
 
 #[tokio::test]
 async fn dead_letters_are_listed_and_shown() {
-    let gateway = Gateway::saying(dead_letters(vec![letter("one"), letter("two")])).await;
+    let gateway = Gateway::with_script(dead_letters(vec![letter("one"), letter("two")])).await;
 
     let (_, words) = run_dead(&gateway, Action::List, false).await;
     let (_, list) = run_dead(&gateway, Action::List, true).await;
@@ -310,7 +317,7 @@ async fn dead_letters_are_listed_and_shown() {
 
 #[tokio::test]
 async fn dead_letters_are_queued_again_or_dropped_one_by_one_or_all() {
-    let gateway = Gateway::saying(dead_letters(["one", "two", "three", "four"].map(letter).to_vec())).await;
+    let gateway = Gateway::with_script(dead_letters(["one", "two", "three", "four"].map(letter).to_vec())).await;
 
     let (_, replayed) = run_dead(&gateway, Action::Replay(Selection::Jobs(vec!["one".into()])), false).await;
     let (again, _) = run_dead(&gateway, Action::Replay(Selection::Jobs(vec!["one".into()])), false).await;
@@ -328,9 +335,9 @@ async fn dead_letters_are_queued_again_or_dropped_one_by_one_or_all() {
 async fn a_replay_whose_first_response_was_lost_counts_as_done() {
     let mut script = dead_letters(vec![letter("one")]);
     let mut is_first = true;
-    let gateway = Gateway::saying(move |heard| {
-        let said = script(heard);
-        if std::mem::take(&mut is_first) { Said::Cut } else { said }
+    let gateway = Gateway::with_script(move |received| {
+        let reply = script(received);
+        if std::mem::take(&mut is_first) { Reply::Cut } else { reply }
     })
     .await;
 
@@ -347,7 +354,7 @@ fn bench_of(gateway: &Gateway, load: Load, until: Until) -> bench::Config {
 
 #[tokio::test]
 async fn a_closed_loop_sends_the_configured_number_of_requests() {
-    let gateway = Gateway::saying(|_| Said::Json(200, job("a.png", "done"))).await;
+    let gateway = Gateway::with_script(|_| Reply::Json(200, job("a.png", "done"))).await;
     let config = bench_of(&gateway, Load::Closed { concurrency: 3 }, Until::Requests(20));
     let mut output = Vec::new();
 
@@ -355,16 +362,16 @@ async fn a_closed_loop_sends_the_configured_number_of_requests() {
 
     assert_eq!((report.done, report.errors.len()), (20, 0));
     assert!(report.latency_ms.p50 > 0.0 && report.latency_ms.p50 <= report.latency_ms.max);
-    let heard = gateway.heard();
-    assert_eq!(heard.iter().filter(|heard| heard.body == "first").count(), 10);
-    assert!(heard.iter().all(|heard| heard.line.starts_with("POST /v1/classify?")));
+    let received = gateway.requests();
+    assert_eq!(received.iter().filter(|received| received.body == "first").count(), 10);
+    assert!(received.iter().all(|received| received.line.starts_with("POST /v1/classify?")));
     assert!(String::from_utf8(output).expect("UTF-8").contains("errors     none"));
 }
 
 #[tokio::test]
 async fn errors_are_counted_by_kind_and_are_no_latencies() {
     let mut kinds = [200, 429, 503, 202].into_iter().cycle();
-    let gateway = Gateway::saying(move |_| Said::Json(kinds.next().expect("endless"), Value::Null)).await;
+    let gateway = Gateway::with_script(move |_| Reply::Json(kinds.next().expect("endless"), Value::Null)).await;
     let mut config = bench_of(&gateway, Load::Closed { concurrency: 1 }, Until::Requests(8));
     config.json = true;
     let mut output = Vec::new();
@@ -380,12 +387,12 @@ async fn errors_are_counted_by_kind_and_are_no_latencies() {
 async fn the_latency_of_an_open_loop_counts_from_the_moment_that_a_request_was_due() {
     // The first answer takes 300 ms, in which the gateway, one request after the other, answers nobody else.
     let mut is_first = true;
-    let gateway = Gateway::saying(move |_| {
+    let gateway = Gateway::with_script(move |_| {
         if std::mem::take(&mut is_first) {
             let (_hold, never) = std::sync::mpsc::channel::<()>();
             let _ = never.recv_timeout(Duration::from_millis(300));
         }
-        Said::Json(200, Value::Null)
+        Reply::Json(200, Value::Null)
     })
     .await;
     let config = bench_of(&gateway, Load::Open { per_second: 100.0 }, Until::Requests(30));

@@ -1,4 +1,4 @@
-//! Do children live and end as their supervisor says, and never longer?
+//! Do child processes start and end as their supervisor decides, and never outlive it?
 
 use rustix::process::Signal;
 use std::path::Path;
@@ -8,7 +8,7 @@ use tempfile::tempdir;
 use crate::support::eventually;
 use crate::support::process::{Up, is_gone, kana, send};
 
-/// How long a child may outlive its parent: its drain, and a moment for a busy machine.
+/// Time that a child may outlive its parent: its drain, and a moment for a busy machine.
 const OUTLIVED_MAX: Duration = Duration::from_secs(4);
 
 async fn all_gone(workers: Vec<(String, u32)>) {
@@ -30,10 +30,10 @@ async fn no_worker_outlives_a_service_that_is_killed() {
     all_gone(workers).await;
 }
 
-// Only Linux tells a stopped process that its parent has gone.
+// Only Linux signals a suspended process when its parent has ended.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn not_even_a_stopped_worker_outlives_its_service() {
+async fn not_even_a_suspended_worker_outlives_its_service() {
     let data = tempdir().unwrap();
     let up = Up::start(data.path(), &[]).await;
     let worker = up.worker(&up.ready().await[0]);
@@ -45,7 +45,7 @@ async fn not_even_a_stopped_worker_outlives_its_service() {
 }
 
 #[tokio::test]
-async fn no_worker_outlives_a_service_that_is_asked_to_end() {
+async fn no_worker_outlives_a_service_that_is_asked_to_stop() {
     let data = tempdir().unwrap();
     let up = Up::start(data.path(), &["--min", "2", "--max", "2"]).await;
     let workers = up.workers();
@@ -56,7 +56,7 @@ async fn no_worker_outlives_a_service_that_is_asked_to_end() {
 }
 
 #[tokio::test]
-async fn a_worker_that_stopped_moving_is_replaced() {
+async fn a_worker_that_makes_no_progress_is_replaced() {
     let data = tempdir().unwrap();
     let up = Up::start(data.path(), &[]).await;
     let first = up.ready().await.remove(0);
@@ -87,7 +87,7 @@ async fn a_range_is_followed_at_once_in_both_directions() {
 }
 
 #[tokio::test]
-async fn where_no_pod_is_kept_the_first_job_starts_one() {
+async fn where_the_minimum_is_zero_the_first_job_starts_a_pod() {
     let data = tempdir().unwrap();
     let up = Up::start(data.path(), &["--min", "0", "--max", "1"]).await;
     assert!(up.ready().await.is_empty());
@@ -98,7 +98,7 @@ async fn where_no_pod_is_kept_the_first_job_starts_one() {
 }
 
 #[tokio::test]
-async fn a_data_folder_serves_one_at_a_time_and_the_error_names_the_owner() {
+async fn a_data_folder_serves_one_process_at_a_time_and_the_error_names_the_owner() {
     let data = tempdir().unwrap();
     let up = Up::start(data.path(), &[]).await;
 
@@ -108,7 +108,7 @@ async fn a_data_folder_serves_one_at_a_time_and_the_error_names_the_owner() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_named() {
+async fn an_error_names_the_port_that_is_taken() {
     let (data, other) = (tempdir().unwrap(), tempdir().unwrap());
     let up = Up::start(data.path(), &[]).await;
     let address = up.url.trim_start_matches("http://");
@@ -118,7 +118,7 @@ async fn a_port_that_is_taken_is_named() {
     assert!(refused.contains(&format!("could not listen on {address}")), "{refused}");
 }
 
-/// What a `kana up` that cannot start says.
+/// The standard error of a `kana up` that cannot start.
 fn up_output(data: &Path, listen: &str) -> String {
     let output = kana().args(["up", "--listen", listen, "--data-dir"]).arg(data).output().expect("kana runs");
     assert_eq!(output.status.code(), Some(1));

@@ -1,24 +1,24 @@
-//! How does one release look after its workers in Kubernetes?
+//! How does one release observe and steer its workers in Kubernetes?
 //!
-//! It watches three things and polls none: its workers' pods, their Deployment, and the object that scales it. What they
-//! say last is on a board that answers every question at once, also while the API server is silent. It changes two
-//! things, and only those of its own release: a pod's life and the bounds of the number. A pod that is gone, and a
-//! container that was restarted, give their jobs back the moment that this is known.
+//! It watches three things and polls none: its workers' pods, their Deployment, and the object that scales it. Their
+//! latest state is in a cache that answers every question at once, also while the API server is silent. It changes two
+//! things, and only those of its own release: whether a pod exists, and the range of the number of pods. The jobs of a pod
+//! that is gone, and of a container that was restarted, are reclaimed the moment that this is known.
 
-mod board;
+mod api_error;
+mod cache;
 mod client;
-mod cost;
-mod life;
-mod obituary;
-mod refusal;
+mod deletion_cost;
+mod incarnation;
+mod pod_status;
+mod pods;
+mod reclaimer;
 mod release;
-mod roll;
 mod scaler;
-mod sight;
 mod stop;
-mod subject;
-mod undertaker;
+mod termination;
 mod watch;
+mod watch_health;
 
 #[cfg(test)]
 mod testing;
@@ -39,48 +39,57 @@ use crate::pod::{Cluster, Error, Event, Pod, Scale, Stop};
 use crate::shutdown::Shutdown;
 use kana_queue::Queue;
 
-use board::{Board, Part};
-use refusal::{Act, refusal};
+use api_error::Access;
+use cache::{Cache, Target};
+use pods::{Change, Pods};
+use reclaimer::Reclaimer;
 use release::Release;
-use roll::{News, Roll};
-use subject::{Single, Subject};
-use undertaker::Undertaker;
-use watch::{Heard, Selector, Source};
+use watch::{Selector, Source, Update};
+use watch_health::{NamedObject, WatchHealth};
 
-pub use cost::OwnPod;
-pub use life::begin as begin_life;
+pub use deletion_cost::OwnPod;
+pub use incarnation::begin as begin_incarnation;
+pub use kube::client::{Body, Client};
 pub use scaler::Scaler;
 
-/// How long the API server may take to answer what a person asked: a little less than the person's own patience.
+/// Time that the API server may take to answer a person's request: a little less than people wait.
 const ANSWER_MAX: Duration = Duration::from_secs(8);
 
-/// The longest log that is handed out, in bytes: as much as a page shows.
+/// The longest log that is returned, in bytes: as much as a page shows.
 const LOG_BYTES_MAX: i64 = 1 << 20;
 
-/// Which workers are meant.
+/// Which workers to observe and steer.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Their namespace; without one, that of this process's credentials.
+    /// The workers' namespace; without one, that of this process's credentials.
     pub namespace: Option<String>,
-    /// Their release.
+    /// The workers' release.
     pub release: String,
-    /// Their Deployment.
+    /// The name of the workers' Deployment.
     pub workers: String,
-    /// What scales it.
+    /// What scales the Deployment.
     pub scaler: Scaler,
 }
 
 /// The workers of one release.
 pub struct Kubernetes {
-    client: kube::Client,
+    client: Client,
     release: Release,
     scaler: Scaler,
     queue: Arc<dyn Queue>,
-    board: Arc<Board>,
+    cache: Arc<Cache>,
+}
+
+/// A command line that a person could have typed instead.
+struct Command<'a> {
+    line: String,
+    /// The pod that it is about, where it is about one.
+    pod: Option<&'a str>,
 }
 
 impl Kubernetes {
-    /// The workers that `config` names, of which nothing is known before [`Kubernetes::start`]. Asks nobody anything.
+    /// Prepares to watch the workers that `config` names, of which nothing is known before [`Kubernetes::start`]. Sends no
+    /// request.
     ///
     /// # Errors
     /// Where this process has no credentials for a cluster.
@@ -88,88 +97,91 @@ impl Kubernetes {
         Ok(Self::with_client(client::connect().await?, config, queue))
     }
 
-    /// The same, by a client that there is already.
-    pub fn with_client(client: kube::Client, config: Config, queue: Arc<dyn Queue>) -> Self {
+    /// As [`prepare`](Self::prepare), with a client that exists already.
+    pub fn with_client(client: Client, config: Config, queue: Arc<dyn Queue>) -> Self {
         let Config { namespace, release, workers, scaler } = config;
         let namespace = namespace.unwrap_or_else(|| client.default_namespace().to_owned());
-        let board = Arc::new(Board::new(scaler.by()));
-        Self { client, release: Release { namespace, name: release, workers }, scaler, queue, board }
+        let cache = Arc::new(Cache::new(scaler.by()));
+        Self { client, release: Release { namespace, name: release, workers }, scaler, queue, cache }
     }
 
     /// Watches until `shutdown` begins.
     pub fn start(&self, shutdown: &Shutdown) {
         self.watch_pods(shutdown);
-        self.watch_workers(shutdown);
+        self.watch_deployment(shutdown);
         self.watch_scaler(shutdown);
     }
 
     fn watch_pods(&self, shutdown: &Shutdown) {
-        let look = format!("get pods -l {} --watch", self.release.selector());
-        let subject = self.subject(Part::Pods, "pods".into(), look);
-        let source = Source { api: self.pods_api(), of: Selector::Labels(self.release.selector()) };
-        let mut roll = Roll::new(self.release.clone());
-        let board = self.board.clone();
-        let (undertaker, dead) = Undertaker::new(self.queue.clone(), board.clone());
-        let hear = move |heard| {
-            let is_whole = matches!(heard, Heard::All(..));
-            let news = match heard {
-                Heard::All(records, took) => {
-                    let news = roll.all(&records);
-                    subject.was_seen(format!("{} pods", roll.pods().len()), took);
-                    news
+        let command = format!("get pods -l {} --watch", self.release.selector());
+        let health = self.watch_health(Target::Pods, "pods".into(), command);
+        let source = Source { api: self.pods_api(), selector: Selector::Labels(self.release.selector()) };
+        let mut pods = Pods::new(self.release.clone());
+        let cache = self.cache.clone();
+        let (reclaimer, reclaim) = Reclaimer::new(self.queue.clone(), cache.clone());
+        let on_update = move |update| {
+            let is_list = matches!(update, Update::Listed { .. });
+            let changes = match update {
+                Update::Listed { objects, took } => {
+                    let changes = pods.replace(&objects);
+                    health.record(format!("{} pods", pods.list().len()), took);
+                    changes
                 }
-                Heard::Changed(record) => Vec::from_iter(roll.changed(&record)),
-                Heard::Gone(record) => Vec::from_iter(roll.gone(&record)),
-                Heard::Well => return subject.is_well(),
-                Heard::Trouble { verb, error } => return subject.is_troubled(verb, error),
+                Update::Applied(record) => Vec::from_iter(pods.apply(&record)),
+                Update::Deleted(record) => Vec::from_iter(pods.remove(&record)),
+                Update::Watching => return health.mark_healthy(),
+                Update::Failed { verb, error } => return health.mark_failed(verb, error),
             };
-            // Most of what is written into a pod's record shows nothing new of it.
-            if news.is_empty() && !is_whole {
+            // Most changes of a pod's record change nothing that is shown.
+            if changes.is_empty() && !is_list {
                 return;
             }
-            let (pods, deaths): (Vec<_>, Vec<_>) = news.into_iter().map(|News { pod, deaths }| (pod, deaths)).unzip();
-            board.set_pods(roll.pods(), pods.into_iter().flatten());
-            // Fails only where the end has begun; then leases lapse.
-            deaths.into_iter().flatten().for_each(|death| _ = dead.send(death));
+            let (changed, terminations): (Vec<_>, Vec<_>) =
+                changes.into_iter().map(|Change { pod, terminations }| (pod, terminations)).unzip();
+            cache.set_pods(pods.list(), changed.into_iter().flatten());
+            // Fails only where the shutdown has begun; then the leases expire.
+            terminations.into_iter().flatten().for_each(|termination| _ = reclaim.send(termination));
         };
-        shutdown.spawn(until_the_end(shutdown.clone(), undertaker.run()));
-        shutdown.spawn(until_the_end(shutdown.clone(), watch::follow(source, hear)));
+        shutdown.spawn(until_shutdown(shutdown.clone(), reclaimer.run()));
+        shutdown.spawn(until_shutdown(shutdown.clone(), watch::watch(source, on_update)));
     }
 
-    fn watch_workers(&self, shutdown: &Shutdown) {
+    fn watch_deployment(&self, shutdown: &Shutdown) {
         let (kind, name) = (scaler::deployments(), self.release.workers.clone());
-        let subject = self.subject(Part::Workers, scaler::right(&kind), format!("get deployment {name} --watch"));
-        let source = Source { api: self.objects_api(&kind), of: Selector::Name(name.clone()) };
-        let (mut deployment, board) = (Single::new(subject, name), self.board.clone());
-        let hear = move |heard| {
-            if let Some(news) = deployment.hear(heard, |_| None) {
-                board.set_replicas(news.as_ref().map(scaler::replicas));
+        let command = format!("get deployment {name} --watch");
+        let health = self.watch_health(Target::Deployment, scaler::rbac_name(&kind), command);
+        let source = Source { api: self.objects_api(&kind), selector: Selector::Name(name.clone()) };
+        let (mut deployment, cache) = (NamedObject::new(health, name), self.cache.clone());
+        let on_update = move |update| {
+            if let Some(object) = deployment.apply(update, |_| None) {
+                cache.set_replicas(object.as_ref().map(scaler::replicas));
             }
         };
-        shutdown.spawn(until_the_end(shutdown.clone(), watch::follow(source, hear)));
+        shutdown.spawn(until_shutdown(shutdown.clone(), watch::watch(source, on_update)));
     }
 
     fn watch_scaler(&self, shutdown: &Shutdown) {
-        let Some(bounds) = self.scaler.bounds() else { return };
-        let subject = self.subject(Part::Scaler, scaler::right(&bounds.kind), bounds.look());
-        let source = Source { api: self.objects_api(&bounds.kind), of: Selector::Name(bounds.name.clone()) };
-        let (mut scaler, board) = (Single::new(subject, bounds.name.clone()), self.board.clone());
+        let Some(scaler) = self.scaler.object() else { return };
+        let health = self.watch_health(Target::Scaler, scaler::rbac_name(&scaler.kind), scaler.get_command());
+        let source = Source { api: self.objects_api(&scaler.kind), selector: Selector::Name(scaler.name.clone()) };
+        let (mut named, cache) = (NamedObject::new(health, scaler.name.clone()), self.cache.clone());
         let workers = self.release.workers.clone();
-        let hear = move |heard| {
-            let objection = |object: &_| bounds.foreign(object, &workers).or_else(|| bounds.paused(object));
-            if let Some(news) = scaler.hear(heard, objection) {
-                let own = news.filter(|object| bounds.foreign(object, &workers).is_none());
-                board.set_range(own.map(|object| bounds.of(&object)));
+        let on_update = move |update| {
+            let find_defect =
+                |object: &_| scaler.foreign_target(object, &workers).or_else(|| scaler.pause_reason(object));
+            if let Some(object) = named.apply(update, find_defect) {
+                let own = object.filter(|object| scaler.foreign_target(object, &workers).is_none());
+                cache.set_range(own.map(|object| scaler.range(&object)));
             }
         };
-        shutdown.spawn(until_the_end(shutdown.clone(), watch::follow(source, hear)));
+        shutdown.spawn(until_shutdown(shutdown.clone(), watch::watch(source, on_update)));
     }
 
-    /// `look` is what comes behind `kubectl` and the namespace.
-    fn subject(&self, part: Part, resource: String, look: String) -> Subject {
+    /// The health of one watch; `command` is what comes after `kubectl` and the namespace.
+    fn watch_health(&self, target: Target, resource: String, command: String) -> WatchHealth {
         let namespace = self.release.namespace.clone();
-        let look = format!("kubectl -n {namespace} {look}");
-        Subject { part, resource, namespace, look, board: self.board.clone() }
+        let command = format!("kubectl -n {namespace} {command}");
+        WatchHealth { target, resource, namespace, command, cache: self.cache.clone() }
     }
 
     fn pods_api(&self) -> Api<core::Pod> {
@@ -180,66 +192,71 @@ impl Kubernetes {
         Api::namespaced_with(self.client.clone(), &self.release.namespace, kind)
     }
 
-    /// The present record of a pod of this release, and of no other: known from the watch, so that nothing but the name
-    /// of a pod ever becomes part of an address, and looked at again, so that nobody else's pod of that name is touched.
-    async fn own(&self, name: &str) -> Result<core::Pod, Error> {
+    /// The current record of a pod of this release, and of no other: the name is one from the cache, so that nothing but the
+    /// name of a pod ever becomes part of a URL, and the record is read again, so that nobody else's pod of that name is
+    /// touched.
+    async fn own_pod(&self, name: &str) -> Result<core::Pod, Error> {
         let unknown = || Error::Unknown { name: name.to_owned() };
-        if !self.board.pods()?.iter().any(|pod| pod.name == name) {
+        if !self.cache.pods()?.iter().any(|pod| pod.name == name) {
             return Err(unknown());
         }
-        let act = Act { verb: "get", resource: "pods", namespace: &self.release.namespace };
-        let pod = self.pods_api().get_opt(name).await.map_err(|error| refusal(error, act))?;
+        let access = Access { verb: "get", resource: "pods", namespace: &self.release.namespace };
+        let pod = self.pods_api().get_opt(name).await.map_err(|error| api_error::translate(error, access))?;
         pod.filter(|pod| self.release.owns(pod)).ok_or_else(unknown)
     }
 
-    /// Does what `command` would, and shows it.
-    async fn show<T>(
+    /// Awaits `call`, and logs and publishes the `command` that does the same, with its output.
+    async fn run_as_command<T>(
         &self,
-        command: String,
-        done: impl Future<Output = Result<T, Error>>,
+        command: Command<'_>,
+        call: impl Future<Output = Result<T, Error>>,
         output: impl FnOnce(&T) -> String,
     ) -> Result<T, Error> {
         let begin = Instant::now();
-        let done = in_time(done).await;
-        let output = match &done {
-            Ok(done) => output(done),
+        let result = in_time(call).await;
+        let output = match &result {
+            Ok(value) => output(value),
             Err(error) => format!("error: {error}"),
         };
-        info!("{command}  # {output}");
-        self.board.console(command, output, begin.elapsed());
-        done
+        let Command { line, pod } = command;
+        info!(pod, "{line}  # {output}");
+        self.cache.publish_command(line, output, begin.elapsed());
+        result
     }
 }
 
 #[async_trait]
 impl Cluster for Kubernetes {
     async fn pods(&self) -> Result<Vec<Pod>, Error> {
-        self.board.pods()
+        self.cache.pods()
     }
 
     async fn stop(&self, name: &str, how: Stop) -> Result<(), Error> {
-        let pod = in_time(self.own(name)).await?;
+        let pod = in_time(self.own_pod(name)).await?;
         let pods = self.pods_api();
         let output = match how {
             Stop::Delete => "asked to end",
             Stop::Evict => "evicted",
             Stop::Kill => "deleted by force",
         };
-        self.show(stop::command(&self.release, name, how), stop::stop(&pods, &pod, how), |()| output.into()).await
+        let command = Command { line: stop::command(&self.release, name, how), pod: Some(name) };
+        self.run_as_command(command, stop::stop(&pods, &pod, how), |()| output.into()).await
     }
 
     async fn scale(&self) -> Result<Scale, Error> {
-        self.board.scale()
+        self.cache.scale()
     }
 
     async fn set_range(&self, range: RangeInclusive<u32>) -> Result<Scale, Error> {
         let (client, release) = (self.client.clone(), &self.release);
-        if let Some(bounds) = self.scaler.bounds() {
-            self.board.expect_range()?;
-            let said = |range: &RangeInclusive<u32>| format!("{} to {}", range.start(), range.end());
-            let set = self.show(bounds.command(release, &range), bounds.set(client, release, &range), said).await?;
-            self.board.set_range(Some(set));
-            return self.board.scale();
+        if let Some(scaler) = self.scaler.object() {
+            self.cache.check_scaler()?;
+            let output = |range: &RangeInclusive<u32>| format!("{} to {}", range.start(), range.end());
+            let set = scaler.set_range(client, release, &range);
+            let command = Command { line: scaler.patch_command(release, &range), pod: None };
+            let set = self.run_as_command(command, set, output).await?;
+            self.cache.set_range(Some(set));
+            return self.cache.scale();
         }
         if range.start() != range.end() {
             let reason = format!(
@@ -251,40 +268,42 @@ impl Cluster for Kubernetes {
         }
         let replicas = *range.end();
         let set = scaler::set_replicas(client, release, replicas);
-        let set = self.show(scaler::command(release, replicas), set, |set| format!("{set} wanted")).await?;
-        self.board.set_desired(set);
-        self.board.scale()
+        let command = Command { line: scaler::scale_command(release, replicas), pod: None };
+        let set = self.run_as_command(command, set, |set| format!("{set} wanted")).await?;
+        self.cache.set_desired(set);
+        self.cache.scale()
     }
 
     async fn logs(&self, name: &str, lines: u32) -> Result<String, Error> {
-        let pod = in_time(self.own(name)).await?;
-        let container = sight::worker(&pod).map(str::to_owned);
+        let pod = in_time(self.own_pod(name)).await?;
+        let container = pod_status::worker_container(&pod).map(str::to_owned);
         let (tail_lines, limit_bytes) = (Some(i64::from(lines)), Some(LOG_BYTES_MAX));
-        let act = Act { verb: "get", resource: "pods/log", namespace: &self.release.namespace };
-        let of = container.as_ref().map(|container| format!(" -c {container}")).unwrap_or_default();
-        let command = format!("kubectl -n {} logs {name}{of} --tail {lines}", self.release.namespace);
+        let access = Access { verb: "get", resource: "pods/log", namespace: &self.release.namespace };
+        let flag = container.as_ref().map(|container| format!(" -c {container}")).unwrap_or_default();
+        let line = format!("kubectl -n {} logs {name}{flag} --tail {lines}", self.release.namespace);
+        let command = Command { line, pod: Some(name) };
         let params = LogParams { container, tail_lines, limit_bytes, ..LogParams::default() };
         let pods = self.pods_api();
-        let read = async { pods.logs(name, &params).await.map_err(|error| refusal(error, act)) };
-        self.show(command, read, |text| format!("{} lines", text.lines().count())).await
+        let read = async { pods.logs(name, &params).await.map_err(|error| api_error::translate(error, access)) };
+        self.run_as_command(command, read, |text| format!("{} lines", text.lines().count())).await
     }
 
     fn fault(&self) -> Option<String> {
-        self.board.trouble()
+        self.cache.failure()
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {
-        self.board.events()
+        self.cache.events()
     }
 }
 
-async fn in_time<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+async fn in_time<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let late =
         |late| Error::Unavailable { action: "get an answer from Kubernetes in time".into(), source: Box::new(late) };
-    timeout(ANSWER_MAX, asked).await.map_err(late)?
+    timeout(ANSWER_MAX, answer).await.map_err(late)?
 }
 
-async fn until_the_end(shutdown: Shutdown, task: impl Future<Output = ()>) {
+async fn until_shutdown(shutdown: Shutdown, task: impl Future<Output = ()>) {
     tokio::select! {
         () = shutdown.begun() => {}
         () = task => {}

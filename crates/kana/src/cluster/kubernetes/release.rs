@@ -1,28 +1,28 @@
 //! Which pods are workers of this release, and of no other?
 //!
-//! Those that bear its labels *and* were made by its Deployment. Labels alone would be too little: anybody may put them
-//! on a pod of their own. A Deployment owns its pods through ReplicaSets that are called after it and the template's
-//! hash, which each pod bears as a label; so the pod's record alone says whose it is, and no right to read ReplicaSets
-//! is needed.
+//! Those that have its labels *and* were created by its Deployment. Labels alone are not enough: anybody may put them on
+//! a pod of their own. A Deployment owns its pods through ReplicaSets whose names are its own name and the hash of the
+//! pod template, which each pod has as a label. So the pod's record alone shows whose it is, and no right to read
+//! ReplicaSets is needed.
 
 use k8s_openapi::api::core::v1::Pod;
 
-/// The label under which a Deployment notes of which template a pod was made.
+/// The label in which a Deployment records the template that a pod was created from.
 const TEMPLATE_HASH: &str = "pod-template-hash";
 
-/// Where one release's workers are.
+/// One release, and where its workers are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
-    /// The namespace that it lives in; its rights end there.
+    /// The namespace of the release; its rights end there.
     pub namespace: String,
-    /// Its name, which each of its pods bears as `app.kubernetes.io/instance`.
+    /// The release's name, which each of its pods has as the label `app.kubernetes.io/instance`.
     pub name: String,
     /// The Deployment of its workers.
     pub workers: String,
 }
 
 impl Release {
-    /// Its workers' labels.
+    /// The labels of the release's workers.
     fn labels(&self) -> [(&'static str, &str); 3] {
         [
             ("app.kubernetes.io/name", "kana"),
@@ -31,24 +31,24 @@ impl Release {
         ]
     }
 
-    /// The selector of its workers' labels, as `kubectl -l` takes it.
+    /// The selector of the workers' labels, as `kubectl -l` takes it.
     pub fn selector(&self) -> String {
         self.labels().map(|(label, value)| format!("{label}={value}")).join(",")
     }
 
-    /// Whether this pod is one of its workers.
+    /// Whether this pod is a worker of the release.
     pub fn owns(&self, pod: &Pod) -> bool {
         let metadata = &pod.metadata;
         let Some(labels) = &metadata.labels else { return false };
         let Some(hash) = labels.get(TEMPLATE_HASH) else { return false };
-        let made_by = format!("{}-{hash}", self.workers);
+        let replica_set = format!("{}-{hash}", self.workers);
         metadata.namespace.as_deref() == Some(&self.namespace)
             && self.labels().iter().all(|(label, value)| labels.get(*label).is_some_and(|found| found == value))
             && metadata.owner_references.iter().flatten().any(|owner| {
                 owner.controller == Some(true)
                     && owner.api_version == "apps/v1"
                     && owner.kind == "ReplicaSet"
-                    && owner.name == made_by
+                    && owner.name == replica_set
             })
     }
 }
@@ -64,15 +64,15 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_only_bears_the_labels_is_foreign() {
-        let mut orphan = record("kana-worker-5d4f8-abcde");
-        orphan.metadata.owner_references = None;
+    fn a_pod_that_only_has_the_labels_is_foreign() {
+        let mut unowned = record("kana-worker-5d4f8-abcde");
+        unowned.metadata.owner_references = None;
 
-        assert!(!release().owns(&orphan));
+        assert!(!release().owns(&unowned));
     }
 
     #[test]
-    fn a_pod_is_foreign_that_any_one_thing_sets_apart() {
+    fn a_pod_that_differs_in_any_one_property_is_foreign() {
         let foreign: [fn(&mut Pod); 8] = [
             |pod| _ = pod.metadata.labels.as_mut().unwrap().insert("app.kubernetes.io/instance".into(), "b".into()),
             |pod| _ = pod.metadata.labels.as_mut().unwrap().insert("app.kubernetes.io/name".into(), "redis".into()),

@@ -1,7 +1,8 @@
-//! Who moves the number of workers, and between which bounds?
+//! Which object scales the workers, and within which range?
 //!
-//! At most one object: a HorizontalPodAutoscaler, or a KEDA ScaledObject, which makes a HorizontalPodAutoscaler of its
-//! own and would undo what is written into that one. Without either the Deployment's own number is all there is.
+//! At most one: a HorizontalPodAutoscaler, or a KEDA ScaledObject, which creates a HorizontalPodAutoscaler of its own and
+//! would overwrite what is written into that one. Without either, the Deployment's own number is fixed until a person
+//! changes it.
 
 use std::ops::RangeInclusive;
 
@@ -10,94 +11,104 @@ use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use serde_json::json;
 
-use super::board::Replicas;
-use super::refusal::{Act, refusal};
+use super::api_error::{self, Access};
+use super::cache::Replicas;
 use super::release::Release;
 use crate::pod::{Error, ScaledBy};
 
-/// Whose change it was, in each object's `managedFields`.
+/// The name under which each object's `managedFields` list changes made here.
 const FIELD_MANAGER: &str = "kana";
 
-/// What may be scaled by a [`Bounds`].
+/// The kind of object that a [`ScalerObject`] must scale.
 const DEPLOYMENT: &str = "Deployment";
 
-/// The annotations by which KEDA lets a ScaledObject rest.
+/// The annotations that make KEDA pause a ScaledObject.
 const PAUSED: [&str; 2] = ["autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"];
 
-/// What moves the number.
+/// What scales the Deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scaler {
-    /// Nobody.
-    Nobody,
+    /// Nothing: the number is fixed.
+    Fixed,
     /// The HorizontalPodAutoscaler of this name.
     Hpa(String),
     /// The ScaledObject of this name.
     Keda(String),
 }
 
-/// An object that holds bounds.
+/// An object that holds the range, and how to read and write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Its kind.
+pub struct ScalerObject {
+    /// The object's kind.
     pub kind: ApiResource,
-    /// Its name.
+    /// The object's name.
     pub name: String,
-    /// Its kind, as `kubectl` takes it.
-    kubectl: &'static str,
-    /// The bounds' names within its `spec`, each with what Kubernetes takes where it is absent.
-    min: (&'static str, u32),
-    max: (&'static str, u32),
+    /// The object's kind, as `kubectl` takes it.
+    kubectl_kind: &'static str,
+    min: Bound,
+    max: Bound,
+}
+
+/// One end of the range, as a field of an object's `spec`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Bound {
+    field: &'static str,
+    /// The value that Kubernetes assumes where the field is absent.
+    default: u32,
 }
 
 impl Scaler {
-    /// Who decides, as the page says it.
+    /// Who scales, in the words of the HTTP API.
     pub fn by(&self) -> ScaledBy {
         match self {
-            Self::Nobody => ScaledBy::Fixed,
+            Self::Fixed => ScaledBy::Fixed,
             Self::Hpa(_) => ScaledBy::Hpa,
             Self::Keda(_) => ScaledBy::Keda,
         }
     }
 
-    /// The object that holds the bounds, where there is one.
-    pub fn bounds(&self) -> Option<Bounds> {
+    /// The object that holds the range, where there is one.
+    pub fn object(&self) -> Option<ScalerObject> {
         match self {
-            Self::Nobody => None,
-            Self::Hpa(name) => Some(Bounds {
-                kind: resource(("autoscaling", "v2"), "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+            Self::Fixed => None,
+            Self::Hpa(name) => Some(ScalerObject {
+                kind: resource(
+                    &GroupVersionKind::gvk("autoscaling", "v2", "HorizontalPodAutoscaler"),
+                    "horizontalpodautoscalers",
+                ),
                 name: name.clone(),
-                kubectl: "hpa",
-                min: ("minReplicas", 1),
-                max: ("maxReplicas", 1),
+                kubectl_kind: "hpa",
+                min: Bound { field: "minReplicas", default: 1 },
+                max: Bound { field: "maxReplicas", default: 1 },
             }),
-            Self::Keda(name) => Some(Bounds {
-                kind: resource(("keda.sh", "v1alpha1"), "ScaledObject", "scaledobjects"),
+            Self::Keda(name) => Some(ScalerObject {
+                kind: resource(&GroupVersionKind::gvk("keda.sh", "v1alpha1", "ScaledObject"), "scaledobjects"),
                 name: name.clone(),
-                kubectl: "scaledobject",
-                min: ("minReplicaCount", 0),
-                max: ("maxReplicaCount", 100),
+                kubectl_kind: "scaledobject",
+                min: Bound { field: "minReplicaCount", default: 0 },
+                max: Bound { field: "maxReplicaCount", default: 100 },
             }),
         }
     }
 }
 
-/// The kind of the workers' owner.
+/// The kind of the object that owns the workers.
 pub fn deployments() -> ApiResource {
-    resource(("apps", "v1"), "Deployment", "deployments")
+    resource(&GroupVersionKind::gvk("apps", "v1", DEPLOYMENT), "deployments")
 }
 
-fn resource((group, version): (&str, &str), kind: &str, plural: &str) -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+fn resource(kind: &GroupVersionKind, plural: &str) -> ApiResource {
+    ApiResource::from_gvk_with_plural(kind, plural)
 }
 
-/// A kind, as roles name it.
-pub fn right(kind: &ApiResource) -> String {
+/// The name of a kind in roles.
+pub fn rbac_name(kind: &ApiResource) -> String {
     format!("{}.{}", kind.plural, kind.group)
 }
 
-/// How many pods this Deployment should have, and has.
+/// Reads how many pods a Deployment should have, and has.
 pub fn replicas(deployment: &DynamicObject) -> Replicas {
-    // Kubernetes fills an absent number in with 1, and leaves a count of 0 out.
+    // Kubernetes assumes 1 where the desired number is absent, and omits a count of 0.
     Replicas {
         desired: number(deployment, "/spec/replicas").unwrap_or(1),
         current: number(deployment, "/status/replicas").unwrap_or(0),
@@ -108,17 +119,17 @@ fn number(object: &DynamicObject, pointer: &str) -> Option<u32> {
     object.data.pointer(pointer)?.as_u64().and_then(|number| u32::try_from(number).ok())
 }
 
-impl Bounds {
-    /// The bounds that this object holds.
-    pub fn of(&self, object: &DynamicObject) -> RangeInclusive<u32> {
-        let bound = |(name, default)| number(object, &format!("/spec/{name}")).unwrap_or(default);
-        bound(self.min)..=bound(self.max)
+impl ScalerObject {
+    /// Reads the range that this object holds.
+    pub fn range(&self, object: &DynamicObject) -> RangeInclusive<u32> {
+        let read = |bound: &Bound| number(object, &format!("/spec/{}", bound.field)).unwrap_or(bound.default);
+        read(&self.min)..=read(&self.max)
     }
 
-    /// Why this object is none of the workers' business, if it is not: its bounds are those of something else.
-    pub fn foreign(&self, object: &DynamicObject, workers: &str) -> Option<String> {
+    /// Why the range of this object is not that of the workers, where the object scales something else.
+    pub fn foreign_target(&self, object: &DynamicObject, workers: &str) -> Option<String> {
         let target = |part: &str| object.data.pointer(&format!("/spec/scaleTargetRef/{part}"))?.as_str();
-        // A ScaledObject need not say that it means a Deployment.
+        // A ScaledObject need not name the kind Deployment.
         let (kind, name) = (target("kind").unwrap_or(DEPLOYMENT), target("name").unwrap_or(workers));
         let is_foreign = (kind, name) != (DEPLOYMENT, workers);
         is_foreign.then(|| {
@@ -126,68 +137,71 @@ impl Bounds {
         })
     }
 
-    /// Why nothing moves the number within the bounds, if somebody has seen to that.
-    pub fn paused(&self, object: &DynamicObject) -> Option<String> {
+    /// Why the number stays as it is, where somebody has paused the scaler.
+    pub fn pause_reason(&self, object: &DynamicObject) -> Option<String> {
         let annotations = object.metadata.annotations.as_ref()?;
-        let by = PAUSED.into_iter().find(|by| annotations.get(*by).is_some_and(|value| value != "false"))?;
+        let annotation =
+            PAUSED.into_iter().find(|name| annotations.get(*name).is_some_and(|value| value != "false"))?;
         let (kind, name) = (&self.kind.kind, &self.name);
-        Some(format!("the {kind} {name} is paused: the number stays as it is until the annotation {by} is removed"))
+        Some(format!(
+            "the {kind} {name} is paused: the number stays as it is until the annotation {annotation} is removed"
+        ))
     }
 
-    fn change(&self, range: &RangeInclusive<u32>) -> serde_json::Value {
-        json!({ "spec": { self.min.0: range.start(), self.max.0: range.end() } })
+    fn patch(&self, range: &RangeInclusive<u32>) -> serde_json::Value {
+        json!({ "spec": { self.min.field: range.start(), self.max.field: range.end() } })
     }
 
-    /// Writes the bounds; answers those that hold then.
+    /// Writes the range, and returns the one that holds then.
     ///
     /// # Errors
-    /// [`Error::Refused`] where Kubernetes finds them wrong, [`Error::Misconfigured`] where a right or the object is
-    /// missing, [`Error::Unavailable`] where it does not answer.
-    pub async fn set(
+    /// [`Error::Refused`] where Kubernetes rejects the range, [`Error::Misconfigured`] where a right or the object is
+    /// missing, [`Error::Unavailable`] where the server does not answer.
+    pub async fn set_range(
         &self,
         client: Client,
         release: &Release,
         range: &RangeInclusive<u32>,
     ) -> Result<RangeInclusive<u32>, Error> {
         let api: Api<DynamicObject> = Api::namespaced_with(client, &release.namespace, &self.kind);
-        let patched = api.patch(&self.name, &params(), &Patch::Merge(self.change(range))).await;
-        let act = Act { verb: "patch", resource: &right(&self.kind), namespace: &release.namespace };
-        patched.map(|object| self.of(&object)).map_err(|error| refusal(error, act))
+        let patched = api.patch(&self.name, &params(), &Patch::Merge(self.patch(range))).await;
+        let access = Access { verb: "patch", resource: &rbac_name(&self.kind), namespace: &release.namespace };
+        patched.map(|object| self.range(&object)).map_err(|error| api_error::translate(error, access))
     }
 
-    /// What does the same by hand.
-    pub fn command(&self, release: &Release, range: &RangeInclusive<u32>) -> String {
+    /// The command line that writes the range by hand.
+    pub fn patch_command(&self, release: &Release, range: &RangeInclusive<u32>) -> String {
         format!(
             "kubectl -n {} patch {} {} --type merge --field-manager {FIELD_MANAGER} -p '{}'",
             release.namespace,
-            self.kubectl,
+            self.kubectl_kind,
             self.name,
-            self.change(range)
+            self.patch(range)
         )
     }
 
-    /// What shows the same by hand, behind `kubectl` and the namespace.
-    pub fn look(&self) -> String {
-        format!("get {} {} --watch", self.kubectl, self.name)
+    /// The command line that shows the object by hand, after `kubectl` and the namespace.
+    pub fn get_command(&self) -> String {
+        format!("get {} {} --watch", self.kubectl_kind, self.name)
     }
 }
 
-/// Sets the Deployment's own number, where nobody else does; answers the number that holds then.
+/// Sets the Deployment's own number, where nothing scales it, and returns the number that holds then.
 ///
 /// # Errors
-/// As [`Bounds::set`].
+/// As [`ScalerObject::set_range`].
 pub async fn set_replicas(client: Client, release: &Release, replicas: u32) -> Result<u32, Error> {
     let api: Api<DynamicObject> = Api::namespaced_with(client, &release.namespace, &deployments());
     let change = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
     let scaled = api.patch_scale(&release.workers, &params(), &change).await;
-    let act = Act { verb: "patch", resource: "deployments.apps/scale", namespace: &release.namespace };
-    let scaled = scaled.map_err(|error| refusal(error, act))?;
+    let access = Access { verb: "patch", resource: "deployments.apps/scale", namespace: &release.namespace };
+    let scaled = scaled.map_err(|error| api_error::translate(error, access))?;
     let number = scaled.spec.and_then(|spec| spec.replicas).and_then(|number| u32::try_from(number).ok());
     Ok(number.unwrap_or(replicas))
 }
 
-/// What sets the Deployment's number by hand.
-pub fn command(release: &Release, replicas: u32) -> String {
+/// The command line that sets the Deployment's number by hand.
+pub fn scale_command(release: &Release, replicas: u32) -> String {
     format!("kubectl -n {} scale deployment {} --replicas {replicas}", release.namespace, release.workers)
 }
 
@@ -205,29 +219,29 @@ mod tests {
     }
 
     #[test]
-    fn bounds_that_are_not_written_down_are_kubernetes_own() {
+    fn bounds_that_are_absent_are_those_that_kubernetes_assumes() {
         let empty = object(json!({ "metadata": {}, "spec": {} }));
 
-        assert_eq!(Scaler::Hpa("a".into()).bounds().unwrap().of(&empty), 1..=1);
-        assert_eq!(Scaler::Keda("a".into()).bounds().unwrap().of(&empty), 0..=100);
+        assert_eq!(Scaler::Hpa("a".into()).object().unwrap().range(&empty), 1..=1);
+        assert_eq!(Scaler::Keda("a".into()).object().unwrap().range(&empty), 0..=100);
         assert_eq!(replicas(&empty), Replicas { desired: 1, current: 0 });
     }
 
     #[test]
-    fn each_scaler_keeps_its_bounds_under_names_of_its_own() {
+    fn each_scaler_has_its_bounds_in_fields_of_its_own() {
         let hpa = object(json!({ "metadata": {}, "spec": { "minReplicas": 2, "maxReplicas": 7 } }));
         let keda = object(json!({ "metadata": {}, "spec": { "minReplicaCount": 0, "maxReplicaCount": 9 } }));
 
-        assert_eq!(Scaler::Hpa("a".into()).bounds().unwrap().of(&hpa), 2..=7);
-        assert_eq!(Scaler::Keda("a".into()).bounds().unwrap().of(&keda), 0..=9);
+        assert_eq!(Scaler::Hpa("a".into()).object().unwrap().range(&hpa), 2..=7);
+        assert_eq!(Scaler::Keda("a".into()).object().unwrap().range(&keda), 0..=9);
     }
 
     #[test]
-    fn what_scales_something_else_is_foreign() {
-        let keda = Scaler::Keda("a".into()).bounds().unwrap();
+    fn an_object_that_scales_something_else_has_a_foreign_target() {
+        let keda = Scaler::Keda("a".into()).object().unwrap();
         let scales = |target: Value| {
             let object = object(json!({ "metadata": {}, "spec": { "scaleTargetRef": target } }));
-            keda.foreign(&object, "kana-worker")
+            keda.foreign_target(&object, "kana-worker")
         };
 
         assert_eq!(scales(json!({ "name": "kana-worker" })), None);
@@ -239,8 +253,9 @@ mod tests {
 
     #[test]
     fn a_scaled_object_is_paused_by_either_annotation() {
-        let keda = Scaler::Keda("a".into()).bounds().unwrap();
-        let paused = |annotations: Value| keda.paused(&object(json!({ "metadata": { "annotations": annotations } })));
+        let keda = Scaler::Keda("a".into()).object().unwrap();
+        let paused =
+            |annotations: Value| keda.pause_reason(&object(json!({ "metadata": { "annotations": annotations } })));
 
         assert!(paused(json!({ "autoscaling.keda.sh/paused": "true" })).is_some());
         assert!(paused(json!({ "autoscaling.keda.sh/paused-replicas": "0" })).is_some());
@@ -249,8 +264,8 @@ mod tests {
     }
 
     #[test]
-    fn nobody_keeps_no_bounds() {
-        assert_eq!(Scaler::Nobody.bounds(), None);
-        assert_eq!(Scaler::Nobody.by(), ScaledBy::Fixed);
+    fn without_a_scaler_there_is_no_range() {
+        assert_eq!(Scaler::Fixed.object(), None);
+        assert_eq!(Scaler::Fixed.by(), ScaledBy::Fixed);
     }
 }

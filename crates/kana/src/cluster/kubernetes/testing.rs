@@ -1,16 +1,18 @@
-//! What do the records look like that unit tests of this folder work with?
+//! Which records do the unit tests of this folder work with?
+//!
+//! One ready pod of one release; a test changes what it is about.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use serde_json::{Value, json};
 
 use super::release::Release;
 
-/// A release called `a` whose Deployment is `kana-worker`.
+/// The release `a`, whose Deployment is `kana-worker`.
 pub fn release() -> Release {
     Release { namespace: "ns".into(), name: "a".into(), workers: "kana-worker".into() }
 }
 
-/// A ready worker of [`release`], restarted never.
+/// The record of a ready worker of [`release`] that was never restarted.
 pub fn record(name: &str) -> Pod {
     let labels = json!({
         "app.kubernetes.io/name": "kana",
@@ -37,7 +39,7 @@ pub fn record(name: &str) -> Pod {
             "containerStatuses": [container],
         },
     });
-    serde_json::from_value(record).expect("BUG: a record of this file's own making")
+    serde_json::from_value(record).expect("BUG: the record above is a pod")
 }
 
 /// The only container of a pod.
@@ -46,9 +48,9 @@ pub fn container(pod: &mut Pod) -> &mut ContainerStatus {
     &mut status.container_statuses.as_mut().expect("BUG: records of this file have a container")[0]
 }
 
-/// How a container ended; `life` is the worker's name in the queue.
-pub fn ended(exit_code: i32, reason: &str, life: &str) -> Value {
+/// The state of a container that ended; `worker` is the worker's id in the queue.
+pub fn ended(exit_code: i32, reason: &str, worker: &str) -> Value {
     json!({ "terminated": {
-        "exitCode": exit_code, "reason": reason, "message": life, "containerID": format!("containerd://{life}"),
+        "exitCode": exit_code, "reason": reason, "message": worker, "containerID": format!("containerd://{worker}"),
     }})
 }

@@ -1,8 +1,15 @@
-//! What happens to objects of one kind, from now on and for ever?
+//! How is every change to objects of one kind received, for as long as this process runs?
 //!
-//! List once, then watch from there. A watch that ends is taken up again where it ended; one whose place the server has
-//! forgotten (410 Gone) begins with a new list. Whatever fails is told and tried again after a pause that grows, and
-//! nothing that was heard before is ever taken back: a list is handed over only when it is whole.
+//! List once, then watch from the version of that list. A watch that ends is resumed where it ended; one whose version
+//! the server has dropped (410 Gone) starts with a new list. Every failure is reported and tried again after a backoff,
+//! and nothing received before is ever withdrawn: a list is handed over only when it is complete.
+//!
+//! This is not `kube::runtime::watcher`, because version 5.0.0 of its source (`src/watcher.rs`) breaks three of these
+//! promises. It emits nothing when a watch that had failed is open again, so the end of an outage would show only with the
+//! next change of an object. It also reopens a watch that has ended without emitting anything, so a proxy that ends every
+//! watch at once would be asked without a pause, and no backoff outside can tell. And it keeps its version where opening a
+//! watch is answered by 410, and where an event cannot be parsed: the first repeats for ever, the second loses a change
+//! until the next list. Its `reflector` only stores what the watcher emits. They would add thirteen crates to the build.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -10,212 +17,217 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
+use kana_queue::backoff::{Backoff, Bounds};
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Objects of a page of a list: a megabyte or so, as Kubernetes' own clients ask for.
-const PAGE: u32 = 500;
+/// Objects in a page of a list: about a megabyte, and what Kubernetes' own clients ask for.
+const PAGE_OBJECTS_MAX: u32 = 500;
 
-/// How long the server keeps a watch open, in seconds. The next one goes on where it ended, so this only bounds how long
-/// a connection that died without a word goes unnoticed.
+/// Time that the server keeps a watch open, in seconds. The next one resumes where it ended, so this only bounds how long
+/// a connection that died silently goes unnoticed.
 const WATCH_SECONDS: u32 = 60;
 
-/// How long a watch may be silent: until the server should have ended it, and a moment for the network.
+/// Time that a watch may be silent: until the server should have ended it, and a moment for the network.
 const SILENCE_MAX: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 5);
 
-/// How long the server may take to begin an answer, or to give a page of a list.
+/// Time that the server may take to begin an answer, or to send a page of a list.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 
-/// The first pause after a failure.
-const PAUSE_MIN: Duration = Duration::from_millis(250);
+/// Pauses after failures. The longest is also how long an API server that is back goes unnoticed, at most.
+const BACKOFF: Bounds = Bounds { first: Duration::from_millis(250), longest: Duration::from_secs(5) };
 
-/// The longest pause: how long an API server that is back goes unnoticed, at most.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The longest pause that the server may ask for: a wrong value should not stop the watch for hours.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
 
-/// The longest pause that the server may ask for: a figure that is wrong should not make this service blind.
-const ASKED_PAUSE_MAX: Duration = Duration::from_secs(30);
-
-/// HTTP's way of saying that a version is too old to go on from.
+/// The HTTP status of a version that is too old to resume from.
 const GONE: u16 = 410;
 
-/// A watch that lasted this long was a good one, whatever ended it.
-const GOOD_AFTER: Duration = Duration::from_secs(5);
+/// A watch that lasted this long was a success, whatever ended it.
+const SUCCESS_AFTER: Duration = Duration::from_secs(5);
 
-/// What is watched.
+/// The objects to watch.
 #[derive(Clone, Debug)]
 pub struct Source<K> {
     /// The objects' kind and namespace.
     pub api: Api<K>,
     /// Which of them.
-    pub of: Selector,
+    pub selector: Selector,
 }
 
-/// Which objects are meant.
+/// Which objects of a kind are watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
-    /// Those with these labels.
+    /// Objects with these labels.
     Labels(String),
-    /// The one of this name. Rights on single objects allow no other way of listing them.
+    /// The object of this name. Rights on single objects allow no other way of listing them.
     Name(String),
 }
 
-/// Something heard.
+/// What a watch reports.
 #[derive(Debug)]
-pub enum Heard<K> {
-    /// These are all; asking took so long.
-    All(Vec<K>, Duration),
-    /// The watch has begun: whatever troubled it before is over.
-    Well,
-    /// This one appeared or changed.
-    Changed(K),
-    /// This one is gone; this is the last of it.
-    Gone(K),
-    /// The server could not be asked; it will be asked again.
-    Trouble {
-        /// What was attempted, as roles name it.
+pub enum Update<K> {
+    /// A complete list.
+    Listed {
+        /// All objects that there are.
+        objects: Vec<K>,
+        /// Time that listing them took.
+        took: Duration,
+    },
+    /// A watch is open: whatever failed before works again.
+    Watching,
+    /// An object appeared or changed.
+    Applied(K),
+    /// An object was deleted; this is its last state.
+    Deleted(K),
+    /// A call failed, and will be tried again.
+    Failed {
+        /// The call's verb, as roles name it.
         verb: &'static str,
-        /// Why it failed.
+        /// Why the call failed.
         error: kube::Error,
     },
 }
 
 /// Where to go on.
-enum Place {
+enum Position {
     /// At a new list.
-    Anew,
-    /// Behind this version.
-    Behind(String),
+    Start,
+    /// After this version.
+    After(String),
 }
 
-/// A turn that failed: at what, why, and where to go on.
-type Failure = (&'static str, kube::Error, Place);
+/// A list or a watch that failed.
+struct Failure {
+    verb: &'static str,
+    error: kube::Error,
+    /// Where to go on all the same.
+    position: Position,
+}
 
-/// Tells `hear` what happens, for as long as it is polled.
-pub async fn follow<K>(source: Source<K>, mut hear: impl FnMut(Heard<K>))
+/// Calls `on_update` with everything that happens to the objects, for as long as the future is polled.
+pub async fn watch<K>(source: Source<K>, mut on_update: impl FnMut(Update<K>))
 where
     K: Resource + Clone + Debug + DeserializeOwned,
 {
-    let (mut place, mut failures) = (Place::Anew, 0);
+    let (mut position, mut backoff) = (Position::Start, Backoff::new(BACKOFF));
     loop {
         let begin = Instant::now();
-        let (turn, wants_rest) = match place {
-            Place::Anew => {
-                let turn = list(&source, &mut hear).await;
-                let is_cut = matches!(turn, Ok(Place::Anew));
-                (turn, is_cut)
-            }
-            // A watch that ends as soon as it began would otherwise be asked for without end.
-            Place::Behind(version) => (watch(&source, version, &mut hear).await, begin.elapsed() < GOOD_AFTER),
+        let is_list = matches!(position, Position::Start);
+        let result = match position {
+            Position::Start => list(&source, &mut on_update).await,
+            Position::After(version) => watch_from(&source, version, &mut on_update).await,
         };
-        if begin.elapsed() >= GOOD_AFTER {
-            failures = 0;
+        let is_long = begin.elapsed() >= SUCCESS_AFTER;
+        if is_long {
+            backoff.reset();
         }
-        let wants_rest = wants_rest || turn.is_err();
-        let asked = turn.as_ref().err().map(|(_, error, _)| asked_pause(error)).unwrap_or_default();
-        place = turn.unwrap_or_else(|(verb, error, next)| {
-            hear(Heard::Trouble { verb, error });
-            next
+        // A list that must start again has failed, and so has a watch that ends as soon as it began.
+        let has_failed = match &result {
+            Ok(Position::Start) if is_list => true,
+            Ok(_) => !is_list && !is_long,
+            Err(_) => true,
+        };
+        let retry_after = result.as_ref().err().map(|failure| retry_after(&failure.error)).unwrap_or_default();
+        position = result.unwrap_or_else(|Failure { verb, error, position }| {
+            on_update(Update::Failed { verb, error });
+            position
         });
-        if wants_rest {
-            failures += 1;
-            sleep(pause(failures, rand::random()).max(asked)).await;
+        if has_failed {
+            sleep(backoff.fail().max(retry_after)).await;
         }
     }
 }
 
-async fn list<K>(source: &Source<K>, hear: &mut impl FnMut(Heard<K>)) -> Result<Place, Failure>
+async fn list<K>(source: &Source<K>, on_update: &mut impl FnMut(Update<K>)) -> Result<Position, Failure>
 where
     K: Resource + Clone + Debug + DeserializeOwned,
 {
-    let (begin, mut items) = (Instant::now(), Vec::new());
-    let mut params = ListParams { limit: Some(PAGE), ..ListParams::default() };
-    match &source.of {
+    let (begin, mut objects) = (Instant::now(), Vec::new());
+    let mut params = ListParams { limit: Some(PAGE_OBJECTS_MAX), ..ListParams::default() };
+    match &source.selector {
         Selector::Labels(labels) => params = params.labels(labels),
         Selector::Name(name) => params = params.fields(&format!("metadata.name={name}")),
     }
     loop {
         let page = match in_time(source.api.list(&params)).await {
             Ok(page) => page,
-            // The pages told of a moment that the server has forgotten before the last of them was asked for.
+            // The server has dropped the version that the first pages are of.
             Err(kube::Error::Api(status)) if status.code == GONE && params.continue_token.is_some() => {
-                return Ok(Place::Anew);
+                return Ok(Position::Start);
             }
-            Err(error) => return Err(("list", error, Place::Anew)),
+            Err(error) => return Err(Failure { verb: "list", error, position: Position::Start }),
         };
-        items.extend(page.items);
+        objects.extend(page.items);
         params.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
         if params.continue_token.is_none() {
-            hear(Heard::All(items, begin.elapsed()));
-            return Ok(Place::Behind(page.metadata.resource_version.unwrap_or_default()));
+            on_update(Update::Listed { objects, took: begin.elapsed() });
+            return Ok(Position::After(page.metadata.resource_version.unwrap_or_default()));
         }
     }
 }
 
-async fn watch<K>(source: &Source<K>, from: String, hear: &mut impl FnMut(Heard<K>)) -> Result<Place, Failure>
+async fn watch_from<K>(
+    source: &Source<K>,
+    mut version: String,
+    on_update: &mut impl FnMut(Update<K>),
+) -> Result<Position, Failure>
 where
     K: Resource + Clone + Debug + DeserializeOwned,
 {
+    let failed = |error, position| Failure { verb: "watch", error, position };
     let mut params = WatchParams::default().timeout(WATCH_SECONDS);
-    match &source.of {
+    match &source.selector {
         Selector::Labels(labels) => params = params.labels(labels),
         Selector::Name(name) => params = params.fields(&format!("metadata.name={name}")),
     }
-    let mut version = from;
     let events = match in_time(source.api.watch(&params, &version)).await {
         Ok(events) => events,
-        Err(kube::Error::Api(status)) if status.code == GONE => return Ok(Place::Anew),
-        Err(error) => return Err(("watch", error, Place::Behind(version))),
+        Err(kube::Error::Api(status)) if status.code == GONE => return Ok(Position::Start),
+        Err(error) => return Err(failed(error, Position::After(version))),
     };
-    hear(Heard::Well);
+    on_update(Update::Watching);
     let mut events = pin!(events);
     loop {
         let event = match timeout(SILENCE_MAX, events.try_next()).await {
             Ok(Ok(Some(event))) => event,
             Ok(Err(kube::Error::Api(status))) => WatchEvent::Error(status),
-            // Asked for again from here it would come again.
-            Ok(Err(error @ kube::Error::SerdeError(_))) => return Err(("watch", error, Place::Anew)),
-            // Silence beyond what the server promised, and a stream that breaks off, are how connections die. Whether
-            // the server is still there, the next turn finds out.
-            Ok(Ok(None) | Err(_)) | Err(_) => return Ok(Place::Behind(version)),
+            // A watch resumed from here would receive the same event again.
+            Ok(Err(error @ kube::Error::SerdeError(_))) => return Err(failed(error, Position::Start)),
+            // Silence beyond what the server promised, and a stream that breaks off, are how connections die. The next
+            // watch finds out whether the server still answers.
+            Ok(Ok(None) | Err(_)) | Err(_) => return Ok(Position::After(version)),
         };
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                 version = object.resource_version().unwrap_or(version);
-                hear(Heard::Changed(object));
+                on_update(Update::Applied(object));
             }
             WatchEvent::Deleted(object) => {
                 version = object.resource_version().unwrap_or(version);
-                hear(Heard::Gone(object));
+                on_update(Update::Deleted(object));
             }
             WatchEvent::Bookmark(mark) => version = mark.metadata.resource_version,
-            WatchEvent::Error(status) if status.code == GONE => return Ok(Place::Anew),
-            WatchEvent::Error(status) => return Err(("watch", kube::Error::Api(status), Place::Anew)),
+            WatchEvent::Error(status) if status.code == GONE => return Ok(Position::Start),
+            WatchEvent::Error(status) => return Err(failed(kube::Error::Api(status), Position::Start)),
         }
     }
 }
 
-async fn in_time<T>(asked: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
-    timeout(ANSWER_MAX, asked).await.unwrap_or_else(|late| Err(kube::Error::Service(Box::new(late))))
+async fn in_time<T>(answer: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+    timeout(ANSWER_MAX, answer).await.unwrap_or_else(|late| Err(kube::Error::Service(Box::new(late))))
 }
 
-/// How long the server asks to be left alone: one that is overloaded, or not yet itself again, says so.
-fn asked_pause(error: &kube::Error) -> Duration {
+/// The pause that an overloaded server, or one that is starting, asks for.
+fn retry_after(error: &kube::Error) -> Duration {
     let details = match error {
         kube::Error::Api(status) => status.details.as_ref(),
         _ => None,
     };
     let seconds = details.map_or(0, |details| details.retry_after_seconds);
-    Duration::from_secs(seconds.into()).min(ASKED_PAUSE_MAX)
-}
-
-/// How long to pause after so many failures in a row: twice as long each time, and up to a quarter less by `chance`
-/// (any number), so that several gateways do not come back as one.
-fn pause(failures: u32, chance: u8) -> Duration {
-    let doublings = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
-    let whole = PAUSE_MIN.saturating_mul(doublings).min(PAUSE_MAX);
-    whole - whole.mul_f64(f64::from(chance) / 255.0 / 4.0)
+    Duration::from_secs(seconds.into()).min(RETRY_AFTER_MAX)
 }
 
 #[cfg(test)]
@@ -224,27 +236,14 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn pauses_double_up_to_the_longest() {
-        let pauses: Vec<_> = (1..8).map(|failures| pause(failures, 0).as_millis()).collect();
-
-        assert_eq!(pauses, [250, 500, 1_000, 2_000, 4_000, 5_000, 5_000]);
-        assert_eq!(pause(u32::MAX, 0), PAUSE_MAX);
-    }
-
-    #[test]
-    fn a_server_is_left_alone_as_long_as_it_asks_within_reason() {
+    fn a_server_gets_the_pause_that_it_asks_for_within_reason() {
         let asks = |seconds: u32| {
             let status = json!({ "code": 429, "message": "busy", "details": { "retryAfterSeconds": seconds } });
-            asked_pause(&kube::Error::Api(serde_json::from_value(status).unwrap()))
+            retry_after(&kube::Error::Api(serde_json::from_value(status).unwrap()))
         };
 
         assert_eq!(asks(7), Duration::from_secs(7));
-        assert_eq!(asks(u32::MAX), ASKED_PAUSE_MAX);
-        assert_eq!(asked_pause(&kube::Error::Service("refused".into())), Duration::ZERO);
-    }
-
-    #[test]
-    fn chance_takes_a_quarter_of_a_pause_at_most() {
-        assert_eq!(pause(1, u8::MAX), PAUSE_MIN * 3 / 4);
+        assert_eq!(asks(u32::MAX), RETRY_AFTER_MAX);
+        assert_eq!(retry_after(&kube::Error::Service("refused".into())), Duration::ZERO);
     }
 }

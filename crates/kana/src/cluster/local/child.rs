@@ -1,8 +1,8 @@
-//! How does one worker process live and end?
+//! How is one worker process run, from its start to its end?
 //!
-//! A task a child: it hears the one line that says "ready", passes the child's log on, asks after its health, carries
-//! out orders to end it, and reports how it ended. Signals are sent here alone, where it is known that the process has
-//! not been reaped, so that none ever reaches another process of the same number.
+//! By one task for each child: it reads the one line that reports the child ready, forwards the child's log, probes its
+//! health, sends the signals that stop it, and reports how it ended. Signals are sent only here, where it is known that
+//! the process has not been reaped, so that none ever reaches another process with the same number.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -21,67 +21,68 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::probe;
-use super::respawn::Death;
+use super::respawn::Exit;
 use crate::pod::Stop;
 use kana_queue::Cause;
 
-/// How long a child may take to become ready. A worker of the shipped model takes a tenth of a second.
+/// Time that a child may take to become ready. A worker of the shipped model takes a tenth of a second.
 const START_MAX: Duration = Duration::from_secs(30);
 
-/// How long a child that was asked to end may take: its own two seconds, and as many for a busy machine.
+/// Time that a child may take to end after it was asked to: its own two seconds, and as many for a busy machine.
 const GRACE: Duration = Duration::from_secs(4);
 
-/// How many of a child's last lines are kept for its obituary.
+/// The child's last lines that are kept for the log of its end.
 const TAIL_LINES: usize = 12;
 
-/// How long the rest of a dead child's log may take to arrive.
-const LAST_WORDS_MAX: Duration = Duration::from_millis(200);
+/// Time that the rest of an ended child's log may take to arrive.
+const LOG_DRAIN_MAX: Duration = Duration::from_millis(200);
 
-/// A moment that never comes, for the branches of a `select!` that have nothing to wait for.
+/// A time that never comes, for the branches of a `select!` that have nothing to wait for.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// What a child's task says of it.
+/// What a child's task reports.
 #[derive(Debug)]
 pub enum Report {
-    /// It takes work.
+    /// The child takes work.
     Ready,
-    /// It has ended, and nothing more will be said.
+    /// The child has ended; this is the last report.
     Ended {
-        /// What its successor must know.
-        death: Death,
-        /// How it ended, for people.
+        /// What matters to the child's successor.
+        exit: Exit,
+        /// How the child ended, for people.
         how: String,
-        /// Its last lines.
+        /// The child's last lines.
         tail: Vec<String>,
     },
 }
 
-/// A line of the child's standard output that it speaks when it is ready.
+/// The line that a child writes to its standard output when it is ready.
 #[derive(serde::Deserialize)]
 struct Ready {
     listen: SocketAddr,
 }
 
-/// A running child and what is known of it.
-pub struct Life {
+/// A running child process.
+pub struct ChildProcess {
     name: String,
     child: Child,
-    born: Instant,
-    // The child ends when this is closed, which the kernel does however this process ends.
+    started: Instant,
+    /// The child ends when this is closed, which the kernel does however this process ends.
     _stdin: Option<ChildStdin>,
     stdout: Lines<BufReader<ChildStdout>>,
     stderr: Lines<BufReader<ChildStderr>>,
     tail: VecDeque<String>,
+    /// Where the child serves its health; `None` until it is ready.
     health: Option<SocketAddr>,
-    /// Ended for a fault of its own.
-    condemned: Option<&'static str>,
+    /// Why the child was killed by its own task.
+    kill_reason: Option<&'static str>,
 }
 
-/// How a child is started. Its arguments make it a worker that ends with its standard input.
+/// How to start a child. Its arguments start a worker that ends with its standard input.
 pub struct Start<'a> {
     pub program: &'a Path,
     pub arguments: &'a [String],
-    /// What nobody may read in a list of processes.
+    /// Variables that must not show in a list of processes.
     pub environment: &'a [(String, String)],
 }
 
@@ -89,85 +90,85 @@ pub struct Start<'a> {
 ///
 /// # Errors
 /// Where the program cannot be run.
-pub fn start(name: &str, how: &Start<'_>) -> std::io::Result<Life> {
+pub fn start(name: &str, how: &Start<'_>) -> std::io::Result<ChildProcess> {
     let mut command = Command::new(how.program);
     command.args(how.arguments).envs(how.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    // A group of its own: Ctrl-C on the terminal is for this process, which ends its children in order.
+    // A process group of its own: Ctrl-C on the terminal reaches only this process, which then stops its children.
     let mut child = command.process_group(0).spawn()?;
     let stdin = child.stdin.take();
     let stdout = child.stdout.take().expect("BUG: stdout was asked to be piped");
     let stderr = child.stderr.take().expect("BUG: stderr was asked to be piped");
-    Ok(Life {
+    Ok(ChildProcess {
         name: name.to_owned(),
         child,
-        born: Instant::now(),
+        started: Instant::now(),
         _stdin: stdin,
         stdout: BufReader::new(stdout).lines(),
         stderr: BufReader::new(stderr).lines(),
         tail: VecDeque::new(),
         health: None,
-        condemned: None,
+        kill_reason: None,
     })
 }
 
-impl Life {
-    /// Its process number; `None` where it has ended already.
+impl ChildProcess {
+    /// The process number; `None` where the process has ended already.
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Lives it to its end. Orders end with `orders`; reports go to `reports` under the child's name.
-    pub async fn live(mut self, mut orders: mpsc::Receiver<Stop>, reports: mpsc::Sender<(String, Report)>) {
-        let mut kill_at = self.born + START_MAX;
-        let mut ailing = None;
-        let (mut listens, mut logs) = (true, true);
+    /// Runs the child until it ends. `orders` stop it; `reports` receives what happens, with the child's name.
+    pub async fn run(mut self, mut orders: mpsc::Receiver<Stop>, reports: mpsc::Sender<(String, Report)>) {
+        let mut kill_at = self.started + START_MAX;
+        let mut unhealthy = None;
+        let (mut has_stdout, mut has_stderr) = (true, true);
         let status = loop {
             tokio::select! {
                 status = self.child.wait() => break status,
-                line = self.stdout.next_line(), if listens => match line {
-                    Ok(Some(line)) => if let Some(health) = self.hear(&line) {
-                        (kill_at, ailing) = (self.born + NEVER, Some(Box::pin(probe::until_ailing(health))));
+                line = self.stdout.next_line(), if has_stdout => match line {
+                    Ok(Some(line)) => if let Some(health) = self.set_ready(&line) {
+                        (kill_at, unhealthy) = (self.started + NEVER, Some(Box::pin(probe::until_unhealthy(health))));
                         let _ = reports.send((self.name.clone(), Report::Ready)).await;
                     },
-                    _ => listens = false,
+                    _ => has_stdout = false,
                 },
-                line = self.stderr.next_line(), if logs => match line {
-                    Ok(Some(line)) => self.log(line),
-                    _ => logs = false,
+                line = self.stderr.next_line(), if has_stderr => match line {
+                    Ok(Some(line)) => self.forward(line),
+                    _ => has_stderr = false,
                 },
                 Some(order) = orders.recv() => {
-                    self.obey(order);
-                    (kill_at, ailing) = (Instant::now() + GRACE, None);
+                    self.stop(order);
+                    (kill_at, unhealthy) = (Instant::now() + GRACE, None);
                 }
                 () = sleep_until(kill_at) => {
                     if self.health.is_none() {
-                        self.condemned.get_or_insert("it was not ready in time");
+                        self.kill_reason.get_or_insert("it was not ready in time");
                     }
                     self.signal(Signal::KILL);
-                    kill_at = self.born + NEVER;
+                    kill_at = self.started + NEVER;
                 }
-                () = OptionFuture::from(ailing.as_mut()).map(drop), if ailing.is_some() => {
-                    self.condemned.get_or_insert("it made no progress any more");
+                () = OptionFuture::from(unhealthy.as_mut()).map(drop), if unhealthy.is_some() => {
+                    self.kill_reason.get_or_insert("it made no progress any more");
                     self.signal(Signal::KILL);
-                    ailing = None;
+                    unhealthy = None;
                 }
             }
         };
-        while logs && let Ok(Ok(Some(line))) = timeout(LAST_WORDS_MAX, self.stderr.next_line()).await {
-            self.log(line);
+        while has_stderr && let Ok(Ok(Some(line))) = timeout(LOG_DRAIN_MAX, self.stderr.next_line()).await {
+            self.forward(line);
         }
-        let _ = reports.send((self.name.clone(), self.obituary(status))).await;
+        let _ = reports.send((self.name.clone(), self.into_report(status))).await;
     }
 
-    /// Where the child serves its health, if this line is the one that says so and that it is ready.
-    fn hear(&mut self, line: &str) -> Option<SocketAddr> {
+    /// Marks the child as ready if this line reports it, and returns where the child serves its health the first time.
+    fn set_ready(&mut self, line: &str) -> Option<SocketAddr> {
         let ready = serde_json::from_str::<Ready>(line).ok()?;
         self.health.replace(ready.listen).is_none().then_some(ready.listen)
     }
 
-    fn log(&mut self, line: String) {
-        // Nobody may be reading this process's log any more, which is no reason to end it.
+    fn forward(&mut self, line: String) {
+        // Fails where nobody reads this process's log any more, which is no reason to end the child.
         let _ = writeln!(std::io::stderr(), "{line}");
         self.tail.push_back(line);
         if self.tail.len() > TAIL_LINES {
@@ -175,7 +176,7 @@ impl Life {
         }
     }
 
-    fn obey(&mut self, order: Stop) {
+    fn stop(&self, order: Stop) {
         self.signal(match order {
             Stop::Delete | Stop::Evict => Signal::TERM,
             Stop::Kill => Signal::KILL,
@@ -184,22 +185,23 @@ impl Life {
 
     fn signal(&self, signal: Signal) {
         let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-        // It may have ended by itself a moment ago; then it is gone already, as wanted.
+        // Fails where the process has just ended by itself, which is what the signal was for.
         let _ = pid.map(|pid| kill_process(pid, signal));
     }
 
-    fn obituary(self, status: std::io::Result<ExitStatus>) -> Report {
-        let (cause, how) = match (self.condemned, status) {
-            (Some(fault), _) => (Cause::Crashed, format!("was killed: {fault}")),
-            (None, Ok(status)) => (cause(status), end(status)),
+    fn into_report(self, status: std::io::Result<ExitStatus>) -> Report {
+        let (cause, how) = match (self.kill_reason, status) {
+            (Some(reason), _) => (Cause::Crashed, format!("was killed: {reason}")),
+            (None, Ok(status)) => (cause(status), describe(status)),
             (None, Err(error)) => (Cause::Crashed, format!("could not be waited for: {error}")),
         };
-        let death = Death { cause, was_ready: self.health.is_some(), age: self.born.elapsed() };
-        Report::Ended { death, how, tail: self.tail.into() }
+        let exit = Exit { cause, was_ready: self.health.is_some(), age: self.started.elapsed() };
+        Report::Ended { exit, how, tail: self.tail.into() }
     }
 }
 
-/// SIGKILL and SIGTERM come from outside, and an exit in order is no crash; everything else is the child's own doing.
+/// Who is to blame for the end of a child. SIGKILL, SIGTERM and SIGINT come from outside, and exit code 0 is no crash;
+/// everything else is the child's own fault.
 fn cause(status: ExitStatus) -> Cause {
     let from_outside = [Signal::KILL, Signal::TERM, Signal::INT].map(|signal| Some(signal.as_raw()));
     match status.success() || from_outside.contains(&status.signal()) {
@@ -208,7 +210,8 @@ fn cause(status: ExitStatus) -> Cause {
     }
 }
 
-fn end(status: ExitStatus) -> String {
+/// Describes the end of a child, as a predicate.
+fn describe(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => format!("was ended by signal {signal}"),
         (None, Some(0)) => "has ended".into(),

@@ -1,23 +1,24 @@
-//! How does one machine keep pods, with nothing installed?
+//! How does one machine run pods, with nothing installed?
 //!
-//! As child processes. [`Local`] is the handle that the gateway holds; the supervisor behind it owns every child and
-//! alone changes anything. It compares what runs with what should and closes the gap: so a killed pod, a wider range
-//! and a backlog are all the same case to it.
+//! As child processes. [`Local`] is the handle that the gateway holds; its supervisor owns every child and alone changes
+//! anything. It compares the pods that run with those that should and makes up the difference: so a killed pod, a wider
+//! range and a backlog are all the same case to it.
 
+mod autoscale;
 mod child;
+mod exit_log;
 mod name;
-mod obituary;
 mod probe;
 mod respawn;
-mod scale;
 mod supervisor;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::pod::{Cluster, Console, Error, Event, Pod, Scale, ScaledBy, Stop};
@@ -27,36 +28,36 @@ use kana_queue::clock::Clock;
 
 use supervisor::Supervisor;
 
-pub use scale::POD_COUNT_MAX;
+pub use autoscale::POD_COUNT_MAX;
 
-/// Events that a slow listener may lag behind: every pod of a full machine started, ready, ended and told, twice.
+/// Events that a slow receiver may lag behind: every pod of a full machine starting, ready, stopping and gone, twice.
 const EVENTS_MAX: usize = 512;
 
-/// Orders that may wait for the supervisor, which takes microseconds for one.
+/// Orders that may wait for the supervisor, which handles one in microseconds.
 const ORDERS_MAX: usize = 64;
 
-/// What pods are made of, and how many.
+/// The program that pods run, and how many pods there are.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The program that every pod runs: this one, as a rule.
+    /// The program that every pod runs: usually that of this process.
     pub program: PathBuf,
-    /// Its arguments, to which `--name NAME` is added. They must make a worker that ends with its standard input.
+    /// The program's arguments, to which `--name NAME` is added. They must start a worker that ends with its standard input.
     pub arguments: Vec<String>,
-    /// Variables that it finds beside this process's own: what must not show in a list of processes.
+    /// Environment variables in addition to this process's own: what must not show in a list of processes.
     pub environment: Vec<(String, String)>,
     /// How many pods there may be.
     pub range: RangeInclusive<u32>,
-    /// How long a pod must be spare before it goes.
+    /// Time that a pod must be spare before it is stopped.
     pub cool_down: Duration,
 }
 
-/// Something asked of the supervisor.
+/// A request to the supervisor.
 enum Order {
     Stop { name: String, how: Stop, answer: oneshot::Sender<Result<(), Error>> },
     Range { range: RangeInclusive<u32>, answer: oneshot::Sender<Scale> },
 }
 
-/// What is told to readers: written by the supervisor, read by anyone.
+/// The latest pods and scale: written by the supervisor, read by everybody.
 struct Shared {
     pods: Mutex<Vec<Pod>>,
     scale: Mutex<Scale>,
@@ -67,14 +68,14 @@ struct Shared {
 pub struct Local {
     shared: Arc<Shared>,
     orders: mpsc::Sender<Order>,
-    /// The supervisor, before it is started.
+    /// The supervisor, until it is started.
     idle: Mutex<Option<(Supervisor, mpsc::Receiver<Order>)>>,
 }
 
-/// Whether `range` is one that pods can be kept in.
+/// Checks that the number of pods can be within `range`.
 ///
 /// # Errors
-/// [`Error::Refused`], naming the bound that is broken.
+/// [`Error::Refused`], naming the bound that is wrong.
 pub fn check_range(range: &RangeInclusive<u32>) -> Result<(), Error> {
     let (min, max) = (*range.start(), *range.end());
     let reason = match (min, max) {
@@ -89,10 +90,10 @@ pub fn check_range(range: &RangeInclusive<u32>) -> Result<(), Error> {
 }
 
 impl Local {
-    /// Pods that are kept from [`Local::start`] on.
+    /// Prepares pods that run from [`Local::start`] on.
     ///
     /// # Errors
-    /// [`Error::Refused`] where the range is none.
+    /// [`Error::Refused`] where no number is within the range.
     pub fn prepare(config: Config, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         check_range(&config.range)?;
         let (min, max) = (*config.range.start(), *config.range.end());
@@ -107,16 +108,16 @@ impl Local {
         Ok(Self { shared, orders, idle: Mutex::new(Some((supervisor, inbox))) })
     }
 
-    /// Starts the pods and keeps them until `shutdown` begins; then ends them in order, and `shutdown` waits for that.
-    /// Does nothing the second time.
+    /// Starts the pods and keeps them running until `shutdown` begins; then stops them, and `shutdown` waits for that. Does
+    /// nothing the second time.
     pub fn start(&self, shutdown: &Shutdown) {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let idle = self.idle.lock().take();
         if let Some((supervisor, inbox)) = idle {
             shutdown.spawn(supervisor.run(inbox, shutdown.clone()));
         }
     }
 
-    async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Error> {
+    async fn request<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Error> {
         let (answer, wait) = oneshot::channel();
         let gone = |source: Box<dyn std::error::Error + Send + Sync>| Error::Unavailable {
             action: "reach the pods: this service is ending".into(),
@@ -134,7 +135,7 @@ impl Cluster for Local {
     }
 
     async fn stop(&self, name: &str, how: Stop) -> Result<(), Error> {
-        self.ask(|answer| Order::Stop { name: name.to_owned(), how, answer }).await?
+        self.request(|answer| Order::Stop { name: name.to_owned(), how, answer }).await?
     }
 
     async fn scale(&self) -> Result<Scale, Error> {
@@ -143,7 +144,7 @@ impl Cluster for Local {
 
     async fn set_range(&self, range: RangeInclusive<u32>) -> Result<Scale, Error> {
         check_range(&range)?;
-        self.ask(|answer| Order::Range { range, answer }).await
+        self.request(|answer| Order::Range { range, answer }).await
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {
@@ -151,34 +152,33 @@ impl Cluster for Local {
     }
 }
 
-// Each lock guards one value that is replaced whole, so a poisoned one still guards a value.
 impl Shared {
     fn pods(&self) -> Vec<Pod> {
-        self.pods.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.pods.lock().clone()
     }
 
     fn scale(&self) -> Scale {
-        *self.scale.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.scale.lock()
     }
 
     fn set_pods(&self, pods: Vec<Pod>) {
-        *self.pods.lock().unwrap_or_else(PoisonError::into_inner) = pods;
+        *self.pods.lock() = pods;
     }
 
-    /// Sets the scale, and tells it where it is another.
+    /// Sets the scale, and publishes it where it changed.
     fn set_scale(&self, scale: Scale) {
-        let before = std::mem::replace(&mut *self.scale.lock().unwrap_or_else(PoisonError::into_inner), scale);
+        let before = std::mem::replace(&mut *self.scale.lock(), scale);
         if before != scale {
-            self.tell(Event::Scale(scale));
+            self.publish(Event::Scale(scale));
         }
     }
 
-    fn console(&self, command: String, output: String, took: Duration) {
-        self.tell(Event::Console(Console { command, output, took_ms: took.as_secs_f64() * 1_000.0 }));
+    fn publish_command(&self, command: String, output: String, took: Duration) {
+        self.publish(Event::Console(Console { command, output, took_ms: took.as_secs_f64() * 1_000.0 }));
     }
 
-    fn tell(&self, event: Event) {
-        // Fails only where nobody listens.
+    fn publish(&self, event: Event) {
+        // Fails only where nobody has subscribed.
         let _ = self.events.send(event);
     }
 }
@@ -187,15 +187,15 @@ impl Shared {
 mod tests {
     use super::*;
 
-    fn refusal(range: RangeInclusive<u32>) -> String {
+    fn message(range: RangeInclusive<u32>) -> String {
         check_range(&range).unwrap_err().to_string()
     }
 
     #[test]
-    fn a_range_without_a_number_is_refused_by_its_bounds() {
-        assert_eq!(refusal(RangeInclusive::new(3, 2)), "min is 3 and max is 2, which leaves no number between");
-        assert_eq!(refusal(0..=0), "max is 0, and somebody must do the work");
-        assert_eq!(refusal(1..=65), "max is 65, and one machine takes 64 pods at most");
+    fn a_range_that_holds_no_number_is_refused_with_its_bounds() {
+        assert_eq!(message(RangeInclusive::new(3, 2)), "min is 3 and max is 2, which leaves no number between");
+        assert_eq!(message(0..=0), "max is 0, and somebody must do the work");
+        assert_eq!(message(1..=65), "max is 65, and one machine takes 64 pods at most");
         assert!(check_range(&(0..=64)).is_ok());
     }
 }

@@ -1,14 +1,17 @@
-//! What is a pod called?
+//! How is a pod of this machine named?
+//!
+//! As Kubernetes would name it, so that names look alike everywhere: the part that all pods of one command share, and a
+//! random part.
 
 use sha2::{Digest, Sha256};
 
-/// Kubernetes' own alphabet for generated names: no vowels, so no words; nothing that looks like something else.
+/// The alphabet of Kubernetes' generated names: no vowels, so no words, and no two characters that look alike.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
-/// Letters in each of the two parts behind `kana-worker`.
+/// Letters in each of the two parts after `kana-worker`.
 const LETTERS: usize = 5;
 
-/// The part of a pod's name that all pods started with `arguments` share, as those of a ReplicaSet do.
+/// Returns the part of the name that all pods started with `arguments` share, as those of a ReplicaSet do.
 pub fn generation(arguments: &[String]) -> String {
     let mut hash = Sha256::new();
     for argument in arguments {
@@ -18,7 +21,7 @@ pub fn generation(arguments: &[String]) -> String {
     letters(hash.finalize().iter().copied())
 }
 
-/// A pod's name, unlike every other: `kana-worker-2x4lq-h7wzd`.
+/// Generates a name that no other pod has, such as `kana-worker-2x4lq-h7wzd`.
 pub fn pod(generation: &str) -> String {
     let random: [u8; LETTERS] = rand::random();
     format!("kana-worker-{generation}-{}", letters(random.into_iter()))

@@ -1,4 +1,7 @@
-//! Is a child still making progress?
+//! Does a child process still make progress?
+//!
+//! Its `/livez` is requested every [`PROBE_EVERY`]. One failed answer proves nothing on a busy machine, so only
+//! [`FAILURES_MAX`] in a row do.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,28 +9,28 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How long a healthy worker may take to answer on a machine that is busy with everything else.
+/// Time that a healthy worker may take to answer on a busy machine.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// How often a child's health is asked after.
+/// Time between two probes.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
 
-/// Unhealthy answers in a row that a child is allowed.
-const PROBES_MAX: u32 = 3;
+/// Failed probes in a row after which a child is unhealthy.
+const FAILURES_MAX: u32 = 3;
 
-/// Waits until the worker whose health is served at `address` has ailed for too long.
-pub async fn until_ailing(address: SocketAddr) {
+/// Waits until the worker whose health is served at `address` is unhealthy.
+pub async fn until_unhealthy(address: SocketAddr) {
     let mut failures = 0;
-    while failures < PROBES_MAX {
+    while failures < FAILURES_MAX {
         tokio::time::sleep(PROBE_EVERY).await;
         failures = if is_alive(address).await { 0 } else { failures + 1 };
     }
 }
 
-/// Whether the worker whose health is served at `address` says that it is alive. Silence counts as no.
+/// Whether the worker whose health is served at `address` responds with 200 in time.
 async fn is_alive(address: SocketAddr) -> bool {
     // One request of a fixed form to one known server: a client library would add more than it saves.
-    let ask = async {
+    let probe = async {
         let mut stream = TcpStream::connect(address).await?;
         let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
@@ -35,5 +38,5 @@ async fn is_alive(address: SocketAddr) -> bool {
         stream.read_exact(&mut status).await?;
         Ok::<_, std::io::Error>(status.ends_with(b" 200"))
     };
-    matches!(tokio::time::timeout(ANSWER_MAX, ask).await, Ok(Ok(true)))
+    matches!(tokio::time::timeout(ANSWER_MAX, probe).await, Ok(Ok(true)))
 }

@@ -1,85 +1,85 @@
-//! May a dead pod be replaced at once?
+//! May another pod be started at once after one has ended?
 //!
-//! Yes, whoever killed it: that is what pods are for. Only a pod that dies by itself, again and again right after its
-//! start, has its successors wait, longer each time. This file only decides; it is handed the time.
+//! Yes, however it ended: that is what pods are for. Only a pod that crashes again and again right after its start delays
+//! its successors, longer each time. This file only decides; it is handed the time.
+//!
+//! The pauses grow as those of [`kana_queue::backoff`] do, but without its jitter, because they serve another purpose: they
+//! bound how often a crash loop starts a process, so each must last its full length, and one supervisor starts no two
+//! successors together that jitter would keep apart.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use kana_queue::Cause;
+use kana_queue::backoff::Bounds;
 
-/// A pod that lived this long is not part of a crash loop.
+/// Age from which a pod is not part of a crash loop.
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(5);
 
-/// Quick deaths in a row that are replaced at once: bad luck comes in twos.
-const FREE_DEATHS: u32 = 2;
+/// Crashes in a row that delay no successor: bad luck comes in twos.
+const FREE_CRASHES: u32 = 2;
 
-/// The first pause.
-const PAUSE_MIN: Duration = Duration::from_millis(250);
+/// The pauses after further crashes. The longest is also how long a repaired model or queue goes unnoticed, at most.
+const PAUSES: Bounds = Bounds { first: Duration::from_millis(250), longest: Duration::from_secs(10) };
 
-/// The longest pause: how long a repaired model or queue waits to be noticed, at most.
-const PAUSE_MAX: Duration = Duration::from_secs(10);
-
-/// How a pod ended, as far as its successor is concerned.
+/// How a pod's process ended, as far as its successor is concerned.
 #[derive(Clone, Copy, Debug)]
-pub struct Death {
+pub struct Exit {
     /// Who is to blame.
     pub cause: Cause,
-    /// Whether it had become ready.
+    /// Whether the pod had become ready.
     pub was_ready: bool,
-    /// How long it lived.
+    /// Time from the pod's start to its end.
     pub age: Duration,
 }
 
-impl Death {
-    /// Whether it looks like one of a crash loop.
-    fn is_quick(&self) -> bool {
+impl Exit {
+    /// Whether the end looks like one of a crash loop.
+    fn is_crash_loop(&self) -> bool {
         self.cause == Cause::Crashed && (!self.was_ready || self.age < HEALTHY_AFTER)
     }
 
-    /// Whether somebody ended it before it was of any use, as a machine out of memory does: no crash loop, and still
-    /// nothing to repeat without a breath in between.
-    fn is_stillborn(&self) -> bool {
+    /// Whether somebody killed the pod before it was ready, as a machine out of memory does: no crash loop, and still
+    /// nothing to repeat without a pause.
+    fn is_killed_early(&self) -> bool {
         self.cause == Cause::Stopped && !self.was_ready
     }
 }
 
-/// The quick deaths in a row.
+/// Counts the crashes in a row.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Respawn {
-    deaths: u32,
-    latest: Option<Instant>,
-    opens: Option<Instant>,
+    crashes: u32,
+    latest_exit: Option<Instant>,
+    blocked_until: Option<Instant>,
 }
 
 impl Respawn {
-    /// A pod that nobody here asked to end has died. Answers how long its successor waits.
-    pub fn died(&mut self, death: Death, now: Instant) -> Duration {
-        self.deaths = if death.is_quick() { self.deaths.saturating_add(1) } else { 0 };
-        self.latest = Some(now);
-        let pause = match self.deaths.checked_sub(FREE_DEATHS + 1) {
-            None if death.is_stillborn() => PAUSE_MIN,
-            None => Duration::ZERO,
-            Some(doublings) => {
-                PAUSE_MIN.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(PAUSE_MAX)
-            }
+    /// Records that a pod ended that nobody here asked to stop. Returns how long its successor must wait.
+    pub fn record_exit(&mut self, exit: &Exit, now: Instant) -> Duration {
+        self.crashes = if exit.is_crash_loop() { self.crashes.saturating_add(1) } else { 0 };
+        self.latest_exit = Some(now);
+        let pause = match self.crashes.saturating_sub(FREE_CRASHES) {
+            0 if exit.is_killed_early() => PAUSES.first,
+            0 => Duration::ZERO,
+            crashes => PAUSES.ceiling(crashes),
         };
-        self.opens = (!pause.is_zero()).then_some(now + pause);
+        self.blocked_until = (!pause.is_zero()).then_some(now + pause);
         pause
     }
 
-    /// A pod born at `born` has been healthy for [`HEALTHY_AFTER`]. It ends the loop where it is younger than the
-    /// latest death: an old pod's health says nothing of what is started now.
-    pub fn lived(&mut self, born: Instant) {
-        if self.latest.is_some_and(|death| death < born) {
+    /// Records that a pod started at `started` has been healthy for [`HEALTHY_AFTER`]. That ends the loop where the pod is
+    /// younger than the latest exit: an older pod's health shows nothing about what is started now.
+    pub fn record_healthy(&mut self, started: Instant) {
+        if self.latest_exit.is_some_and(|exit| exit < started) {
             *self = Self::default();
         }
     }
 
     /// When the next pod may start; `None` where it may now.
-    pub fn opens_at(&self, now: Instant) -> Option<Instant> {
-        self.opens.filter(|opens| *opens > now)
+    pub fn blocked_until(&self, now: Instant) -> Option<Instant> {
+        self.blocked_until.filter(|until| *until > now)
     }
 }
 
@@ -87,12 +87,12 @@ impl Respawn {
 mod tests {
     use super::*;
 
-    const CRASH: Death = Death { cause: Cause::Crashed, was_ready: true, age: Duration::from_millis(80) };
-    const KILL: Death = Death { cause: Cause::Stopped, was_ready: true, age: Duration::from_millis(80) };
+    const CRASH: Exit = Exit { cause: Cause::Crashed, was_ready: true, age: Duration::from_millis(80) };
+    const KILL: Exit = Exit { cause: Cause::Stopped, was_ready: true, age: Duration::from_millis(80) };
 
-    fn pauses(death: Death, count: usize) -> Vec<u128> {
+    fn pauses(exit: Exit, count: usize) -> Vec<u128> {
         let mut respawn = Respawn::default();
-        (0..count).map(|_| respawn.died(death, Instant::now()).as_millis()).collect()
+        (0..count).map(|_| respawn.record_exit(&exit, Instant::now()).as_millis()).collect()
     }
 
     #[test]
@@ -109,21 +109,21 @@ mod tests {
     }
 
     #[test]
-    fn pods_that_crash_before_they_are_ready_are_a_crash_loop_however_old() {
-        assert_eq!(pauses(Death { was_ready: false, age: HEALTHY_AFTER, ..CRASH }, 4)[3], 500);
+    fn pods_that_crash_before_they_are_ready_are_a_crash_loop_at_any_age() {
+        assert_eq!(pauses(Exit { was_ready: false, age: HEALTHY_AFTER, ..CRASH }, 4)[3], 500);
     }
 
     #[test]
-    fn pods_killed_before_they_are_ready_are_replaced_after_a_breath_however_often() {
-        assert_eq!(pauses(Death { was_ready: false, ..KILL }, 20), [250; 20]);
+    fn pods_killed_before_they_are_ready_are_replaced_after_the_first_pause_however_often() {
+        assert_eq!(pauses(Exit { was_ready: false, ..KILL }, 20), [250; 20]);
     }
 
     #[test]
-    fn a_crash_after_a_healthy_life_is_replaced_at_once() {
+    fn a_pod_that_crashes_after_it_was_healthy_is_replaced_at_once() {
         let mut respawn = Respawn::default();
-        (0..5).for_each(|_| _ = respawn.died(CRASH, Instant::now()));
+        (0..5).for_each(|_| _ = respawn.record_exit(&CRASH, Instant::now()));
 
-        let pause = respawn.died(Death { age: HEALTHY_AFTER, ..CRASH }, Instant::now());
+        let pause = respawn.record_exit(&Exit { age: HEALTHY_AFTER, ..CRASH }, Instant::now());
 
         assert_eq!(pause, Duration::ZERO);
     }
@@ -132,12 +132,12 @@ mod tests {
     fn a_healthy_successor_ends_the_pause_and_an_older_pod_does_not() {
         let mut respawn = Respawn::default();
         let now = Instant::now();
-        (0..5).for_each(|_| _ = respawn.died(CRASH, now));
+        (0..5).for_each(|_| _ = respawn.record_exit(&CRASH, now));
 
-        respawn.lived(now - Duration::from_secs(1));
-        assert!(respawn.opens_at(now).is_some());
+        respawn.record_healthy(now - Duration::from_secs(1));
+        assert!(respawn.blocked_until(now).is_some());
 
-        respawn.lived(now + Duration::from_secs(1));
-        assert_eq!(respawn.opens_at(now), None);
+        respawn.record_healthy(now + Duration::from_secs(1));
+        assert_eq!(respawn.blocked_until(now), None);
     }
 }

@@ -1,4 +1,8 @@
-//! What runs, what should run, and how is the gap closed?
+//! Which pods run, how many should, and how is the difference made up?
+//!
+//! One task owns every child and decides alone, in a loop: reports of children, orders of people and the depth of the queue
+//! only change what it knows, and [`Supervisor::reconcile`] then starts or stops what the difference demands. It never
+//! waits for a child, so none can hold up the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,50 +12,50 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{error, info};
 
+use super::autoscale::{Load, desired, superfluous};
 use super::child::{self, Report};
-use super::obituary::Obituary;
-use super::respawn::{Death, HEALTHY_AFTER, Respawn};
-use super::scale::{Load, desired, superfluous};
+use super::exit_log::ExitLog;
+use super::respawn::{Exit, HEALTHY_AFTER, Respawn};
 use super::{Config, Order, Shared, name};
-use crate::cluster::take_back::take_back;
+use crate::cluster::reclaim::reclaim;
 use crate::pod::{Error, Event, Phase, Pod, Scale, ScaledBy, Stop};
 use crate::shutdown::Shutdown;
 use kana_queue::clock::Clock;
-use kana_queue::{Depth, Queue, WorkerId};
+use kana_queue::{Cause, Depth, Queue, WorkerId};
 
-/// How often the queue's depth is looked at. A look costs tens of microseconds.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Time between two reads of the queue's depth. One costs tens of microseconds.
+const DEPTH_EVERY: Duration = Duration::from_millis(100);
 
-/// How long a look may take: children and orders wait meanwhile.
-const LOOK_MAX: Duration = Duration::from_millis(500);
+/// Time that reading the depth may take: children and orders wait meanwhile.
+const DEPTH_MAX: Duration = Duration::from_millis(500);
 
-/// How long children may take to end with the service: their own grace, and a moment for the kernel.
+/// Time that children may take to end with the service: their own grace, and a moment for the kernel.
 const END_MAX: Duration = Duration::from_secs(5);
 
-/// Reports that may wait: a busy supervisor makes its children wait with theirs, which hurts nobody.
+/// Reports that may wait: a busy supervisor makes its children's tasks wait, which delays nothing that matters.
 const REPORTS_MAX: usize = 64;
 
-/// The longest pause where there is none: a moment that does not come before the next look.
+/// The wait for the next start where none is blocked: longer than until the next read of the depth.
 const LONG: Duration = Duration::from_secs(3600);
 
 /// What the supervisor works with.
 pub struct Parts {
-    /// Whose depth it looks at, and to whom it tells deaths.
+    /// The queue whose depth decides how many pods there are, and whose jobs are reclaimed.
     pub queue: Arc<dyn Queue>,
-    /// What time it is, for people.
+    /// The wall clock, for what people see.
     pub clock: Arc<dyn Clock>,
-    /// Where readers look.
+    /// The state that everybody else reads.
     pub shared: Arc<Shared>,
 }
 
 struct Running {
     pod: Pod,
     pid: u32,
-    born: Instant,
+    started: Instant,
     orders: mpsc::Sender<Stop>,
 }
 
-/// Owns every child.
+/// The owner of every child.
 pub struct Supervisor {
     config: Config,
     parts: Parts,
@@ -59,16 +63,16 @@ pub struct Supervisor {
     pods: Vec<Running>,
     desired: u32,
     spare_since: Option<Instant>,
-    /// Jobs held, by worker, at the last look.
+    /// Jobs held, by worker, when the depth was last read.
     running: BTreeMap<WorkerId, usize>,
     respawn: Respawn,
-    /// Lent to every child.
+    /// The sender that every child's task gets a clone of.
     reporter: mpsc::Sender<(String, Report)>,
     reports: mpsc::Receiver<(String, Report)>,
 }
 
 impl Supervisor {
-    /// One that has started nothing yet.
+    /// Creates a supervisor that has started nothing yet.
     pub fn new(config: Config, parts: Parts) -> Self {
         let (reporter, reports) = mpsc::channel(REPORTS_MAX);
         Self {
@@ -85,17 +89,17 @@ impl Supervisor {
         }
     }
 
-    /// Keeps the pods until `shutdown` begins, and then ends them.
+    /// Keeps the pods running until `shutdown` begins, and then stops them.
     pub async fn run(mut self, mut orders: mpsc::Receiver<Order>, shutdown: Shutdown) {
-        let mut look = interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut read_depth = interval(DEPTH_EVERY);
+        read_depth.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !shutdown.has_begun() {
-            self.close_the_gap(&shutdown);
-            let retry = self.respawn.opens_at(Instant::now()).unwrap_or_else(|| Instant::now() + LONG);
+            self.reconcile(&shutdown);
+            let retry = self.respawn.blocked_until(Instant::now()).unwrap_or_else(|| Instant::now() + LONG);
             tokio::select! {
-                Some((name, report)) = self.reports.recv() => self.heard(&name, report, &shutdown),
-                Some(order) = orders.recv() => self.obey(order),
-                _ = look.tick() => self.look().await,
+                Some((name, report)) = self.reports.recv() => self.handle_report(&name, report, &shutdown),
+                Some(order) = orders.recv() => self.handle_order(order),
+                _ = read_depth.tick() => self.decide().await,
                 () = sleep_until(retry) => {}
                 () = shutdown.begun() => {}
             }
@@ -107,19 +111,20 @@ impl Supervisor {
         self.pods.iter().filter(|running| running.pod.phase != Phase::Stopping).count()
     }
 
-    fn close_the_gap(&mut self, shutdown: &Shutdown) {
-        let wanted = self.desired as usize;
-        while self.active() < wanted && self.respawn.opens_at(Instant::now()).is_none() {
+    /// Starts and stops pods until as many run as are desired.
+    fn reconcile(&mut self, shutdown: &Shutdown) {
+        let desired = self.desired as usize;
+        while self.active() < desired && self.respawn.blocked_until(Instant::now()).is_none() {
             self.start_one(shutdown);
         }
-        if let Some(surplus) = self.active().checked_sub(wanted).filter(|surplus| *surplus > 0) {
+        if let Some(surplus) = self.active().checked_sub(desired).filter(|surplus| *surplus > 0) {
             let pods: Vec<_> = self.pods.iter().map(|running| running.pod.clone()).collect();
             for name in superfluous(&pods, &self.running, surplus) {
-                // It was just found among the pods, so the only error there is cannot be.
+                // Fails only for an unknown pod, and this one was just found.
                 let _ = self.stop(&name, Stop::Delete);
             }
         }
-        self.publish();
+        self.publish_state();
     }
 
     fn start_one(&mut self, shutdown: &Shutdown) {
@@ -128,27 +133,27 @@ impl Supervisor {
         let begin = Instant::now();
         let Config { program, environment, .. } = &self.config;
         let start = child::Start { program, arguments: &arguments, environment };
-        let life = match child::start(&name, &start) {
-            Ok(life) => life,
-            Err(failure) => {
-                let death = Death { cause: kana_queue::Cause::Crashed, was_ready: false, age: Duration::ZERO };
-                let pause = self.respawn.died(death, Instant::now()).max(LOOK_EVERY);
-                error!("could not run {}, trying again in {pause:?}: {failure}", self.config.program.display());
+        let child = match child::start(&name, &start) {
+            Ok(child) => child,
+            Err(error) => {
+                let exit = Exit { cause: Cause::Crashed, was_ready: false, age: Duration::ZERO };
+                let pause = self.respawn.record_exit(&exit, Instant::now()).max(DEPTH_EVERY);
+                error!(error = %error, "could not run {}, trying again in {pause:?}", self.config.program.display());
                 return;
             }
         };
-        let pid = life.pid().unwrap_or_default();
-        info!("started {name} as process {pid}");
-        // As a person would type it: where the program lies is nobody's business on a page.
+        let pid = child.pid().unwrap_or_default();
+        info!(pod = name, pid, "started pod {name} as process {pid}");
+        // As a person would type it: the page need not show in which folder the program is.
         let program = self.config.program.file_name().unwrap_or_default().to_string_lossy();
         let command = format!("{program} {}", arguments.join(" "));
-        self.parts.shared.console(command, format!("pid {pid}"), begin.elapsed());
+        self.parts.shared.publish_command(command, format!("pid {pid}"), begin.elapsed());
         let (orders, inbox) = mpsc::channel(4);
         let created = self.parts.clock.now();
         let pod = Pod { name, phase: Phase::Starting, created, restarts: 0, node: None, reason: None };
-        self.parts.shared.tell(Event::Pod(pod.clone()));
-        self.pods.push(Running { pod, pid, born: begin, orders });
-        shutdown.spawn(life.live(inbox, self.reporter.clone()));
+        self.parts.shared.publish(Event::Pod(pod.clone()));
+        self.pods.push(Running { pod, pid, started: begin, orders });
+        shutdown.spawn(child.run(inbox, self.reporter.clone()));
     }
 
     fn stop(&mut self, name: &str, how: Stop) -> Result<(), Error> {
@@ -156,27 +161,28 @@ impl Supervisor {
             return Err(Error::Unknown { name: name.to_owned() });
         };
         let begin = Instant::now();
-        // A full inbox means that the child has been told four times already; a closed one that it has just ended.
+        // A full inbox means that the child has four such orders already; a closed one that it has just ended.
         let _ = running.orders.try_send(how);
         if running.pod.phase != Phase::Stopping {
             running.pod.phase = Phase::Stopping;
-            self.parts.shared.tell(Event::Pod(running.pod.clone()));
+            self.parts.shared.publish(Event::Pod(running.pod.clone()));
         }
-        let (command, output) = match how {
-            Stop::Delete | Stop::Evict => (format!("kill {}", running.pid), "asked to end"),
-            Stop::Kill => (format!("kill -9 {}", running.pid), "killed"),
+        let pid = running.pid;
+        let (option, verb, output) = match how {
+            Stop::Delete | Stop::Evict => ("", "stopping", "asked to end"),
+            Stop::Kill => ("-9 ", "killing", "killed"),
         };
-        info!("{command}  # {name}");
-        self.parts.shared.console(format!("{command}  # {name}"), output.into(), begin.elapsed());
+        info!(pod = name, pid, "{verb} pod {name}, process {pid}");
+        self.parts.shared.publish_command(format!("kill {option}{pid}  # {name}"), output.into(), begin.elapsed());
         Ok(())
     }
 
-    fn obey(&mut self, order: Order) {
+    fn handle_order(&mut self, order: Order) {
         match order {
             Order::Stop { name, how, answer } => {
                 let stopped = self.stop(&name, how);
-                self.publish();
-                // Whoever asked may have gone away; what was asked is done all the same.
+                self.publish_state();
+                // Fails where the sender of the order no longer waits; the order is carried out all the same.
                 let _ = answer.send(stopped);
             }
             Order::Range { range, answer } => {
@@ -184,47 +190,48 @@ impl Supervisor {
                 self.config.range = range;
                 self.desired = self.desired.clamp(*self.config.range.start(), *self.config.range.end());
                 let (min, max) = (self.config.range.start(), self.config.range.end());
-                let (command, output) =
-                    (format!("kana up --min {min} --max {max}"), format!("{} wanted", self.desired));
-                self.parts.shared.console(command, output, begin.elapsed());
-                self.publish();
+                let command = format!("kana up --min {min} --max {max}");
+                let output = format!("{} wanted", self.desired);
+                self.parts.shared.publish_command(command, output, begin.elapsed());
+                self.publish_state();
                 let _ = answer.send(self.scale());
             }
         }
     }
 
-    fn heard(&mut self, name: &str, report: Report, shutdown: &Shutdown) {
+    fn handle_report(&mut self, name: &str, report: Report, shutdown: &Shutdown) {
         let Some(at) = self.pods.iter().position(|running| running.pod.name == name) else { return };
         match report {
             Report::Ready => {
                 let running = &mut self.pods[at];
                 if running.pod.phase == Phase::Starting {
                     running.pod.phase = Phase::Ready;
-                    self.parts.shared.tell(Event::Pod(running.pod.clone()));
+                    self.parts.shared.publish(Event::Pod(running.pod.clone()));
                 }
             }
-            Report::Ended { death, how, tail } => {
+            Report::Ended { exit, how, tail } => {
                 let mut running = self.pods.remove(at);
-                let asked = std::mem::replace(&mut running.pod.phase, Phase::Gone) == Phase::Stopping;
-                self.parts.shared.tell(Event::Pod(running.pod));
-                shutdown.spawn(take_back(self.parts.queue.clone(), WorkerId::of_pod(name), death.cause));
-                let obituary = Obituary { name, how: &how, tail: &tail };
-                match asked {
-                    true => obituary.of_one_asked(),
-                    false => obituary.of_one_replaced(death, self.respawn.died(death, Instant::now())),
+                let was_stopping = std::mem::replace(&mut running.pod.phase, Phase::Gone) == Phase::Stopping;
+                self.parts.shared.publish(Event::Pod(running.pod));
+                shutdown.spawn(reclaim(self.parts.queue.clone(), WorkerId::of_pod(name), exit.cause));
+                let log = ExitLog { pod: name, how: &how, tail: &tail };
+                if was_stopping {
+                    log.log_stopped();
+                } else {
+                    log.log_lost(&exit, self.respawn.record_exit(&exit, Instant::now()));
                 }
             }
         }
     }
 
-    /// Looks at the queue and decides how many pods there should be.
-    async fn look(&mut self) {
-        // A queue that does not answer leaves the number as it is; whoever needs the queue says so.
-        let Ok(Ok(depth)) = timeout(LOOK_MAX, self.parts.queue.depth()).await else { return };
+    /// Reads the queue's depth and decides how many pods there should be.
+    async fn decide(&mut self) {
+        // A queue that does not answer leaves the number as it is; those who need the queue report the failure.
+        let Ok(Ok(depth)) = timeout(DEPTH_MAX, self.parts.queue.depth()).await else { return };
         let now = Instant::now();
-        let healthy = |running: &&Running| running.pod.phase == Phase::Ready && now - running.born >= HEALTHY_AFTER;
-        if let Some(youngest) = self.pods.iter().filter(healthy).map(|running| running.born).max() {
-            self.respawn.lived(youngest);
+        let healthy = |running: &&Running| running.pod.phase == Phase::Ready && now - running.started >= HEALTHY_AFTER;
+        if let Some(youngest) = self.pods.iter().filter(healthy).map(|running| running.started).max() {
+            self.respawn.record_healthy(youngest);
         }
         let mut load = self.load(&depth);
         if load.has_spare() {
@@ -248,8 +255,8 @@ impl Supervisor {
     }
 
     fn load(&self, depth: &Depth) -> Load {
-        let count = |fits: &dyn Fn(&Pod) -> bool| {
-            u32::try_from(self.pods.iter().filter(|running| fits(&running.pod)).count()).unwrap_or(u32::MAX)
+        let count = |is_counted: &dyn Fn(&Pod) -> bool| {
+            u32::try_from(self.pods.iter().filter(|running| is_counted(&running.pod)).count()).unwrap_or(u32::MAX)
         };
         Load {
             desired: self.desired,
@@ -269,7 +276,7 @@ impl Supervisor {
         Scale { min, max, current, desired: self.desired, by: ScaledBy::Local }
     }
 
-    fn publish(&self) {
+    fn publish_state(&self) {
         self.parts.shared.set_pods(self.pods.iter().map(|running| running.pod.clone()).collect());
         self.parts.shared.set_scale(self.scale());
     }
@@ -279,15 +286,15 @@ impl Supervisor {
         for name in names {
             let _ = self.stop(&name, Stop::Delete);
         }
-        self.publish();
+        self.publish_state();
         let deadline = Instant::now() + END_MAX;
         while !self.pods.is_empty() {
             tokio::select! {
-                Some((name, report)) = self.reports.recv() => self.heard(&name, report, shutdown),
-                // Each child's own task has sent SIGKILL by now; one that survives it waits for a disk.
+                Some((name, report)) = self.reports.recv() => self.handle_report(&name, report, shutdown),
+                // Each child's own task has sent SIGKILL by now; a process that survives that waits for a disk.
                 () = sleep_until(deadline) => return,
             }
         }
-        self.publish();
+        self.publish_state();
     }
 }

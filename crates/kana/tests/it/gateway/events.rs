@@ -77,7 +77,7 @@ impl Stream {
 #[tokio::test]
 async fn a_stream_begins_with_the_present_pods_scale_and_queue() {
     let app = App::start().await;
-    app.stage.enter("pod-1", Phase::Ready);
+    app.cluster.set_pod("pod-1", Phase::Ready);
     app.accept(vec![("a.png", png(1))]).await;
     app.claim("pod-1", 1).await;
 
@@ -119,13 +119,13 @@ async fn pods_scale_and_console_are_seen() {
     let app = App::start().await;
     let mut stream = Stream::open(&app, None).await;
 
-    app.stage.enter("pod-1", Phase::Starting);
+    app.cluster.set_pod("pod-1", Phase::Starting);
     stream.until("a pod", |seen| seen.name == "pod" && seen.data["phase"] == "starting").await;
-    app.stage.leave("pod-1");
+    app.cluster.remove_pod("pod-1");
     stream.until("a pod that goes", |seen| seen.name == "pod" && seen.data["phase"] == "gone").await;
     app.request(Method::PUT, "/v1/scale").body(r#"{"min":2,"max":3}"#).send().await.unwrap();
     stream.until("a scale", |seen| seen.name == "scale" && seen.data["min"] == 2).await;
-    app.stage.say("kubectl get pods");
+    app.cluster.publish_command("kubectl get pods");
 
     let console = stream.until("a console line", |seen| seen.name == "console").await;
     assert_eq!(console.data, json!({"command": "kubectl get pods", "output": "done", "took_ms": 1.5}));
@@ -135,10 +135,10 @@ async fn pods_scale_and_console_are_seen() {
 async fn a_pod_whose_end_was_missed_is_still_published_as_gone() {
     let app = App::start().await;
     let mut stream = Stream::open(&app, None).await;
-    app.stage.enter("pod-1", Phase::Ready);
+    app.cluster.set_pod("pod-1", Phase::Ready);
     stream.until("a pod", |seen| seen.name == "pod").await;
 
-    app.stage.leave_unheard("pod-1");
+    app.cluster.remove_pod_unseen("pod-1");
 
     stream.until("a pod that goes", |seen| seen.name == "pod" && seen.data["phase"] == "gone").await;
 }
@@ -164,7 +164,7 @@ async fn the_queue_is_published_when_it_changes() {
 #[tokio::test]
 async fn a_pods_counts_are_published_when_they_change() {
     let app = App::start().await;
-    app.stage.enter("pod-1", Phase::Ready);
+    app.cluster.set_pod("pod-1", Phase::Ready);
     let mut stream = Stream::open(&app, None).await;
 
     app.accept(vec![("a.png", png(1))]).await;
@@ -196,7 +196,7 @@ async fn a_stream_that_broke_off_resumes_after_its_last_event() {
 #[tokio::test]
 async fn a_stream_of_another_process_is_reset_to_the_present() {
     let app = App::start().await;
-    app.stage.enter("pod-1", Phase::Ready);
+    app.cluster.set_pod("pod-1", Phase::Ready);
 
     for id in ["00000000-7", "nonsense", "7"] {
         let mut stream = Stream::open(&app, Some(id)).await;
@@ -268,10 +268,10 @@ async fn a_fault_is_published_when_it_begins_when_it_ends_and_at_the_start_of_a_
     let app = App::start().await;
     let mut early = Stream::open(&app, None).await;
 
-    app.stage.ail(Some("no right"));
+    app.cluster.set_failure(Some("no right"));
     let begun = early.until("a fault", |seen| seen.name == "trouble").await;
     let late = Stream::open(&app, None).await.until("the fault", |seen| seen.name == "trouble").await;
-    app.stage.ail(None);
+    app.cluster.set_failure(None);
     let ended = early.until("its end", |seen| seen.name == "trouble").await;
 
     assert_eq!((begun.data, late.data), (json!({"reason": "no right"}), json!({"reason": "no right"})));
@@ -282,11 +282,11 @@ async fn a_fault_is_published_when_it_begins_when_it_ends_and_at_the_start_of_a_
 async fn a_fault_whose_end_was_missed_is_still_published_as_over() {
     let app = App::start().await;
     let mut stream = Stream::open(&app, None).await;
-    app.stage.ail(Some("no right"));
+    app.cluster.set_failure(Some("no right"));
     stream.until("a fault", |seen| seen.name == "trouble").await;
 
-    app.stage.ail(None);
-    (0..64).for_each(|_| app.stage.say("noise"));
+    app.cluster.set_failure(None);
+    (0..64).for_each(|_| app.cluster.publish_command("noise"));
 
     stream.until("its end", |seen| seen.name == "trouble" && seen.data == json!({})).await;
 }
@@ -295,7 +295,7 @@ async fn a_fault_whose_end_was_missed_is_still_published_as_over() {
 async fn a_queue_that_does_not_answer_hides_no_pod_from_a_new_stream() {
     let app = App::start().await;
     let mut early = Stream::open(&app, None).await;
-    app.stage.enter("pod-1", Phase::Ready);
+    app.cluster.set_pod("pod-1", Phase::Ready);
     early.until("a pod", |seen| seen.name == "pod").await;
 
     app.queue.fall_silent();
@@ -308,15 +308,15 @@ async fn a_queue_that_does_not_answer_hides_no_pod_from_a_new_stream() {
 #[tokio::test]
 async fn pods_that_could_not_be_listed_are_published_as_soon_as_they_can() {
     let app = App::start().await;
-    app.stage.ail(Some("no right"));
+    app.cluster.set_failure(Some("no right"));
     // So many events at once that the gateway lists the pods again, which fails.
-    app.stage.enter("pod-1", Phase::Ready);
-    (0..64).for_each(|_| app.stage.say("noise"));
+    app.cluster.set_pod("pod-1", Phase::Ready);
+    (0..64).for_each(|_| app.cluster.publish_command("noise"));
     let mut stream = Stream::open(&app, None).await;
-    app.stage.say("published meanwhile");
+    app.cluster.publish_command("published meanwhile");
     stream.until("the command", |seen| seen.data["command"] == "published meanwhile").await;
 
-    app.stage.ail(None);
+    app.cluster.set_failure(None);
 
     stream.until("the pod", |seen| seen.name == "pod" && seen.data["name"] == "pod-1").await;
 }

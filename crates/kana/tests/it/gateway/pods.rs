@@ -11,8 +11,8 @@ use crate::support::pictures::png;
 #[tokio::test]
 async fn pods_are_listed_with_the_jobs_that_they_settled_and_hold() {
     let app = App::start().await;
-    app.stage.enter("pod-1", Phase::Ready);
-    app.stage.enter("pod-2", Phase::Starting);
+    app.cluster.set_pod("pod-1", Phase::Ready);
+    app.cluster.set_pod("pod-2", Phase::Starting);
     app.accept((0..5).map(|n| ("a.png", png(n))).collect()).await;
     app.work("pod-1", 3).await;
     app.claim("pod-1", 2).await;
@@ -29,8 +29,8 @@ async fn pods_are_listed_with_the_jobs_that_they_settled_and_hold() {
 #[tokio::test]
 async fn the_jobs_of_every_incarnation_count_as_the_pods() {
     let app = App::start().await;
-    app.stage.enter("pod-1", Phase::Ready);
-    app.stage.enter("pod-10", Phase::Ready);
+    app.cluster.set_pod("pod-1", Phase::Ready);
+    app.cluster.set_pod("pod-10", Phase::Ready);
     let receipt = app.accept((0..6).map(|n| ("a.png", png(n))).collect()).await;
     app.work("pod-1~first", 1).await;
     app.claim("pod-1~first", 1).await;
@@ -49,7 +49,7 @@ async fn the_jobs_of_every_incarnation_count_as_the_pods() {
 #[tokio::test]
 async fn a_fault_is_returned_instead_of_an_empty_list_of_pods() {
     let app = App::start().await;
-    app.stage.ail(Some("its role lacks the verb \"list\" on \"pods\""));
+    app.cluster.set_failure(Some("its role lacks the verb \"list\" on \"pods\""));
 
     let response = app.get("/v1/pods").await;
 
@@ -61,7 +61,7 @@ async fn a_fault_is_returned_instead_of_an_empty_list_of_pods() {
 #[tokio::test]
 async fn the_end_of_a_pods_log_is_read() {
     let app = App::start().await;
-    app.stage.enter("pod-1", Phase::Ready);
+    app.cluster.set_pod("pod-1", Phase::Ready);
 
     assert_eq!(app.get("/v1/pods/pod-1/logs").await.text().await.unwrap(), "the last 100 lines of pod-1\n");
     assert_eq!(app.get("/v1/pods/pod-1/logs?lines=7").await.text().await.unwrap(), "the last 7 lines of pod-1\n");
@@ -77,21 +77,21 @@ async fn the_end_of_a_pods_log_is_read() {
 #[tokio::test]
 async fn a_pod_is_ended_by_the_requested_mode() {
     let app = App::start().await;
-    app.stage.enter("pod-1", Phase::Ready);
+    app.cluster.set_pod("pod-1", Phase::Ready);
 
     for query in ["", "?mode=delete", "?mode=evict", "?mode=kill"] {
         let response = app.request(Method::DELETE, &format!("/v1/pods/pod-1{query}")).send().await.unwrap();
 
         assert_eq!(response.status(), 202, "{query}");
     }
-    let how: Vec<Stop> = app.stage.stopped().into_iter().map(|(_, how)| how).collect();
+    let how: Vec<Stop> = app.cluster.stopped().into_iter().map(|(_, how)| how).collect();
     assert_eq!(how, [Stop::Delete, Stop::Delete, Stop::Evict, Stop::Kill]);
 }
 
 #[tokio::test]
 async fn an_unknown_pod_or_mode_is_refused_by_name() {
     let app = App::start().await;
-    app.stage.enter("pod-1", Phase::Ready);
+    app.cluster.set_pod("pod-1", Phase::Ready);
 
     let pod = app.request(Method::DELETE, "/v1/pods/pod-9").send().await.unwrap();
     let mode = app.request(Method::DELETE, "/v1/pods/pod-1?mode=hug").send().await.unwrap();
@@ -100,7 +100,7 @@ async fn an_unknown_pod_or_mode_is_refused_by_name() {
     assert!(pod.text().await.unwrap().contains("pod-9"));
     assert_eq!(mode.status(), 422);
     assert!(mode.text().await.unwrap().contains("hug"));
-    assert!(app.stage.stopped().is_empty());
+    assert!(app.cluster.stopped().is_empty());
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ async fn a_client_that_reads_nothing_is_disconnected() {
 
     let line = "x".repeat(50_000);
     eventually("the stream is closed", async || {
-        (0..4).for_each(|_| app.stage.say(&line));
+        (0..4).for_each(|_| app.cluster.publish_command(&line));
         let text = app.get("/metrics").await.text().await.unwrap();
         text.contains("kana_event_streams 0").then_some(())
     })

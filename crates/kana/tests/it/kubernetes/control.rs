@@ -1,4 +1,4 @@
-//! Is a pod ended as it was asked for, and only one of this release?
+//! Is a pod stopped in the way that was asked for, and only a pod of this release?
 
 use hyper::Method;
 use kana::cluster::kubernetes::{OwnPod, Scaler};
@@ -6,22 +6,23 @@ use kana::pod::{Cluster, Error, Event, Phase, Stop};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{A, B, Stand, heard, shown};
-use crate::support::api_server::{ApiServer, Asked, PODS, forbidden, worker};
+use super::{A, B, Fixture, commands, receive};
+use crate::support::api_server::{ApiServer, PODS, Received};
 use crate::support::eventually;
+use crate::support::kubernetes_objects::{forbidden, worker};
 
-async fn with_one_pod() -> Stand {
-    let stand = Stand::prepare(Scaler::Nobody);
-    stand.server.put(PODS, worker(A));
-    stand.start();
-    stand.server.watched(PODS).await;
-    stand.knows(&[A]).await;
-    stand
+async fn with_one_pod() -> Fixture {
+    let fixture = Fixture::prepare(Scaler::Fixed);
+    fixture.server.put(PODS, worker(A));
+    fixture.start();
+    fixture.server.until_watched(PODS).await;
+    fixture.until_pods(&[A]).await;
+    fixture
 }
 
-fn the(mut asked: Vec<Asked>) -> Asked {
-    assert_eq!(asked.len(), 1, "{asked:?}");
-    asked.remove(0)
+fn only(mut requests: Vec<Received>) -> Received {
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    requests.remove(0)
 }
 
 fn eviction() -> String {
@@ -29,131 +30,135 @@ fn eviction() -> String {
 }
 
 #[tokio::test]
-async fn a_pod_is_deleted_by_its_uid_and_the_command_is_shown() {
-    let stand = with_one_pod().await;
-    let mut events = stand.cluster.events();
+async fn a_pod_is_deleted_by_its_uid_and_the_command_is_published() {
+    let fixture = with_one_pod().await;
+    let mut events = fixture.cluster.events();
 
-    stand.cluster.stop(A, Stop::Delete).await.unwrap();
+    fixture.cluster.stop(A, Stop::Delete).await.unwrap();
 
-    let asked = the(stand.server.asked_to(Method::DELETE));
-    assert_eq!(asked.path, format!("{PODS}/{A}"));
-    assert_eq!(asked.body, json!({ "preconditions": { "uid": format!("uid-{A}") } }));
-    let shown = heard(&mut events, |event| match event {
+    let request = only(fixture.server.requests_with(Method::DELETE));
+    assert_eq!(request.path, format!("{PODS}/{A}"));
+    assert_eq!(request.body, json!({ "preconditions": { "uid": format!("uid-{A}") } }));
+    let console = receive(&mut events, |event| match event {
         Event::Console(console) => Some(console.clone()),
         _ => None,
     })
     .await;
-    assert_eq!(shown.command, format!("kubectl -n ns delete pod {A} --wait=false"));
-    assert_eq!(shown.output, "asked to end");
+    assert_eq!(console.command, format!("kubectl -n ns delete pod {A} --wait=false"));
+    assert_eq!(console.output, "asked to end");
 }
 
 #[tokio::test]
 async fn a_pod_is_killed_without_any_grace() {
-    let stand = with_one_pod().await;
-    let mut events = stand.cluster.events();
+    let fixture = with_one_pod().await;
+    let mut events = fixture.cluster.events();
 
-    stand.cluster.stop(A, Stop::Kill).await.unwrap();
+    fixture.cluster.stop(A, Stop::Kill).await.unwrap();
 
-    assert_eq!(the(stand.server.asked_to(Method::DELETE)).body["gracePeriodSeconds"], 0);
-    stand.knows(&[]).await;
-    let shown = shown(&mut events).remove(0);
-    assert_eq!(shown.command, format!("kubectl -n ns delete pod {A} --grace-period=0 --force"));
+    assert_eq!(only(fixture.server.requests_with(Method::DELETE)).body["gracePeriodSeconds"], 0);
+    fixture.until_pods(&[]).await;
+    let console = commands(&mut events).remove(0);
+    assert_eq!(console.command, format!("kubectl -n ns delete pod {A} --grace-period=0 --force"));
 }
 
 #[tokio::test]
 async fn a_pod_is_evicted_so_that_budgets_are_honoured() {
-    let stand = with_one_pod().await;
-    let mut events = stand.cluster.events();
+    let fixture = with_one_pod().await;
+    let mut events = fixture.cluster.events();
 
-    stand.cluster.stop(A, Stop::Evict).await.unwrap();
+    fixture.cluster.stop(A, Stop::Evict).await.unwrap();
 
-    let asked = the(stand.server.asked_to(Method::POST));
-    assert_eq!(asked.path, eviction());
-    assert_eq!(asked.body["metadata"]["name"], A);
-    assert_eq!(asked.body["deleteOptions"]["preconditions"]["uid"], format!("uid-{A}"));
-    let shown = shown(&mut events).remove(0);
-    assert!(shown.command.ends_with(&format!("kubectl create --raw {PODS}/{A}/eviction -f -")), "{}", shown.command);
+    let request = only(fixture.server.requests_with(Method::POST));
+    assert_eq!(request.path, eviction());
+    assert_eq!(request.body["metadata"]["name"], A);
+    assert_eq!(request.body["deleteOptions"]["preconditions"]["uid"], format!("uid-{A}"));
+    let console = commands(&mut events).remove(0);
+    assert!(
+        console.command.ends_with(&format!("kubectl create --raw {PODS}/{A}/eviction -f -")),
+        "{}",
+        console.command
+    );
 }
 
 #[tokio::test]
-async fn an_eviction_that_a_budget_forbids_is_refused_by_the_budgets_name() {
-    let stand = with_one_pod().await;
+async fn an_eviction_that_a_budget_forbids_is_refused_with_the_budgets_name() {
+    let fixture = with_one_pod().await;
     let needs = "The disruption budget kana-worker needs 1 healthy pods and has 1 currently";
     let details = json!({ "causes": [{ "reason": "DisruptionBudget", "message": needs }] });
     let status = json!({ "code": 429, "reason": "TooManyRequests", "message": "no", "details": details });
-    stand.server.refuse(Method::POST, &eviction(), status, 1);
-    let mut events = stand.cluster.events();
+    fixture.server.refuse(Method::POST, &eviction(), status, 1);
+    let mut events = fixture.cluster.events();
 
-    let error = stand.cluster.stop(A, Stop::Evict).await.unwrap_err();
+    let error = fixture.cluster.stop(A, Stop::Evict).await.unwrap_err();
 
     assert!(matches!(&error, Error::Refused { reason } if reason == needs), "{error:?}");
-    assert_eq!(shown(&mut events)[0].output, format!("error: {needs}"));
-    assert_eq!(stand.server.asked_to(Method::POST).len(), 1, "asked once and not again");
+    assert_eq!(commands(&mut events)[0].output, format!("error: {needs}"));
+    assert_eq!(fixture.server.requests_with(Method::POST).len(), 1, "requested once and not again");
 }
 
 #[tokio::test]
 async fn a_missing_right_to_end_pods_is_named() {
-    for (how, method, path, named) in [
+    for (how, method, path, message) in [
         (Stop::Delete, Method::DELETE, format!("{PODS}/{A}"), "the verb \"delete\" on \"pods\""),
         (Stop::Kill, Method::DELETE, format!("{PODS}/{A}"), "the verb \"delete\" on \"pods\""),
         (Stop::Evict, Method::POST, eviction(), "the verb \"create\" on \"pods/eviction\""),
     ] {
-        let stand = with_one_pod().await;
-        stand.server.refuse(method, &path, forbidden("delete", "pods"), 1);
+        let fixture = with_one_pod().await;
+        fixture.server.refuse(method, &path, forbidden("delete", "pods"), 1);
 
-        let error = stand.cluster.stop(A, how).await.unwrap_err();
+        let error = fixture.cluster.stop(A, how).await.unwrap_err();
 
         assert!(matches!(error, Error::Misconfigured { .. }), "{error:?}");
-        assert!(error.to_string().contains(named), "{error}");
+        assert!(error.to_string().contains(message), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_pod_of_somebody_else_is_unknown_and_left_alone() {
-    let stand = Stand::prepare(Scaler::Nobody);
+async fn a_pod_of_another_release_is_unknown_and_never_touched() {
+    let fixture = Fixture::prepare(Scaler::Fixed);
     let mut foreign = worker(B);
     foreign["metadata"]["ownerReferences"][0]["name"] = json!("other-5d4f8");
-    stand.server.put(PODS, foreign);
-    stand.server.put(PODS, worker(A));
-    stand.start();
-    stand.knows(&[A]).await;
+    fixture.server.put(PODS, foreign);
+    fixture.server.put(PODS, worker(A));
+    fixture.start();
+    fixture.until_pods(&[A]).await;
 
     for how in [Stop::Delete, Stop::Evict, Stop::Kill] {
-        let error = stand.cluster.stop(B, how).await.unwrap_err();
+        let error = fixture.cluster.stop(B, how).await.unwrap_err();
 
         assert!(matches!(&error, Error::Unknown { name } if name == B), "{error:?}");
     }
-    assert!(matches!(stand.cluster.logs(B, 10).await, Err(Error::Unknown { .. })));
-    assert!(stand.server.asked_to(Method::DELETE).is_empty());
-    assert!(stand.server.asked_to(Method::POST).is_empty());
+    assert!(matches!(fixture.cluster.logs(B, 10).await, Err(Error::Unknown { .. })));
+    assert!(fixture.server.requests_with(Method::DELETE).is_empty());
+    assert!(fixture.server.requests_with(Method::POST).is_empty());
 }
 
 #[tokio::test]
-async fn a_pod_that_was_taken_out_of_the_release_a_moment_ago_is_left_alone() {
-    let stand = with_one_pod().await;
-    stand.server.end_watches(PODS);
-    stand.server.refuse_watches(PODS, json!({ "code": 500, "message": "later" }), usize::MAX);
-    let mut orphan = worker(A);
-    orphan["metadata"]["ownerReferences"] = json!([]);
-    stand.server.put(PODS, orphan);
+async fn a_pod_that_was_just_taken_out_of_the_release_is_never_touched() {
+    let fixture = with_one_pod().await;
+    fixture.server.end_watches(PODS);
+    fixture.server.refuse_watches(PODS, json!({ "code": 500, "message": "later" }), usize::MAX);
+    let mut unowned = worker(A);
+    unowned["metadata"]["ownerReferences"] = json!([]);
+    fixture.server.put(PODS, unowned);
 
-    let error = stand.cluster.stop(A, Stop::Kill).await.unwrap_err();
+    let error = fixture.cluster.stop(A, Stop::Kill).await.unwrap_err();
 
     assert!(matches!(error, Error::Unknown { .. }), "{error:?}");
-    assert!(stand.server.asked_to(Method::DELETE).is_empty());
+    assert!(fixture.server.requests_with(Method::DELETE).is_empty());
 }
 
 #[tokio::test]
-async fn a_name_is_never_part_of_an_address_unless_it_is_a_pods() {
-    let stand = with_one_pod().await;
-    let before = stand.server.asked().len();
+async fn a_name_is_never_part_of_a_url_unless_a_pod_has_it() {
+    let fixture = with_one_pod().await;
+    let before = fixture.server.requests().len();
 
     for name in ["", "..", "../secrets/token", "a/b", &format!("{A}/eviction"), &format!("{A}?x=y")] {
-        let error = stand.cluster.stop(name, Stop::Delete).await.unwrap_err();
+        let error = fixture.cluster.stop(name, Stop::Delete).await.unwrap_err();
 
         assert!(matches!(error, Error::Unknown { .. }), "{name}: {error:?}");
     }
-    assert_eq!(stand.server.asked().len(), before, "nobody was asked");
+    assert_eq!(fixture.server.requests().len(), before, "no request was sent");
 }
 
 #[tokio::test]
@@ -163,121 +168,121 @@ async fn a_pod_that_is_gone_or_replaced_is_unknown() {
         json!({ "code": 404, "reason": "NotFound", "message": "not found", "details": { "name": A } }),
         json!({ "code": 409, "reason": "Conflict", "message": uid }),
     ] {
-        let stand = with_one_pod().await;
-        stand.server.refuse(Method::DELETE, &format!("{PODS}/{A}"), status, 1);
+        let fixture = with_one_pod().await;
+        fixture.server.refuse(Method::DELETE, &format!("{PODS}/{A}"), status, 1);
 
-        let error = stand.cluster.stop(A, Stop::Delete).await.unwrap_err();
+        let error = fixture.cluster.stop(A, Stop::Delete).await.unwrap_err();
 
         assert!(matches!(error, Error::Unknown { .. }), "{error:?}");
     }
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_answer_is_no_refusal() {
-    let stand = with_one_pod().await;
-    stand.server.go_down();
+async fn a_server_that_does_not_answer_makes_stopping_unavailable() {
+    let fixture = with_one_pod().await;
+    fixture.server.go_down();
 
-    let error = stand.cluster.stop(A, Stop::Delete).await.unwrap_err();
+    let error = fixture.cluster.stop(A, Stop::Delete).await.unwrap_err();
 
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
 }
 
 #[tokio::test]
-async fn the_end_of_a_pods_log_is_read_from_its_first_container() {
-    let stand = with_one_pod().await;
-    stand.server.log("one\ntwo\n");
+async fn the_end_of_a_log_is_read_from_the_workers_container() {
+    let fixture = with_one_pod().await;
+    fixture.server.add_log("one\ntwo\n");
 
-    let log = stand.cluster.logs(A, 2).await.unwrap();
+    let log = fixture.cluster.logs(A, 2).await.unwrap();
 
     assert_eq!(log, "one\ntwo\n");
-    let asked = stand.server.asked().into_iter().find(|asked| asked.path.ends_with("/log")).unwrap();
-    assert!(asked.query.contains("container=worker") && asked.query.contains("tailLines=2"), "{}", asked.query);
+    let request = fixture.server.requests().into_iter().find(|request| request.path.ends_with("/log")).unwrap();
+    assert!(request.query.contains("container=worker") && request.query.contains("tailLines=2"), "{}", request.query);
 }
 
 #[tokio::test]
-async fn the_log_of_a_pod_in_a_mesh_is_the_workers_own() {
-    let stand = with_one_pod().await;
+async fn the_log_of_a_pod_in_a_mesh_is_that_of_the_worker() {
+    let fixture = with_one_pod().await;
     let mut meshed = worker(A);
     meshed["spec"]["containers"] = json!([{ "name": "mesh-proxy" }, { "name": "worker" }]);
-    stand.server.put(PODS, meshed);
-    let mut events = stand.cluster.events();
+    fixture.server.put(PODS, meshed);
+    let mut events = fixture.cluster.events();
 
-    stand.cluster.logs(A, 2).await.unwrap();
+    fixture.cluster.logs(A, 2).await.unwrap();
 
-    let asked = stand.server.asked().into_iter().find(|asked| asked.path.ends_with("/log")).unwrap();
-    assert!(asked.query.contains("container=worker"), "{}", asked.query);
-    let shown = shown(&mut events).pop().unwrap();
-    assert_eq!(shown.command, format!("kubectl -n ns logs {A} -c worker --tail 2"));
+    let request = fixture.server.requests().into_iter().find(|request| request.path.ends_with("/log")).unwrap();
+    assert!(request.query.contains("container=worker"), "{}", request.query);
+    let console = commands(&mut events).pop().unwrap();
+    assert_eq!(console.command, format!("kubectl -n ns logs {A} -c worker --tail 2"));
 }
 
 #[tokio::test]
-async fn a_pod_that_is_ending_already_can_still_be_killed() {
-    let stand = with_one_pod().await;
-    stand.cluster.stop(A, Stop::Delete).await.unwrap();
-    let is_ending = async || (stand.cluster.pods().await.ok()?[0].phase == Phase::Stopping).then_some(());
-    eventually("the pod to be ending", is_ending).await;
+async fn a_pod_that_is_stopping_can_still_be_killed() {
+    let fixture = with_one_pod().await;
+    fixture.cluster.stop(A, Stop::Delete).await.unwrap();
+    let is_stopping = async || (fixture.cluster.pods().await.ok()?[0].phase == Phase::Stopping).then_some(());
+    eventually("the pod to be stopping", is_stopping).await;
 
-    stand.cluster.stop(A, Stop::Kill).await.unwrap();
+    fixture.cluster.stop(A, Stop::Kill).await.unwrap();
 
-    stand.knows(&[]).await;
+    fixture.until_pods(&[]).await;
 }
 
 #[tokio::test]
 async fn a_missing_right_to_read_logs_is_named() {
-    let stand = with_one_pod().await;
-    stand.server.refuse(Method::GET, &format!("{PODS}/{A}/log"), forbidden("get", "pods/log"), 1);
+    let fixture = with_one_pod().await;
+    fixture.server.refuse(Method::GET, &format!("{PODS}/{A}/log"), forbidden("get", "pods/log"), 1);
 
-    let error = stand.cluster.logs(A, 2).await.unwrap_err();
+    let error = fixture.cluster.logs(A, 2).await.unwrap_err();
 
     assert!(error.to_string().contains("the verb \"get\" on \"pods/log\""), "{error}");
 }
 
-fn noted(server: &ApiServer) -> Vec<Value> {
+fn written_costs(server: &ApiServer) -> Vec<Value> {
     let annotation = "controller.kubernetes.io/pod-deletion-cost";
-    let patches = server.asked_to(Method::PATCH);
-    patches.into_iter().map(|asked| asked.body["metadata"]["annotations"][annotation].clone()).collect()
+    let patches = server.requests_with(Method::PATCH);
+    patches.into_iter().map(|request| request.body["metadata"]["annotations"][annotation].clone()).collect()
 }
 
 #[tokio::test]
-async fn a_worker_notes_on_its_own_pod_that_it_is_busy_and_leaves_the_rest_alone() {
+async fn a_busy_worker_writes_a_deletion_cost_on_its_own_pod_and_nothing_else() {
     let (server, client) = ApiServer::start();
     server.put(PODS, worker(A));
-    let (busy, heard) = watch::channel(false);
-    let noting = tokio::spawn(OwnPod::with_client(client, A, None).note_work(heard));
+    let (busy, activity) = watch::channel(false);
+    let updating = tokio::spawn(OwnPod::with_client(client, A, None).update_deletion_cost(activity));
 
     busy.send_replace(true);
 
-    eventually("a note", async || (!noted(&server).is_empty()).then_some(())).await;
-    assert_eq!(noted(&server), ["100"]);
-    let asked = the(server.asked_to(Method::PATCH));
-    assert_eq!((asked.path.as_str(), asked.body.as_object().unwrap().len()), (format!("{PODS}/{A}").as_str(), 1));
+    eventually("a write", async || (!written_costs(&server).is_empty()).then_some(())).await;
+    assert_eq!(written_costs(&server), ["100"]);
+    let request = only(server.requests_with(Method::PATCH));
+    assert_eq!((request.path.as_str(), request.body.as_object().unwrap().len()), (format!("{PODS}/{A}").as_str(), 1));
     drop(busy);
-    noting.await.expect("it ends with its worker");
+    updating.await.expect("it ends with its worker");
 }
 
 #[tokio::test]
-async fn what_the_container_before_noted_is_taken_away_by_an_idle_one() {
+async fn an_idle_worker_removes_the_cost_that_the_container_before_it_wrote() {
     let (server, client) = ApiServer::start();
     server.put(PODS, worker(A));
-    let (_busy, heard) = watch::channel(false);
-    let noting = tokio::spawn(OwnPod::with_client(client, A, None).note_work(heard));
+    let (_busy, activity) = watch::channel(false);
+    let updating = tokio::spawn(OwnPod::with_client(client, A, None).update_deletion_cost(activity));
 
-    eventually("a note", async || (!noted(&server).is_empty()).then_some(())).await;
+    eventually("a write", async || (!written_costs(&server).is_empty()).then_some(())).await;
 
-    assert_eq!(noted(&server), [Value::Null]);
-    noting.abort();
+    assert_eq!(written_costs(&server), [Value::Null]);
+    updating.abort();
 }
 
 #[tokio::test]
-async fn a_worker_without_the_right_to_note_works_all_the_same() {
+async fn a_worker_without_the_right_to_write_a_cost_keeps_working() {
     let (server, client) = ApiServer::start();
     server.refuse(Method::PATCH, &format!("{PODS}/{A}"), forbidden("patch", "pods"), usize::MAX);
-    let (busy, heard) = watch::channel(true);
-    let noting = tokio::spawn(OwnPod::with_client(client, A, None).note_work(heard));
+    let (busy, activity) = watch::channel(true);
+    let updating = tokio::spawn(OwnPod::with_client(client, A, None).update_deletion_cost(activity));
 
-    eventually("an attempt", async || (!noted(&server).is_empty()).then_some(())).await;
+    eventually("an attempt", async || (!written_costs(&server).is_empty()).then_some(())).await;
 
-    assert!(!noting.is_finished());
+    assert!(!updating.is_finished());
     drop(busy);
-    noting.await.expect("it ends with its worker");
+    updating.await.expect("it ends with its worker");
 }

@@ -1,8 +1,8 @@
-//! Does a release look after its workers in Kubernetes, and after nobody else's?
+//! Does a release observe and steer its own workers in Kubernetes, and no others?
 
 mod control;
-mod obituaries;
 mod process;
+mod reclaiming;
 mod scaling;
 mod watching;
 
@@ -21,23 +21,23 @@ use tokio::sync::broadcast::Receiver;
 use crate::support::api_server::ApiServer;
 use crate::support::eventually;
 
-/// Far longer than anything takes that happens at all.
+/// Time after which an event counts as never published: far longer than any takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Two pods, the older one first.
 const A: &str = "kana-worker-5d4f8-aaaaa";
 const B: &str = "kana-worker-5d4f8-bbbbb";
 
-/// A release that looks after its workers by an API server of the test's own.
-struct Stand {
+/// A release whose workers are in the fake API server of a test.
+struct Fixture {
     server: ApiServer,
     cluster: Kubernetes,
     queue: Arc<dyn Queue>,
     shutdown: Shutdown,
 }
 
-impl Stand {
-    /// Whoever scales; it has not begun to watch.
+impl Fixture {
+    /// Prepares a release that does not watch yet.
     fn prepare(scaler: Scaler) -> Self {
         let (server, _) = ApiServer::start();
         // One failed attempt makes a dead letter, so that a test sees whether one was charged.
@@ -60,51 +60,51 @@ impl Stand {
         self.cluster.pods().await.map(|pods| pods.into_iter().map(|pod| pod.name).collect()).unwrap_or_default()
     }
 
-    /// Waits until these pods are known, and no others.
-    async fn knows(&self, names: &[&str]) {
-        eventually(&format!("{names:?} to be known"), async || (self.names().await == names).then_some(())).await;
+    /// Waits until the cluster lists these pods, and no others.
+    async fn until_pods(&self, names: &[&str]) {
+        eventually(&format!("{names:?} to be listed"), async || (self.names().await == names).then_some(())).await;
     }
 
-    /// Waits until a trouble, or none, is told.
-    async fn has_trouble(&self, fits: impl Fn(Option<&str>) -> bool) {
-        eventually("the trouble to change", async || fits(self.cluster.fault().as_deref()).then_some(())).await;
+    /// Waits until the message of the failed watches, or its absence, satisfies `is_expected`.
+    async fn until_failure(&self, is_expected: impl Fn(Option<&str>) -> bool) {
+        eventually("the failure to change", async || is_expected(self.cluster.fault().as_deref()).then_some(())).await;
     }
 }
 
-impl Drop for Stand {
+impl Drop for Fixture {
     fn drop(&mut self) {
         self.shutdown.begin();
     }
 }
 
-/// Waits for a pod's event.
-async fn heard_of(events: &mut Receiver<Event>, fits: impl Fn(&Pod) -> bool) -> Pod {
+/// Waits for the event of a pod that satisfies `is_expected`.
+async fn receive_pod(events: &mut Receiver<Event>, is_expected: impl Fn(&Pod) -> bool) -> Pod {
     let pick = |event: &Event| match event {
-        Event::Pod(pod) if fits(pod) => Some(pod.clone()),
+        Event::Pod(pod) if is_expected(pod) => Some(pod.clone()),
         _ => None,
     };
-    heard(events, pick).await
+    receive(events, pick).await
 }
 
-/// Waits for an event that `pick` takes.
-async fn heard<T>(events: &mut Receiver<Event>, pick: impl Fn(&Event) -> Option<T>) -> T {
-    let hearing = async {
+/// Waits for an event from which `pick` returns a value.
+async fn receive<T>(events: &mut Receiver<Event>, pick: impl Fn(&Event) -> Option<T>) -> T {
+    let receiving = async {
         loop {
-            if let Some(picked) = pick(&events.recv().await.expect("a cluster that lives")) {
+            if let Some(picked) = pick(&events.recv().await.expect("a running cluster")) {
                 return picked;
             }
         }
     };
-    tokio::time::timeout(PATIENCE, hearing).await.expect("an event")
+    tokio::time::timeout(PATIENCE, receiving).await.expect("an event")
 }
 
-/// The commands and outputs shown so far.
-fn shown(events: &mut Receiver<Event>) -> Vec<Console> {
-    let mut shown = Vec::new();
+/// The commands published so far, with their outputs.
+fn commands(events: &mut Receiver<Event>) -> Vec<Console> {
+    let mut commands = Vec::new();
     while let Ok(event) = events.try_recv() {
         if let Event::Console(console) = event {
-            shown.push(console);
+            commands.push(console);
         }
     }
-    shown
+    commands
 }

@@ -1,4 +1,4 @@
-//! Do the processes of a release start and work whatever the API server does?
+//! Do the processes of a release start and work without an API server that answers?
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -16,7 +16,7 @@ use crate::support::http::client;
 use crate::support::process::kana;
 use crate::support::samples::pngs;
 
-/// A process that ends with this value.
+/// A process that is killed when this value is dropped.
 struct Running(Child);
 
 impl Drop for Running {
@@ -26,7 +26,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts it, and answers it with the first line that it says.
+/// Starts a process, and returns it with the first line of its standard output.
 fn start(command: &mut Command) -> (Running, String) {
     let mut child = command.stdout(Stdio::piped()).spawn().expect("kana runs");
     let mut line = String::new();
@@ -34,7 +34,7 @@ fn start(command: &mut Command) -> (Running, String) {
     (Running(child), line)
 }
 
-/// A gateway with credentials for a cluster at whose address nobody answers.
+/// Starts a gateway with credentials for a cluster at whose address nobody answers, and returns it with its URL.
 fn gateway(folder: &Path) -> (Running, String) {
     let kubeconfig = folder.join("kubeconfig");
     let config = "{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: \
@@ -51,7 +51,7 @@ fn gateway(folder: &Path) -> (Running, String) {
 }
 
 #[tokio::test]
-async fn a_gateway_serves_though_the_api_server_does_not_answer() {
+async fn a_gateway_serves_while_the_api_server_does_not_answer() {
     let folder = tempdir().unwrap();
 
     let (mut gateway, url) = gateway(folder.path());
@@ -68,15 +68,15 @@ async fn a_gateway_serves_though_the_api_server_does_not_answer() {
 }
 
 #[tokio::test]
-async fn a_worker_in_a_pod_claims_under_a_name_that_it_leaves_behind_and_is_known_by_its_pods() {
+async fn a_worker_in_a_pod_writes_its_id_to_the_termination_log_and_is_shown_by_its_pods_name() {
     let folder = tempdir().unwrap();
-    let last_words = folder.path().join("termination-log");
-    fs::write(&last_words, "").unwrap();
+    let termination_log = folder.path().join("termination-log");
+    fs::write(&termination_log, "").unwrap();
     let (_gateway, url) = gateway(folder.path());
     let mut command = kana();
     command
         .args(["worker", "--name", "kana-worker-a", "--listen", "127.0.0.1:0", "--termination-log"])
-        .arg(&last_words);
+        .arg(&termination_log);
     command.arg("--queue").arg(format!("sqlite:{}", folder.path().join("queue.db").display()));
     let _worker = start(&mut command);
 
@@ -91,12 +91,12 @@ async fn a_worker_in_a_pod_claims_under_a_name_that_it_leaves_behind_and_is_know
     })
     .await;
     assert_eq!(job.worker.as_deref(), Some("kana-worker-a"));
-    let left = fs::read_to_string(&last_words).unwrap();
-    assert!(left.starts_with("kana-worker-a~") && left.len() == "kana-worker-a~".len() + 5, "{left}");
+    let written = fs::read_to_string(&termination_log).unwrap();
+    assert!(written.starts_with("kana-worker-a~") && written.len() == "kana-worker-a~".len() + 5, "{written}");
 }
 
 #[test]
-fn a_gateway_is_told_which_workers_are_meant_or_does_not_start() {
+fn a_gateway_without_the_names_of_its_workers_does_not_start() {
     let folder = tempdir().unwrap();
     let queue = format!("sqlite:{}", folder.path().join("queue.db").display());
     for (flags, missing) in [

@@ -1,13 +1,14 @@
-//! Is the range read from and written into whatever owns the Deployment's number?
+//! Is the range read from and written to the object that scales the Deployment?
 
 use hyper::Method;
 use kana::cluster::kubernetes::Scaler;
 use kana::pod::{Cluster, Error, Event, Scale, ScaledBy};
 use serde_json::{Value, json};
 
-use super::{A, Stand, heard, shown};
-use crate::support::api_server::{DEPLOYMENTS, HPAS, PODS, SCALED_OBJECTS, deployment, forbidden, worker};
+use super::{A, Fixture, commands, receive};
+use crate::support::api_server::{DEPLOYMENTS, HPAS, PODS, SCALED_OBJECTS};
 use crate::support::eventually;
+use crate::support::kubernetes_objects::{deployment, forbidden, worker};
 
 fn hpa(min: u32, max: u32) -> Value {
     json!({ "metadata": { "name": "kana-worker", "namespace": "ns" },
@@ -19,137 +20,139 @@ fn scaled_object(min: u32, max: u32) -> Value {
         "spec": { "minReplicaCount": min, "maxReplicaCount": max } })
 }
 
-/// One pod runs, and so many are wanted.
-fn prepared(scaler: Scaler, desired: u32) -> Stand {
-    let stand = Stand::prepare(scaler);
-    stand.server.put(PODS, worker(A));
-    stand.server.put(DEPLOYMENTS, deployment(desired));
-    stand
+/// Prepares a release with one pod, of which `desired` are desired.
+fn prepared(scaler: Scaler, desired: u32) -> Fixture {
+    let fixture = Fixture::prepare(scaler);
+    fixture.server.put(PODS, worker(A));
+    fixture.server.put(DEPLOYMENTS, deployment(desired));
+    fixture
 }
 
-async fn scale(stand: &Stand) -> Scale {
-    stand.knows(&[A]).await;
-    eventually("the scale", async || stand.cluster.scale().await.ok()).await
+async fn scale(fixture: &Fixture) -> Scale {
+    fixture.until_pods(&[A]).await;
+    eventually("the scale", async || fixture.cluster.scale().await.ok()).await
 }
 
 #[tokio::test]
 async fn the_range_of_a_horizontal_pod_autoscaler_is_read_and_patched() {
-    let stand = prepared(Scaler::Hpa("kana-worker".into()), 3);
-    stand.server.put(HPAS, hpa(2, 5));
-    stand.start();
-    assert_eq!(scale(&stand).await, Scale { min: 2, max: 5, current: 1, desired: 3, by: ScaledBy::Hpa });
-    let mut events = stand.cluster.events();
+    let fixture = prepared(Scaler::Hpa("kana-worker".into()), 3);
+    fixture.server.put(HPAS, hpa(2, 5));
+    fixture.start();
+    assert_eq!(scale(&fixture).await, Scale { min: 2, max: 5, current: 1, desired: 3, by: ScaledBy::Hpa });
+    let mut events = fixture.cluster.events();
 
-    let after = stand.cluster.set_range(1..=8).await.unwrap();
+    let after = fixture.cluster.set_range(1..=8).await.unwrap();
 
     assert_eq!((after.min, after.max), (1, 8));
-    let asked = stand.server.asked_to(Method::PATCH).remove(0);
-    assert_eq!(asked.path, format!("{HPAS}/kana-worker"));
-    assert!(asked.query.contains("fieldManager=kana"), "{}", asked.query);
-    assert_eq!(asked.body, json!({ "spec": { "minReplicas": 1, "maxReplicas": 8 } }));
+    let request = fixture.server.requests_with(Method::PATCH).remove(0);
+    assert_eq!(request.path, format!("{HPAS}/kana-worker"));
+    assert!(request.query.contains("fieldManager=kana"), "{}", request.query);
+    assert_eq!(request.body, json!({ "spec": { "minReplicas": 1, "maxReplicas": 8 } }));
     let patch = "--type merge --field-manager kana -p '{\"spec\":{\"maxReplicas\":8,\"minReplicas\":1}}'";
-    let shown = shown(&mut events).remove(0);
-    assert_eq!(shown.command, format!("kubectl -n ns patch hpa kana-worker {patch}"));
-    assert_eq!(shown.output, "1 to 8");
+    let console = commands(&mut events).remove(0);
+    assert_eq!(console.command, format!("kubectl -n ns patch hpa kana-worker {patch}"));
+    assert_eq!(console.output, "1 to 8");
 }
 
 #[tokio::test]
 async fn the_range_of_a_scaled_object_is_read_and_patched() {
-    let stand = prepared(Scaler::Keda("kana-worker".into()), 1);
-    stand.server.put(SCALED_OBJECTS, scaled_object(0, 9));
-    stand.start();
-    assert_eq!(scale(&stand).await, Scale { min: 0, max: 9, current: 1, desired: 1, by: ScaledBy::Keda });
-    let mut events = stand.cluster.events();
+    let fixture = prepared(Scaler::Keda("kana-worker".into()), 1);
+    fixture.server.put(SCALED_OBJECTS, scaled_object(0, 9));
+    fixture.start();
+    assert_eq!(scale(&fixture).await, Scale { min: 0, max: 9, current: 1, desired: 1, by: ScaledBy::Keda });
+    let mut events = fixture.cluster.events();
 
-    let after = stand.cluster.set_range(0..=3).await.unwrap();
+    let after = fixture.cluster.set_range(0..=3).await.unwrap();
 
     assert_eq!((after.min, after.max), (0, 3));
-    let asked = stand.server.asked_to(Method::PATCH).remove(0);
-    assert_eq!(asked.path, format!("{SCALED_OBJECTS}/kana-worker"));
-    assert!(asked.query.contains("fieldManager=kana"), "{}", asked.query);
-    assert_eq!(asked.body, json!({ "spec": { "minReplicaCount": 0, "maxReplicaCount": 3 } }));
-    let command = shown(&mut events).remove(0).command;
+    let request = fixture.server.requests_with(Method::PATCH).remove(0);
+    assert_eq!(request.path, format!("{SCALED_OBJECTS}/kana-worker"));
+    assert!(request.query.contains("fieldManager=kana"), "{}", request.query);
+    assert_eq!(request.body, json!({ "spec": { "minReplicaCount": 0, "maxReplicaCount": 3 } }));
+    let command = commands(&mut events).remove(0).command;
     assert!(command.starts_with("kubectl -n ns patch scaledobject kana-worker --type merge"), "{command}");
 }
 
 #[tokio::test]
-async fn a_deployment_that_nobody_scales_is_given_its_number() {
-    let stand = prepared(Scaler::Nobody, 1);
-    stand.start();
-    assert_eq!(scale(&stand).await, Scale { min: 1, max: 1, current: 1, desired: 1, by: ScaledBy::Fixed });
-    let mut events = stand.cluster.events();
+async fn the_number_of_a_deployment_without_a_scaler_is_patched() {
+    let fixture = prepared(Scaler::Fixed, 1);
+    fixture.start();
+    assert_eq!(scale(&fixture).await, Scale { min: 1, max: 1, current: 1, desired: 1, by: ScaledBy::Fixed });
+    let mut events = fixture.cluster.events();
 
-    let after = stand.cluster.set_range(4..=4).await.unwrap();
+    let after = fixture.cluster.set_range(4..=4).await.unwrap();
 
     assert_eq!((after.min, after.max, after.desired), (4, 4, 4));
-    let asked = stand.server.asked_to(Method::PATCH).remove(0);
-    assert_eq!(asked.path, format!("{DEPLOYMENTS}/kana-worker/scale"));
-    assert!(asked.query.contains("fieldManager=kana"), "{}", asked.query);
-    assert_eq!(asked.body, json!({ "spec": { "replicas": 4 } }));
-    assert_eq!(shown(&mut events).remove(0).command, "kubectl -n ns scale deployment kana-worker --replicas 4");
+    let request = fixture.server.requests_with(Method::PATCH).remove(0);
+    assert_eq!(request.path, format!("{DEPLOYMENTS}/kana-worker/scale"));
+    assert!(request.query.contains("fieldManager=kana"), "{}", request.query);
+    assert_eq!(request.body, json!({ "spec": { "replicas": 4 } }));
+    assert_eq!(commands(&mut events).remove(0).command, "kubectl -n ns scale deployment kana-worker --replicas 4");
 }
 
 #[tokio::test]
-async fn a_range_is_refused_where_nothing_moves_the_number_within_it() {
-    let stand = prepared(Scaler::Nobody, 1);
-    stand.start();
-    scale(&stand).await;
+async fn a_range_is_refused_where_nothing_scales_within_it() {
+    let fixture = prepared(Scaler::Fixed, 1);
+    fixture.start();
+    scale(&fixture).await;
 
-    let error = stand.cluster.set_range(1..=4).await.unwrap_err();
+    let error = fixture.cluster.set_range(1..=4).await.unwrap_err();
 
     assert!(matches!(&error, Error::Refused { reason } if reason.contains("min is 1 and max is 4")), "{error:?}");
-    assert!(stand.server.asked_to(Method::PATCH).is_empty());
+    assert!(fixture.server.requests_with(Method::PATCH).is_empty());
 }
 
 #[tokio::test]
-async fn what_somebody_else_changes_is_told() {
-    let stand = prepared(Scaler::Hpa("kana-worker".into()), 2);
-    stand.server.put(HPAS, hpa(1, 5));
-    stand.start();
-    scale(&stand).await;
-    stand.server.watched(HPAS).await;
-    stand.server.watched(DEPLOYMENTS).await;
-    let mut events = stand.cluster.events();
+async fn a_change_by_somebody_else_is_published() {
+    let fixture = prepared(Scaler::Hpa("kana-worker".into()), 2);
+    fixture.server.put(HPAS, hpa(1, 5));
+    fixture.start();
+    scale(&fixture).await;
+    fixture.server.until_watched(HPAS).await;
+    fixture.server.until_watched(DEPLOYMENTS).await;
+    let mut events = fixture.cluster.events();
 
-    stand.server.put(HPAS, hpa(1, 7));
-    stand.server.put(DEPLOYMENTS, deployment(6));
+    fixture.server.put(HPAS, hpa(1, 7));
+    fixture.server.put(DEPLOYMENTS, deployment(6));
 
-    let told = heard(&mut events, |event| match event {
+    let published = receive(&mut events, |event| match event {
         Event::Scale(scale) if scale.desired == 6 => Some(*scale),
         _ => None,
     });
-    assert_eq!(told.await, Scale { min: 1, max: 7, current: 1, desired: 6, by: ScaledBy::Hpa });
+    assert_eq!(published.await, Scale { min: 1, max: 7, current: 1, desired: 6, by: ScaledBy::Hpa });
 }
 
 #[tokio::test]
-async fn single_objects_are_asked_for_by_name_alone() {
-    let stand = prepared(Scaler::Keda("kana-scaler".into()), 1);
-    stand.start();
-    stand.server.watched(SCALED_OBJECTS).await;
-    stand.server.watched(DEPLOYMENTS).await;
+async fn single_objects_are_requested_by_name_alone() {
+    let fixture = prepared(Scaler::Keda("kana-scaler".into()), 1);
+    fixture.start();
+    fixture.server.until_watched(SCALED_OBJECTS).await;
+    fixture.server.until_watched(DEPLOYMENTS).await;
 
-    let asked = stand.server.asked();
+    let requests = fixture.server.requests();
 
     for (collection, name) in [(SCALED_OBJECTS, "kana-scaler"), (DEPLOYMENTS, "kana-worker")] {
         let of = format!("fieldSelector=metadata.name%3D{name}");
-        let (mut meant, others): (Vec<_>, Vec<_>) =
-            asked.iter().filter(|asked| asked.path == collection).partition(|asked| asked.query.contains(&of));
+        let (mut by_name, others): (Vec<_>, Vec<_>) = requests
+            .iter()
+            .filter(|request| request.path == collection)
+            .partition(|request| request.query.contains(&of));
         assert!(others.is_empty(), "{others:?}");
-        assert!(meant.pop().is_some_and(|asked| asked.query.contains("watch=true")));
+        assert!(by_name.pop().is_some_and(|request| request.query.contains("watch=true")));
     }
 }
 
 #[tokio::test]
-async fn a_missing_right_is_named_where_it_is_missed() {
+async fn a_missing_right_to_patch_is_named() {
     for (scaler, path, resource) in [
         (Scaler::Hpa("kana-worker".into()), format!("{HPAS}/kana-worker"), "horizontalpodautoscalers.autoscaling"),
         (Scaler::Keda("kana-worker".into()), format!("{SCALED_OBJECTS}/kana-worker"), "scaledobjects.keda.sh"),
-        (Scaler::Nobody, format!("{DEPLOYMENTS}/kana-worker/scale"), "deployments.apps/scale"),
+        (Scaler::Fixed, format!("{DEPLOYMENTS}/kana-worker/scale"), "deployments.apps/scale"),
     ] {
-        let stand = prepared(scaler, 1);
-        stand.server.refuse(Method::PATCH, &path, forbidden("patch", resource), 1);
+        let fixture = prepared(scaler, 1);
+        fixture.server.refuse(Method::PATCH, &path, forbidden("patch", resource), 1);
 
-        let error = stand.cluster.set_range(2..=2).await.unwrap_err();
+        let error = fixture.cluster.set_range(2..=2).await.unwrap_err();
 
         assert!(matches!(error, Error::Misconfigured { .. }), "{error:?}");
         assert!(error.to_string().contains(&format!("the verb \"patch\" on {resource:?}")), "{error}");
@@ -157,110 +160,116 @@ async fn a_missing_right_is_named_where_it_is_missed() {
 }
 
 #[tokio::test]
-async fn a_missing_right_to_read_the_scaler_leaves_the_pods_to_be_seen() {
-    let stand = prepared(Scaler::Hpa("kana-worker".into()), 1);
-    stand.server.refuse(Method::GET, HPAS, forbidden("list", "horizontalpodautoscalers"), usize::MAX);
+async fn without_the_right_to_read_the_scaler_the_pods_are_still_listed() {
+    let fixture = prepared(Scaler::Hpa("kana-worker".into()), 1);
+    fixture.server.refuse(Method::GET, HPAS, forbidden("list", "horizontalpodautoscalers"), usize::MAX);
 
-    stand.start();
+    fixture.start();
 
-    stand.knows(&[A]).await;
-    stand.has_trouble(|trouble| trouble.is_some_and(|reason| reason.contains("horizontalpodautoscalers"))).await;
-    let error = stand.cluster.scale().await.unwrap_err();
+    fixture.until_pods(&[A]).await;
+    fixture.until_failure(|failure| failure.is_some_and(|reason| reason.contains("horizontalpodautoscalers"))).await;
+    let error = fixture.cluster.scale().await.unwrap_err();
     assert!(error.to_string().contains("the verb \"list\""), "{error}");
 }
 
 #[tokio::test]
-async fn an_object_that_is_not_there_is_named_and_found_when_it_comes() {
-    let stand = prepared(Scaler::Hpa("kana-worker".into()), 1);
-    stand.start();
-    let named = "there is no horizontalpodautoscalers.autoscaling kana-worker in namespace ns";
-    stand.has_trouble(|trouble| trouble == Some(named)).await;
-    stand.server.watched(HPAS).await;
+async fn an_object_that_does_not_exist_is_named_until_it_is_created() {
+    let fixture = prepared(Scaler::Hpa("kana-worker".into()), 1);
+    fixture.start();
+    let message = "there is no horizontalpodautoscalers.autoscaling kana-worker in namespace ns";
+    fixture.until_failure(|failure| failure == Some(message)).await;
+    fixture.server.until_watched(HPAS).await;
 
-    stand.server.put(HPAS, hpa(1, 5));
+    fixture.server.put(HPAS, hpa(1, 5));
 
-    assert_eq!(scale(&stand).await.max, 5);
-    stand.has_trouble(|trouble| trouble.is_none()).await;
+    assert_eq!(scale(&fixture).await.max, 5);
+    fixture.until_failure(|failure| failure.is_none()).await;
 
-    stand.server.remove(HPAS, "kana-worker", true);
+    fixture.server.remove(HPAS, "kana-worker");
 
-    stand.has_trouble(|trouble| trouble == Some(named)).await;
-    stand.server.end_watches(HPAS);
-    stand.server.watched(HPAS).await;
-    assert_eq!(stand.cluster.fault().as_deref(), Some(named), "that it can be watched is no comfort");
+    fixture.until_failure(|failure| failure == Some(message)).await;
+    fixture.server.end_watches(HPAS);
+    fixture.server.until_watched(HPAS).await;
+    assert_eq!(
+        fixture.cluster.fault().as_deref(),
+        Some(message),
+        "a watch that works does not make up for a missing object"
+    );
 }
 
 #[tokio::test]
 async fn an_object_that_scales_something_else_is_named_and_never_changed() {
-    let stand = prepared(Scaler::Hpa("kana-worker".into()), 1);
+    let fixture = prepared(Scaler::Hpa("kana-worker".into()), 1);
     let mut foreign = hpa(1, 5);
     foreign["spec"]["scaleTargetRef"] = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "name": "shop" });
-    stand.server.put(HPAS, foreign);
-    stand.start();
-    let named = "the HorizontalPodAutoscaler kana-worker scales the Deployment shop, not the Deployment kana-worker";
-    stand.has_trouble(|trouble| trouble == Some(named)).await;
+    fixture.server.put(HPAS, foreign);
+    fixture.start();
+    let message = "the HorizontalPodAutoscaler kana-worker scales the Deployment shop, not the Deployment kana-worker";
+    fixture.until_failure(|failure| failure == Some(message)).await;
 
-    let error = stand.cluster.set_range(0..=1).await.unwrap_err();
+    let error = fixture.cluster.set_range(0..=1).await.unwrap_err();
 
-    assert!(matches!(&error, Error::Misconfigured { reason } if reason == named), "{error:?}");
-    assert_eq!(stand.cluster.scale().await.unwrap_err().to_string(), named);
-    assert!(stand.server.asked_to(Method::PATCH).is_empty());
+    assert!(matches!(&error, Error::Misconfigured { reason } if reason == message), "{error:?}");
+    assert_eq!(fixture.cluster.scale().await.unwrap_err().to_string(), message);
+    assert!(fixture.server.requests_with(Method::PATCH).is_empty());
 }
 
 #[tokio::test]
-async fn a_scaled_object_that_is_paused_is_told_until_it_is_not_and_its_range_can_be_set() {
-    let stand = prepared(Scaler::Keda("kana-worker".into()), 1);
+async fn a_paused_scaled_object_is_reported_until_it_resumes_and_its_range_can_be_set() {
+    let fixture = prepared(Scaler::Keda("kana-worker".into()), 1);
     let mut paused = scaled_object(0, 9);
     paused["metadata"]["annotations"] = json!({ "autoscaling.keda.sh/paused-replicas": "1" });
-    stand.server.put(SCALED_OBJECTS, paused);
-    stand.start();
-    stand.has_trouble(|trouble| trouble.is_some_and(|reason| reason.contains("kana-worker is paused"))).await;
+    fixture.server.put(SCALED_OBJECTS, paused);
+    fixture.start();
+    fixture.until_failure(|failure| failure.is_some_and(|reason| reason.contains("kana-worker is paused"))).await;
 
-    let after = stand.cluster.set_range(0..=3).await.unwrap();
+    let after = fixture.cluster.set_range(0..=3).await.unwrap();
 
     assert_eq!((after.min, after.max, after.current, after.desired), (0, 3, 1, 1));
-    stand.server.watched(SCALED_OBJECTS).await;
-    stand.server.put(SCALED_OBJECTS, scaled_object(0, 3));
-    stand.has_trouble(|trouble| trouble.is_none()).await;
+    fixture.server.until_watched(SCALED_OBJECTS).await;
+    fixture.server.put(SCALED_OBJECTS, scaled_object(0, 3));
+    fixture.until_failure(|failure| failure.is_none()).await;
 }
 
 #[tokio::test]
-async fn a_change_that_meets_another_is_no_refusal() {
-    let stand = prepared(Scaler::Hpa("kana-worker".into()), 1);
-    stand.server.put(HPAS, hpa(1, 5));
-    stand.start();
-    scale(&stand).await;
+async fn a_conflicting_change_is_unavailable_and_works_the_second_time() {
+    let fixture = prepared(Scaler::Hpa("kana-worker".into()), 1);
+    fixture.server.put(HPAS, hpa(1, 5));
+    fixture.start();
+    scale(&fixture).await;
     let message = "Operation cannot be fulfilled on horizontalpodautoscalers: the object has been modified";
     let status = json!({ "code": 409, "reason": "Conflict", "message": message });
-    stand.server.refuse(Method::PATCH, &format!("{HPAS}/kana-worker"), status, 1);
+    fixture.server.refuse(Method::PATCH, &format!("{HPAS}/kana-worker"), status, 1);
 
-    let error = stand.cluster.set_range(1..=6).await.unwrap_err();
+    let error = fixture.cluster.set_range(1..=6).await.unwrap_err();
 
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
-    assert_eq!(stand.cluster.set_range(1..=6).await.unwrap().max, 6, "taken the second time");
+    assert_eq!(fixture.cluster.set_range(1..=6).await.unwrap().max, 6, "accepted the second time");
 }
 
 #[tokio::test]
-async fn a_cluster_without_keda_is_told_apart_from_a_scaler_that_is_not_there() {
-    let stand = prepared(Scaler::Keda("kana-worker".into()), 1);
+async fn a_cluster_without_keda_is_distinguished_from_a_scaler_that_does_not_exist() {
+    let fixture = prepared(Scaler::Keda("kana-worker".into()), 1);
     let message = "the server could not find the requested resource";
     let status = json!({ "code": 404, "reason": "NotFound", "message": message, "details": {} });
-    stand.server.refuse(Method::GET, SCALED_OBJECTS, status, usize::MAX);
+    fixture.server.refuse(Method::GET, SCALED_OBJECTS, status, usize::MAX);
 
-    stand.start();
+    fixture.start();
 
-    stand.has_trouble(|trouble| trouble.is_some_and(|reason| reason.contains("knows no scaledobjects.keda.sh"))).await;
+    fixture
+        .until_failure(|failure| failure.is_some_and(|reason| reason.contains("knows no scaledobjects.keda.sh")))
+        .await;
 }
 
 #[tokio::test]
-async fn bounds_that_kubernetes_finds_wrong_are_refused_in_its_words() {
-    let stand = prepared(Scaler::Hpa("kana-worker".into()), 1);
-    stand.server.put(HPAS, hpa(1, 5));
+async fn bounds_that_kubernetes_rejects_are_refused_with_its_message() {
+    let fixture = prepared(Scaler::Hpa("kana-worker".into()), 1);
+    fixture.server.put(HPAS, hpa(1, 5));
     let message = "spec.minReplicas: Invalid value: 0: must be greater than or equal to 1";
     let status = json!({ "code": 422, "reason": "Invalid", "message": message });
-    stand.server.refuse(Method::PATCH, &format!("{HPAS}/kana-worker"), status, 1);
+    fixture.server.refuse(Method::PATCH, &format!("{HPAS}/kana-worker"), status, 1);
 
-    let error = stand.cluster.set_range(0..=5).await.unwrap_err();
+    let error = fixture.cluster.set_range(0..=5).await.unwrap_err();
 
     assert!(matches!(&error, Error::Refused { reason } if reason == message), "{error:?}");
 }

@@ -1,39 +1,43 @@
-//! What does a Kubernetes API server say that exists for one test?
+//! How does a test play the Kubernetes API server?
 //!
-//! It answers by script: a test says what it holds and what it refuses, and reads what it was asked. Watches stay open
-//! until the test says something on them or ends them.
+//! With one that lives in the test's own process: the test sets which objects it has and which requests it refuses, and
+//! reads the requests that it received. Watches stay open until the test ends them.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use hyper::{Method, Request, Response, StatusCode};
+use kana::cluster::kubernetes::{self, Client};
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
 use super::eventually;
 
-/// A request as the server got it.
+/// A request that the server received.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Asked {
+pub struct Received {
     pub method: Method,
     pub path: String,
     pub query: String,
     pub body: Value,
 }
 
-/// What is answered instead of what is held.
-struct Rule {
+/// A refusal of requests that the server could serve.
+struct Refusal {
     method: Method,
     path: String,
-    /// What the query must contain.
+    /// The text that the query must contain.
     query: &'static str,
-    answer: Value,
+    /// The `Status` to respond with.
+    status: Value,
+    /// Requests that are still to be refused.
     times: usize,
 }
 
-/// One open watch.
-struct Open {
+/// An open watch.
+struct Watch {
     path: String,
     query: String,
     out: UnboundedSender<Result<Bytes, std::io::Error>>,
@@ -43,17 +47,25 @@ struct Open {
 struct State {
     objects: Vec<(String, Value)>,
     version: u64,
-    rules: Vec<Rule>,
-    asked: Vec<Asked>,
-    watches: Vec<Open>,
-    /// What watches were told, by version, for those that come back.
-    past: Vec<(u64, String, Value)>,
+    refusals: Vec<Refusal>,
+    received: Vec<Received>,
+    watches: Vec<Watch>,
+    /// All events so far, for watches that resume.
+    history: Vec<PastEvent>,
     is_down: bool,
-    page: Option<usize>,
-    texts: VecDeque<String>,
+    ends_watches_at_once: bool,
+    page_size: Option<usize>,
+    logs: VecDeque<String>,
 }
 
-/// The server.
+/// An event that watches received.
+struct PastEvent {
+    version: u64,
+    collection: String,
+    event: Value,
+}
+
+/// The API server of one test.
 #[derive(Clone, Default)]
 pub struct ApiServer(Arc<Mutex<State>>);
 
@@ -67,33 +79,33 @@ pub const HPAS: &str = "/apis/autoscaling/v2/namespaces/ns/horizontalpodautoscal
 pub const SCALED_OBJECTS: &str = "/apis/keda.sh/v1alpha1/namespaces/ns/scaledobjects";
 
 impl ApiServer {
-    /// A server that holds nothing, and a client of it.
-    pub fn start() -> (Self, kube::Client) {
+    /// Starts a server without objects, and returns it with a client of it.
+    pub fn start() -> (Self, Client) {
         let server = Self::default();
         (server.clone(), server.client())
     }
 
-    /// Another client of it.
-    pub fn client(&self) -> kube::Client {
+    /// Creates another client of this server.
+    pub fn client(&self) -> Client {
         let server = self.clone();
-        let service = tower::service_fn(move |request: Request<kube::client::Body>| {
+        let service = tower::service_fn(move |request: Request<kubernetes::Body>| {
             let server = server.clone();
             async move {
                 let (parts, body) = request.into_parts();
                 let bytes = body.collect_bytes().await.unwrap_or_default();
-                let asked = Asked {
+                let received = Received {
                     method: parts.method,
                     path: parts.uri.path().to_owned(),
                     query: parts.uri.query().unwrap_or_default().to_owned(),
                     body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
                 };
-                server.answer(asked).ok_or(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))
+                server.respond(received).ok_or(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))
             }
         });
-        kube::Client::new(service, "ns")
+        Client::new(service, "ns")
     }
 
-    /// Holds this object from now on, and tells those who watch.
+    /// Adds or replaces an object, and sends that to those who watch.
     pub fn put(&self, collection: &str, object: Value) {
         let mut state = self.state();
         let name = object["metadata"]["name"].as_str().expect("a name").to_owned();
@@ -104,184 +116,210 @@ impl ApiServer {
         let kind = if known.is_some() { "MODIFIED" } else { "ADDED" };
         known.map(|at| state.objects.remove(at));
         state.objects.push((collection.to_owned(), object.clone()));
-        state.tell(collection, json!({ "type": kind, "object": object }));
+        state.send(collection, json!({ "type": kind, "object": object }));
     }
 
-    /// Holds it no longer; `told` says whether those who watch hear of it.
-    pub fn remove(&self, collection: &str, name: &str, told: bool) {
+    /// Removes an object, and sends that to those who watch.
+    pub fn remove(&self, collection: &str, name: &str) {
         let mut state = self.state();
-        let is_it = |(held, object): &(String, Value)| held == collection && object["metadata"]["name"] == name;
-        let at = state.objects.iter().position(is_it).expect("an object that is held");
-        let object = state.objects.remove(at).1;
-        let object = state.versioned(object);
-        if told {
-            state.tell(collection, json!({ "type": "DELETED", "object": object }));
-        }
+        let object = state.remove(collection, name);
+        state.send(collection, json!({ "type": "DELETED", "object": object }));
     }
 
-    /// Says this on every watch of a collection.
-    pub fn say(&self, collection: &str, event: Value) {
-        self.state().tell(collection, event);
+    /// Removes an object, and sends nothing to those who watch.
+    pub fn remove_silently(&self, collection: &str, name: &str) {
+        self.state().remove(collection, name);
+    }
+
+    /// Sends an event on every watch of a collection.
+    pub fn send(&self, collection: &str, event: Value) {
+        self.state().send(collection, event);
     }
 
     /// Ends every watch of a collection, as a server does after a while.
     pub fn end_watches(&self, collection: &str) {
-        self.state().watches.retain(|open| open.path != collection);
+        self.state().watches.retain(|watch| watch.path != collection);
     }
 
-    /// No connection is taken any more, and those that are open break.
+    /// Ends every watch as soon as it is open, as some proxies do.
+    pub fn end_watches_at_once(&self) {
+        self.state().ends_watches_at_once = true;
+    }
+
+    /// Refuses connections, and breaks those that are open.
     pub fn go_down(&self) {
         let mut state = self.state();
         state.is_down = true;
-        for open in state.watches.drain(..) {
-            let _ = open.out.unbounded_send(Err(std::io::ErrorKind::ConnectionReset.into()));
+        for watch in state.watches.drain(..) {
+            let _ = watch.out.unbounded_send(Err(std::io::ErrorKind::ConnectionReset.into()));
         }
     }
 
-    /// Lists come in pages of this many objects.
-    pub fn page(&self, count: usize) {
-        self.state().page = Some(count);
+    /// Splits lists into pages of this many objects.
+    pub fn set_page_size(&self, count: usize) {
+        self.state().page_size = Some(count);
     }
 
-    /// Connections are taken again.
+    /// Accepts connections again.
     pub fn come_back(&self) {
         self.state().is_down = false;
     }
 
-    /// Answers this, as a `Status` of its `code`, so many times instead of what is held.
+    /// Responds with this `Status`, so many times, to requests with this method and path.
     pub fn refuse(&self, method: Method, path: &str, status: Value, times: usize) {
-        self.rule(method, path, "", status, times);
+        self.add(Refusal { method, path: path.to_owned(), query: "", status, times });
     }
 
-    /// The same, for pages of a list behind the first.
+    /// Refuses the pages of a list after its first.
     pub fn refuse_later_pages(&self, path: &str, status: Value, times: usize) {
-        self.rule(Method::GET, path, "continue=", status, times);
+        self.add(Refusal { method: Method::GET, path: path.to_owned(), query: "continue=", status, times });
     }
 
-    /// The same, for watches alone.
+    /// Refuses watches, and no lists.
     pub fn refuse_watches(&self, path: &str, status: Value, times: usize) {
-        self.rule(Method::GET, path, "watch=true", status, times);
+        self.add(Refusal { method: Method::GET, path: path.to_owned(), query: "watch=true", status, times });
     }
 
-    /// Refuses no more.
-    pub fn relent(&self) {
-        self.state().rules.clear();
+    /// Refuses nothing any more.
+    pub fn clear_refusals(&self) {
+        self.state().refusals.clear();
     }
 
-    fn rule(&self, method: Method, path: &str, query: &'static str, answer: Value, times: usize) {
-        self.state().rules.push(Rule { method, path: path.to_owned(), query, answer, times });
+    fn add(&self, refusal: Refusal) {
+        self.state().refusals.push(refusal);
     }
 
-    /// The next log that is asked for.
-    pub fn log(&self, text: &str) {
-        self.state().texts.push_back(text.to_owned());
+    /// Sets the text of the next log that is requested.
+    pub fn add_log(&self, text: &str) {
+        self.state().logs.push_back(text.to_owned());
     }
 
-    /// What it was asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
-        self.state().asked.clone()
+    /// All requests so far, in their order.
+    pub fn requests(&self) -> Vec<Received> {
+        self.state().received.clone()
     }
 
-    /// What it was asked with this method so far.
-    pub fn asked_to(&self, method: Method) -> Vec<Asked> {
-        self.asked().into_iter().filter(|asked| asked.method == method).collect()
+    /// All requests with this method so far, in their order.
+    pub fn requests_with(&self, method: Method) -> Vec<Received> {
+        self.requests().into_iter().filter(|request| request.method == method).collect()
     }
 
     /// Waits for an open watch of a collection.
-    pub async fn watched(&self, collection: &str) {
+    pub async fn until_watched(&self, collection: &str) {
         eventually(&format!("a watch of {collection}"), async || {
-            self.state().watches.iter().any(|open| open.path == collection && !open.out.is_closed()).then_some(())
+            self.state().watches.iter().any(|watch| watch.path == collection && !watch.out.is_closed()).then_some(())
         })
         .await;
     }
 
-    /// Whether nobody watches anything.
+    /// Whether no watch is open.
     pub fn is_unwatched(&self) -> bool {
-        self.state().watches.iter().all(|open| open.out.is_closed())
+        self.state().watches.iter().all(|watch| watch.out.is_closed())
     }
 
-    fn answer(&self, asked: Asked) -> Option<Response<Body>> {
+    fn respond(&self, request: Received) -> Option<Response<Body>> {
         let mut state = self.state();
-        state.asked.push(asked.clone());
+        state.received.push(request.clone());
         if state.is_down {
             return None;
         }
-        let fits = |rule: &&mut Rule| {
-            rule.times > 0 && rule.method == asked.method && rule.path == asked.path && asked.query.contains(rule.query)
+        let matches = |refusal: &&mut Refusal| {
+            refusal.times > 0
+                && refusal.method == request.method
+                && refusal.path == request.path
+                && request.query.contains(refusal.query)
         };
-        if let Some(rule) = state.rules.iter_mut().find(fits) {
-            rule.times -= 1;
-            let code = rule.answer["code"].as_u64().and_then(|code| u16::try_from(code).ok()).expect("a code");
-            return Some(json_response(code, &rule.answer));
+        if let Some(refusal) = state.refusals.iter_mut().find(matches) {
+            refusal.times -= 1;
+            let code = refusal.status["code"].as_u64().and_then(|code| u16::try_from(code).ok()).expect("a code");
+            return Some(json_response(code, &refusal.status));
         }
-        if asked.query.contains("watch=true") {
-            let (out, events) = unbounded();
-            let after =
-                asked.query.split_once("resourceVersion=").and_then(|(_, rest)| rest.split('&').next()?.parse().ok());
-            let missed = state.past.iter().filter(|(version, collection, event)| {
-                let name = event["object"]["metadata"]["name"].as_str().unwrap_or_default();
-                after.is_some_and(|after: u64| *version > after)
-                    && *collection == asked.path
-                    && is_meant(&asked.query, name)
-            });
-            for (_, _, event) in missed {
-                let _ = out.unbounded_send(Ok(Bytes::from(format!("{event}\n"))));
-            }
-            state.watches.push(Open { path: asked.path, query: asked.query, out });
-            return Some(Response::new(Body::from_stream(events)));
+        if request.query.contains("watch=true") {
+            return Some(state.open_watch(request));
         }
-        if asked.path.ends_with("/log") {
-            let text = state.texts.pop_front().unwrap_or_default();
+        if request.path.ends_with("/log") {
+            let text = state.logs.pop_front().unwrap_or_default();
             return Some(Response::new(Body::from(text)));
         }
-        Some(state.resource(&asked))
+        Some(state.respond(&request))
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock()
     }
 }
 
 impl State {
+    fn remove(&mut self, collection: &str, name: &str) -> Value {
+        let is_it = |(held, object): &(String, Value)| held == collection && object["metadata"]["name"] == name;
+        let at = self.objects.iter().position(is_it).expect("an object that exists");
+        let object = self.objects.remove(at).1;
+        self.versioned(object)
+    }
+
     fn versioned(&mut self, mut object: Value) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         object
     }
 
-    fn tell(&mut self, collection: &str, event: Value) {
+    fn send(&mut self, collection: &str, event: Value) {
         let name = event["object"]["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         let line = Bytes::from(format!("{event}\n"));
         if event["type"] != "ERROR" {
-            self.past.push((self.version, collection.to_owned(), event));
+            self.history.push(PastEvent { version: self.version, collection: collection.to_owned(), event });
         }
-        for open in self.watches.iter().filter(|open| open.path == collection) {
-            if !is_meant(&open.query, &name) {
+        for watch in self.watches.iter().filter(|watch| watch.path == collection) {
+            if !is_selected(&watch.query, &name) {
                 continue;
             }
-            let _ = open.out.unbounded_send(Ok(line.clone()));
+            let _ = watch.out.unbounded_send(Ok(line.clone()));
         }
     }
 
-    fn resource(&mut self, asked: &Asked) -> Response<Body> {
-        let (method, path) = (&asked.method, asked.path.as_str());
-        if method == Method::GET && [PODS, DEPLOYMENTS, HPAS, SCALED_OBJECTS].contains(&path) {
-            let held = self.objects.iter().filter(|(held, _)| held == path).map(|(_, object)| object);
-            let items: Vec<_> = held
-                .filter(|object| is_meant(&asked.query, object["metadata"]["name"].as_str().unwrap_or("")))
-                .collect();
-            let from = asked.query.split_once("continue=").map_or(0, |(_, rest)| {
-                rest.split('&').next().and_then(|token| token.parse().ok()).expect("a token of this server's")
-            });
-            let count = self.page.unwrap_or(usize::MAX);
-            let rest = items.len().saturating_sub(from) > count;
-            let token = if rest { (from + count).to_string() } else { String::new() };
-            let items: Vec<_> = items.into_iter().skip(from).take(count).collect();
-            let metadata = json!({ "resourceVersion": self.version.to_string(), "continue": token });
-            return json_response(200, &json!({ "metadata": metadata, "items": items }));
+    /// Opens a watch, which begins with the events that it missed since its resource version.
+    fn open_watch(&mut self, request: Received) -> Response<Body> {
+        let (out, events) = unbounded();
+        let version = request.query.split_once("resourceVersion=");
+        let version = version.and_then(|(_, rest)| rest.split('&').next()?.parse::<u64>().ok());
+        let missed = self.history.iter().filter(|past| {
+            let name = past.event["object"]["metadata"]["name"].as_str().unwrap_or_default();
+            version.is_some_and(|version| past.version > version)
+                && past.collection == request.path
+                && is_selected(&request.query, name)
+        });
+        for PastEvent { event, .. } in missed {
+            let _ = out.unbounded_send(Ok(Bytes::from(format!("{event}\n"))));
         }
-        let whole = path.strip_suffix("/scale").or_else(|| path.strip_suffix("/eviction")).unwrap_or(path);
-        let (collection, name) = whole.rsplit_once('/').expect("a name in the path");
+        if !self.ends_watches_at_once {
+            self.watches.push(Watch { path: request.path, query: request.query, out });
+        }
+        Response::new(Body::from_stream(events))
+    }
+
+    fn list(&self, request: &Received) -> Response<Body> {
+        let collection = self.objects.iter().filter(|(collection, _)| *collection == request.path);
+        let is_selected =
+            |object: &&Value| is_selected(&request.query, object["metadata"]["name"].as_str().unwrap_or_default());
+        let items: Vec<_> = collection.map(|(_, object)| object).filter(is_selected).collect();
+        let from = request.query.split_once("continue=").map_or(0, |(_, rest)| {
+            rest.split('&').next().and_then(|token| token.parse().ok()).expect("a token of this server's")
+        });
+        let count = self.page_size.unwrap_or(usize::MAX);
+        let has_more = items.len().saturating_sub(from) > count;
+        let token = if has_more { (from + count).to_string() } else { String::new() };
+        let items: Vec<_> = items.into_iter().skip(from).take(count).collect();
+        let metadata = json!({ "resourceVersion": self.version.to_string(), "continue": token });
+        json_response(200, &json!({ "metadata": metadata, "items": items }))
+    }
+
+    fn respond(&mut self, request: &Received) -> Response<Body> {
+        let (method, path) = (&request.method, request.path.as_str());
+        if method == Method::GET && [PODS, DEPLOYMENTS, HPAS, SCALED_OBJECTS].contains(&path) {
+            return self.list(request);
+        }
+        let object_path = path.strip_suffix("/scale").or_else(|| path.strip_suffix("/eviction")).unwrap_or(path);
+        let (collection, name) = object_path.rsplit_once('/').expect("a name in the path");
         let is_it = |(held, object): &(String, Value)| held == collection && object["metadata"]["name"] == name;
         let Some(at) = self.objects.iter().position(is_it) else {
             let status = json!({ "code": 404, "reason": "NotFound", "message": format!("{name} not found"),
@@ -290,21 +328,21 @@ impl State {
         };
         if method == Method::PATCH {
             let mut object = self.objects[at].1.clone();
-            merge(&mut object, &asked.body);
+            merge(&mut object, &request.body);
             let object = self.versioned(object);
             self.objects[at].1 = object.clone();
-            self.tell(collection, json!({ "type": "MODIFIED", "object": object }));
+            self.send(collection, json!({ "type": "MODIFIED", "object": object }));
             return json_response(200, &object);
         }
         if method == Method::GET {
             return json_response(200, &self.objects[at].1);
         }
-        self.end(at, asked)
+        self.end(at, request)
     }
 
-    /// Deletes or evicts a pod.
-    fn end(&mut self, at: usize, asked: &Asked) -> Response<Body> {
-        let options = asked.body.get("deleteOptions").unwrap_or(&asked.body);
+    /// Deletes or evicts the pod at this index.
+    fn end(&mut self, at: usize, request: &Received) -> Response<Body> {
+        let options = request.body.get("deleteOptions").unwrap_or(&request.body);
         let uid = &self.objects[at].1["metadata"]["uid"];
         if options["preconditions"]["uid"] != *uid {
             let message = "the UID in the precondition does not match the UID in record";
@@ -314,19 +352,19 @@ impl State {
         if options["gracePeriodSeconds"] == 0 {
             self.objects.remove(at);
             let object = self.versioned(object);
-            self.tell(PODS, json!({ "type": "DELETED", "object": object }));
+            self.send(PODS, json!({ "type": "DELETED", "object": object }));
         } else {
             object["metadata"]["deletionTimestamp"] = json!("2026-01-02T04:00:00Z");
             let object = self.versioned(object);
             self.objects[at].1 = object.clone();
-            self.tell(PODS, json!({ "type": "MODIFIED", "object": object }));
+            self.send(PODS, json!({ "type": "MODIFIED", "object": object }));
         }
         json_response(200, &json!({ "kind": "Status", "status": "Success", "code": 200 }))
     }
 }
 
-/// Whether a field selector on the name, where there is one, means this name.
-fn is_meant(query: &str, name: &str) -> bool {
+/// Whether a query selects the object of this name, by a field selector on names or by none.
+fn is_selected(query: &str, name: &str) -> bool {
     query.split_once("metadata.name%3D").is_none_or(|(_, rest)| rest.split('&').next() == Some(name))
 }
 
@@ -345,43 +383,4 @@ fn json_response(code: u16, value: &Value) -> Response<Body> {
     let mut response = Response::new(Body::from(value.to_string()));
     *response.status_mut() = StatusCode::from_u16(code).expect("a status");
     response
-}
-
-/// A ready worker of release `a`, whose Deployment is `kana-worker`.
-pub fn worker(name: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {
-            "name": name, "namespace": "ns", "uid": format!("uid-{name}"),
-            "creationTimestamp": "2026-01-02T03:04:05Z",
-            "labels": {
-                "app.kubernetes.io/name": "kana", "app.kubernetes.io/instance": "a",
-                "app.kubernetes.io/component": "worker", "pod-template-hash": "5d4f8",
-            },
-            "ownerReferences": [{ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "kana-worker-5d4f8",
-                "uid": "r", "controller": true }],
-        },
-        "spec": { "nodeName": "node-1", "containers": [{ "name": "worker" }] },
-        "status": {
-            "phase": "Running",
-            "conditions": [{ "type": "Ready", "status": "True" }],
-            "containerStatuses": [{ "name": "worker", "image": "kana", "imageID": "", "ready": true,
-                "restartCount": 0, "state": { "running": {} } }],
-        },
-    })
-}
-
-/// The Deployment `kana-worker`.
-pub fn deployment(replicas: u32) -> Value {
-    json!({ "metadata": { "name": "kana-worker", "namespace": "ns" }, "spec": { "replicas": replicas },
-        "status": { "replicas": replicas } })
-}
-
-/// What the server says of a right that is missing.
-pub fn forbidden(verb: &str, resource: &str) -> Value {
-    let message = format!(
-        "{resource} is forbidden: User \"system:serviceaccount:ns:a\" cannot {verb} resource \"{resource}\" in API \
-         group \"\" in the namespace \"ns\""
-    );
-    json!({ "kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": message })
 }

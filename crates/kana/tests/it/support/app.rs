@@ -23,8 +23,8 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::eventually;
+use super::fake_cluster::FakeCluster;
 use super::faulty::Faulty;
-use super::stage::Stage;
 
 /// Few enough to fill the queue in a test.
 pub const JOBS_MAX: usize = 64;
@@ -33,7 +33,7 @@ pub const JOBS_MAX: usize = 64;
 pub struct App {
     pub address: SocketAddr,
     pub queue: Arc<Faulty>,
-    pub stage: Arc<Stage>,
+    pub cluster: Arc<FakeCluster>,
     pub http: reqwest::Client,
     pub shutdown: Shutdown,
     serving: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
@@ -48,10 +48,10 @@ impl App {
     pub async fn with(tune: impl FnOnce(&mut Config)) -> Self {
         super::start_logs();
         let queue = Arc::new(Faulty::new(memory()));
-        let stage = Arc::new(Stage::new());
+        let cluster = Arc::new(FakeCluster::new());
         let mut config = Config::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         tune(&mut config);
-        let parts = Parts { queue: queue.clone(), cluster: stage.clone(), ..parts() };
+        let parts = Parts { queue: queue.clone(), cluster: cluster.clone(), ..parts() };
         let gateway = Gateway::bind(config, parts).await.expect("a free port");
         let address = gateway.address();
         let shutdown = Shutdown::new();
@@ -59,7 +59,7 @@ impl App {
             let shutdown = shutdown.clone();
             async move { gateway.serve(&shutdown).await }
         });
-        Self { address, queue, stage, http: client(), shutdown, serving: Some(serving) }
+        Self { address, queue, cluster, http: client(), shutdown, serving: Some(serving) }
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -77,7 +77,7 @@ impl Up {
     /// The names and process numbers of all workers started so far, read from the log of either format.
     pub fn workers(&self) -> Vec<(String, u32)> {
         let started = |line: &str| {
-            let (name, rest) = line.split_once("started ")?.1.split_once(" as process ")?;
+            let (name, rest) = line.split_once("started pod ")?.1.split_once(" as process ")?;
             let pid = rest.split(|letter: char| !letter.is_ascii_digit()).next()?;
             Some((name.to_owned(), pid.parse().ok()?))
         };

@@ -1,20 +1,24 @@
-//! What does a gateway say that keeps to a script?
+//! How does a test play the gateway that a client talks to?
+//!
+//! With a real HTTP server whose every response comes from the test's script, and which keeps the requests that it
+//! received.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use futures::stream;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// A request as it came.
+/// A request that the gateway received.
 #[derive(Clone, Debug)]
-pub struct Heard {
+pub struct Received {
     /// Its method and path, such as `GET /v1/dead?limit=1000`.
     pub line: String,
     /// Its headers.
@@ -23,8 +27,8 @@ pub struct Heard {
     pub body: Bytes,
 }
 
-impl Heard {
-    /// The value of a header; empty where it is not there.
+impl Received {
+    /// The value of a header; empty where the request has none of this name.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("visible ASCII"))
     }
@@ -36,69 +40,69 @@ impl Heard {
     }
 }
 
-/// An answer.
-pub enum Said {
+/// A response of the script.
+pub enum Reply {
     /// A status and a JSON body.
     Json(u16, Value),
-    /// The same, with one header more.
+    /// A status, a JSON body and an additional header.
     With(u16, Value, (&'static str, &'static str)),
-    /// A good status, and a body that breaks off.
+    /// Status 200, and a body that breaks off.
     Cut,
 }
 
-type Script = dyn FnMut(&Heard) -> Said + Send;
+type Script = dyn FnMut(&Received) -> Reply + Send;
 
-/// A gateway that answers what its script says, one request after the other.
+/// A gateway that responds as its script says, to one request after the other.
 pub struct Gateway {
     /// `http://` and its address.
     pub url: String,
-    heard: Arc<Mutex<Vec<Heard>>>,
+    requests: Arc<Mutex<Vec<Received>>>,
     _end: DropGuard,
 }
 
-struct Stage {
+struct Server {
     script: Mutex<Box<Script>>,
-    heard: Arc<Mutex<Vec<Heard>>>,
+    requests: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Gateway {
-    /// One that answers each request by `script`.
-    pub async fn saying(script: impl FnMut(&Heard) -> Said + Send + 'static) -> Self {
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let stage = Arc::new(Stage { script: Mutex::new(Box::new(script)), heard: Arc::clone(&heard) });
+    /// Starts a gateway that responds to each request by `script`.
+    pub async fn with_script(script: impl FnMut(&Received) -> Reply + Send + 'static) -> Self {
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let server = Arc::new(Server { script: Mutex::new(Box::new(script)), requests: Arc::clone(&requests) });
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let end = CancellationToken::new();
-        let app = Router::new().fallback(answer).with_state(stage);
+        let app = Router::new().fallback(respond).with_state(server);
         let ended = end.clone().cancelled_owned();
         tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(ended).await });
-        Self { url, heard, _end: end.drop_guard() }
+        Self { url, requests, _end: end.drop_guard() }
     }
 
     /// All requests so far, in their order.
-    pub fn heard(&self) -> Vec<Heard> {
-        self.heard.lock().expect("no test panics in here").clone()
+    pub fn requests(&self) -> Vec<Received> {
+        self.requests.lock().clone()
     }
 }
 
-async fn answer(State(stage): State<Arc<Stage>>, request: Request) -> Response<Body> {
+async fn respond(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let heard = Heard { line: format!("{} {}", head.method, head.uri), headers: head.headers, body };
-    stage.heard.lock().expect("no test panics in here").push(heard.clone());
-    let said = (stage.script.lock().expect("no script panics"))(&heard);
+    let received = Received { line: format!("{} {}", head.method, head.uri), headers: head.headers, body };
+    server.requests.lock().push(received.clone());
+    let reply = (server.script.lock())(&received);
     let response = |status: u16, body: Body| {
         let status = StatusCode::from_u16(status).expect("a status");
         Response::builder().status(status).body(body).expect("a response")
     };
-    match said {
-        Said::Json(status, value) => response(status, value.to_string().into()),
-        Said::With(status, value, (name, text)) => {
+    match reply {
+        Reply::Json(status, value) => response(status, value.to_string().into()),
+        Reply::With(status, value, (name, text)) => {
             let mut response = response(status, value.to_string().into());
             response.headers_mut().insert(HeaderName::from_static(name), text.parse().expect("a header's value"));
             response
         }
-        Said::Cut => {
+        Reply::Cut => {
             let broken: [Result<Bytes, std::io::Error>; 2] =
                 [Ok(Bytes::from_static(b"{\"batch\"")), Err(std::io::ErrorKind::BrokenPipe.into())];
             response(200, Body::from_stream(stream::iter(broken)))

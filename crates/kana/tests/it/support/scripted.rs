@@ -1,4 +1,7 @@
-//! What is a classifier that does as it is told?
+//! How does a test decide what a classifier does with a batch?
+//!
+//! By a function that gets the first pixel of each image, which stands for the image's filename. The batch fails where it
+//! returns an error, and otherwise each image is classified as that pixel.
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -7,54 +10,55 @@ use kana::worker::Factory;
 use kana_engine::Prediction;
 use kana_engine::image::Image;
 use kana_engine::model::{Artifact, Card, Classifier, Error};
+use parking_lot::Mutex;
 
-/// What a scripted engine does with a batch, handed the filenames' stand-ins: the first pixel of each image.
-pub type Act = dyn Fn(&[u8]) -> Result<(), Error> + Send + Sync;
+/// The function that a scripted engine calls with the first pixel of each image of a batch.
+pub type Script = dyn Fn(&[u8]) -> Result<(), Error> + Send + Sync;
 
-/// An engine that calls `act` with the first pixel of every image of a batch, and then answers each by that pixel.
-pub fn engine(act: impl Fn(&[u8]) -> Result<(), Error> + Send + Sync + 'static) -> Factory {
-    let act: Arc<Act> = Arc::new(act);
+/// Makes an engine that calls `script` with each batch.
+pub fn engine(script: impl Fn(&[u8]) -> Result<(), Error> + Send + Sync + 'static) -> Factory {
+    let script: Arc<Script> = Arc::new(script);
     Box::new(move || {
         let card = Card::clone(Artifact::built_in()?.card());
-        Ok(Box::new(Scripted { act: act.clone(), card }))
+        Ok(Box::new(Scripted { script: script.clone(), card }))
     })
 }
 
-/// A gate that batches wait at: the engine tells which it holds, and goes on when let.
+/// A gate that batches wait at: `arrived` receives the pixels of each batch, which then waits for [`Gate::open`].
 pub struct Gate {
     pub arrived: tokio::sync::mpsc::UnboundedReceiver<Vec<u8>>,
     open: mpsc::Sender<()>,
 }
 
 impl Gate {
-    /// Lets the batch that waits pass.
+    /// Lets the waiting batch pass.
     pub fn open(&self) {
         self.open.send(()).expect("an engine that waits");
     }
 }
 
-/// An engine whose every batch stops at a gate.
+/// Makes an engine whose every batch waits at a gate.
 pub fn gated() -> (Factory, Gate) {
     let (arrive, arrived) = tokio::sync::mpsc::unbounded_channel();
     let (open, opened) = mpsc::channel();
-    let opened = std::sync::Mutex::new(opened);
+    let opened = Mutex::new(opened);
     let engine = engine(move |pixels| {
         arrive.send(pixels.to_vec()).ok();
-        opened.lock().expect("one engine").recv().ok();
+        opened.lock().recv().ok();
         Ok(())
     });
     (engine, Gate { arrived, open })
 }
 
 struct Scripted {
-    act: Arc<Act>,
+    script: Arc<Script>,
     card: Card,
 }
 
 impl Classifier for Scripted {
     fn classify(&mut self, images: &[Image]) -> Result<Vec<Prediction>, Error> {
         let pixels: Vec<u8> = images.iter().map(|image| image.pixels()[0]).collect();
-        (self.act)(&pixels)?;
+        (self.script)(&pixels)?;
         let classes = self.card.labels.len();
         let answer = |pixel: &u8| {
             let winner = usize::from(*pixel) % classes;

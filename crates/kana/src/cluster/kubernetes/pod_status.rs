@@ -1,17 +1,20 @@
-//! What does a pod's record say of the pod?
+//! How does a pod's record translate into the pod that everybody but Kubernetes sees?
+//!
+//! The phase comes from the record alone, and the reason is the most telling of the messages that Kubernetes spreads over
+//! a record: why the pod takes no work yet, or how its container last ended. It is shortened to what a page can show.
 
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus};
 
 use crate::pod::{self, Phase};
 use kana_queue::clock::Timestamp;
 
-/// The longest reason told, in characters: two lines of a page. Kubernetes' own messages can be a page by themselves.
+/// The longest reason, in characters: two lines of a page. Kubernetes' own messages can be a page by themselves.
 const REASON_CHARS_MAX: usize = 240;
 
-/// What the chart calls the worker's container.
-const WORKER: &str = "worker";
+/// The name of the worker's container in the chart.
+const WORKER_CONTAINER: &str = "worker";
 
-/// The pod, as everybody but Kubernetes sees it.
+/// Translates a record into the pod that everybody but Kubernetes sees.
 pub fn pod(record: &Pod) -> pod::Pod {
     let created = record.metadata.creation_timestamp.as_ref().map(|time| time.0.as_millisecond());
     pod::Pod {
@@ -24,18 +27,18 @@ pub fn pod(record: &Pod) -> pod::Pod {
     }
 }
 
-/// The containers that run the worker and what was put beside it; those that only prepare the pod are left out.
+/// The containers that run the worker and its sidecars, without those that only prepare the pod.
 pub fn containers(record: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     record.status.iter().flat_map(|status| status.container_statuses.iter().flatten())
 }
 
-/// The container that the worker runs in: the one of its name, because a mesh may put its own before it.
-pub fn worker(record: &Pod) -> Option<&str> {
+/// The name of the container that the worker runs in, which need not be the first: a mesh may put its own before it.
+pub fn worker_container(record: &Pod) -> Option<&str> {
     let names = || record.spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.as_str());
-    names().find(|name| *name == WORKER).or_else(|| names().next())
+    names().find(|name| *name == WORKER_CONTAINER).or_else(|| names().next())
 }
 
-/// Whether every container has ended for good, though the record is still there.
+/// Whether every container has ended for good, though the record still exists.
 pub fn is_over(record: &Pod) -> bool {
     let phase = record.status.as_ref().and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Failed" | "Succeeded"))
@@ -46,50 +49,54 @@ fn phase(record: &Pod) -> Phase {
         Phase::Gone
     } else if record.metadata.deletion_timestamp.is_some() {
         Phase::Stopping
-    } else if condition(record.status.as_ref(), "Ready").is_some_and(|(status, _)| status == "True") {
+    } else if is_ready(record) {
         Phase::Ready
     } else {
         Phase::Starting
     }
 }
 
-/// A condition's status, and what is said of it.
-fn condition<'a>(status: Option<&'a PodStatus>, kind: &str) -> Option<(&'a str, Option<String>)> {
-    let condition = status?.conditions.iter().flatten().find(|condition| condition.type_ == kind)?;
-    Some((&condition.status, said(condition.reason.as_deref(), condition.message.as_deref())))
+fn is_ready(record: &Pod) -> bool {
+    let ready = record.status.as_ref().and_then(|status| condition(status, "Ready"));
+    ready.is_some_and(|ready| ready.status == "True")
+}
+
+/// The condition of this type, where the record has one.
+fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a PodCondition> {
+    status.conditions.iter().flatten().find(|condition| condition.type_ == kind)
 }
 
 fn reason(record: &Pod) -> Option<String> {
     let status = record.status.as_ref()?;
-    let evicted = || said(status.reason.as_deref(), status.message.as_deref());
+    let evicted = || explanation(status.reason.as_deref(), status.message.as_deref());
     let unscheduled = || {
-        let (scheduled, why) = condition(Some(status), "PodScheduled")?;
-        why.filter(|_| scheduled == "False")
+        let scheduled = condition(status, "PodScheduled").filter(|scheduled| scheduled.status == "False")?;
+        explanation(scheduled.reason.as_deref(), scheduled.message.as_deref())
     };
     let waiting = || {
         let waiting = containers(record).find_map(|container| container.state.as_ref()?.waiting.as_ref())?;
-        // A back-off's own message repeats the pod's names; what ended the container says more.
+        // The message of a back-off only repeats the pod's names; how the container ended explains more.
         let message = waiting.message.as_deref().filter(|_| waiting.reason.as_deref() != Some("CrashLoopBackOff"));
-        said(waiting.reason.as_deref(), message)
+        explanation(waiting.reason.as_deref(), message)
     };
-    let ended = || containers(record).find_map(latest_end).map(end);
+    let ended = || containers(record).find_map(latest_end).map(describe);
     let now = evicted().or_else(unscheduled).or_else(waiting);
     let reason = match (now, ended()) {
         (Some(now), Some(ended)) => format!("{now}; last {ended}"),
         (Some(now), None) => now,
         (None, ended) => format!("last {}", ended?),
     };
-    Some(shortened(reason))
+    Some(shorten(reason))
 }
 
-/// How the container last ended: the present end, where it is over, or else the one before its restart.
+/// The container's latest end: the present one, where it has ended, or else the one before its restart.
 fn latest_end(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
     let mut states = [&container.state, &container.last_state].into_iter().flatten();
     states.find_map(|state| state.terminated.as_ref())
 }
 
-/// The container's message is left out: it is the worker's name in the queue.
-fn end(terminated: &ContainerStateTerminated) -> String {
+/// Describes the end of a container. Its message is left out: that is the worker's id in the queue.
+fn describe(terminated: &ContainerStateTerminated) -> String {
     let code = terminated.exit_code;
     match terminated.reason.as_deref() {
         None | Some("" | "Error") => format!("ended with exit code {code}"),
@@ -97,7 +104,8 @@ fn end(terminated: &ContainerStateTerminated) -> String {
     }
 }
 
-fn said(reason: Option<&str>, message: Option<&str>) -> Option<String> {
+/// Joins a reason and its message, either of which may be absent or empty.
+fn explanation(reason: Option<&str>, message: Option<&str>) -> Option<String> {
     let filled = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     match (filled(reason), filled(message)) {
         (Some(reason), Some(message)) => Some(format!("{reason}: {message}")),
@@ -105,7 +113,7 @@ fn said(reason: Option<&str>, message: Option<&str>) -> Option<String> {
     }
 }
 
-fn shortened(text: String) -> String {
+fn shorten(text: String) -> String {
     match text.char_indices().nth(REASON_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -134,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ready_pod_that_was_never_restarted_has_nothing_to_explain() {
+    fn a_ready_pod_that_was_never_restarted_has_no_reason() {
         let pod = pod(&record(NAME));
 
         assert_eq!((pod.name.as_str(), pod.phase, pod.restarts), (NAME, Phase::Ready, 0));
@@ -143,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_asked_to_end_is_stopping_however_ready_it_says_it_is() {
+    fn a_pod_asked_to_stop_is_stopping_even_where_its_record_says_ready() {
         let mut record = record(NAME);
         record.metadata.deletion_timestamp = record.metadata.creation_timestamp.clone();
 
@@ -158,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_no_node_has_room_for_says_so() {
+    fn a_pod_that_no_node_has_room_for_has_that_as_its_reason() {
         let why = json!({ "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
             "message": "0/1 nodes are available: 1 Insufficient cpu." });
 
@@ -172,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_loop_tells_how_the_container_last_ended_and_not_what_it_was_called() {
+    fn a_crash_loop_is_explained_by_how_the_container_last_ended_and_not_by_its_name() {
         let waiting = json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 10s of kana-worker" } });
 
         let pod = with_container(waiting, ended(101, "Error", "kana-worker-5d4f8-abcde~k7x2q"));
@@ -181,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn a_container_that_is_up_again_tells_how_it_last_ended() {
+    fn a_container_that_runs_again_is_explained_by_how_it_last_ended() {
         let pod = with_container(json!({ "running": {} }), ended(137, "OOMKilled", ""));
 
         assert_eq!(pod.reason.as_deref(), Some("last ended as OOMKilled, exit code 137"));
     }
 
     #[test]
-    fn a_reason_is_kept_short() {
+    fn a_reason_is_shortened() {
         let waiting = json!({ "waiting": { "reason": "ErrImagePull", "message": "れ".repeat(1_000) } });
 
         let reason = with_container(waiting, json!(null)).reason.unwrap();

@@ -1,26 +1,27 @@
-//! What does it mean for us when the API server says no?
+//! What can a caller of ours do about an error of the Kubernetes API?
 //!
-//! Its own words are for whoever wrote the request. A missing right is told as the verb and the resource that the role
-//! lacks, a disruption budget by its name; what only time can mend stays apart from what a person must.
+//! The server's own messages are for whoever wrote the request. So a missing right becomes the verb and the resource that
+//! the role lacks, and a disruption budget its name; and what passes by itself ([`Error::Unavailable`]) is kept apart from
+//! what a person must change ([`Error::Misconfigured`]).
 
 use kube::core::Status;
 
 use crate::pod::Error;
 
-/// What was asked of the API server.
+/// The access that a call needs, as roles name it.
 #[derive(Clone, Copy, Debug)]
-pub struct Act<'a> {
-    /// The right that it needs, as roles name it: `delete`.
+pub struct Access<'a> {
+    /// The verb, such as `delete`.
     pub verb: &'a str,
-    /// On what, as roles name it: `pods/eviction`.
+    /// The resource, such as `pods/eviction`.
     pub resource: &'a str,
-    /// Where.
+    /// The namespace.
     pub namespace: &'a str,
 }
 
-/// Why it was not done.
-pub fn refusal(error: kube::Error, act: Act<'_>) -> Error {
-    let Act { verb, resource, namespace } = act;
+/// Translates the error of a call that needed this access.
+pub fn translate(error: kube::Error, access: Access<'_>) -> Error {
+    let Access { verb, resource, namespace } = access;
     let unavailable = |source: kube::Error| Error::Unavailable {
         action: format!("{verb} {resource} in namespace {namespace}"),
         source: Box::new(source),
@@ -45,25 +46,25 @@ pub fn refusal(error: kube::Error, act: Act<'_>) -> Error {
             Some(reason) => Error::Refused { reason },
             None => unavailable(kube::Error::Api(status)),
         },
-        500 if is_torn_between_budgets(&status) => Error::Refused { reason: status.message },
+        500 if has_several_budgets(&status) => Error::Refused { reason: status.message },
         400 | 403 | 422 => Error::Refused { reason: status.message },
         _ => unavailable(kube::Error::Api(status)),
     }
 }
 
-/// Whether a role would help. Admission says `forbidden` too, of what no role allows, and in whatever words it likes;
+/// Whether the role lacks a right. Admission answers `forbidden` too, to what no role allows and in words of its own;
 /// only the authoriser names the user.
 fn is_missing_right(status: &Status) -> bool {
     let denial = status.message.split_once("is forbidden: User ");
     denial.is_some_and(|(_, denial)| denial.contains(" cannot "))
 }
 
-/// Whether several budgets cover one pod, which Kubernetes calls an error of its own: it stays until one is taken away.
-fn is_torn_between_budgets(status: &Status) -> bool {
+/// Whether several budgets cover one pod, which Kubernetes reports as an internal error: it stays until one is removed.
+fn has_several_budgets(status: &Status) -> bool {
     status.message.contains("more than one PodDisruptionBudget")
 }
 
-/// The disruption budget that stands in the way, in Kubernetes' words.
+/// The message that names the disruption budget which forbids an eviction, where one does.
 fn budget(status: &Status) -> Option<String> {
     let mut causes = status.details.iter().flat_map(|details| &details.causes);
     let cause = causes.find(|cause| cause.reason == "DisruptionBudget")?;
@@ -75,18 +76,18 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    const ACT: Act<'_> = Act { verb: "delete", resource: "pods", namespace: "ns" };
+    const ACCESS: Access<'_> = Access { verb: "delete", resource: "pods", namespace: "ns" };
 
-    fn refused(status: Value) -> Error {
-        refusal(kube::Error::Api(serde_json::from_value(status).unwrap()), ACT)
+    fn translated(status: Value) -> Error {
+        translate(kube::Error::Api(serde_json::from_value(status).unwrap()), ACCESS)
     }
 
     #[test]
-    fn a_missing_right_is_told_as_the_verb_and_the_resource() {
+    fn a_missing_right_is_named_by_its_verb_and_resource() {
         let user = "User \"system:serviceaccount:ns:a\"";
         let message = format!("pods \"x\" is forbidden: {user} cannot delete resource \"pods\" in API group \"\"");
 
-        let error = refused(json!({ "code": 403, "reason": "Forbidden", "message": message }));
+        let error = translated(json!({ "code": 403, "reason": "Forbidden", "message": message }));
 
         assert!(matches!(error, Error::Misconfigured { .. }), "{error:?}");
         assert_eq!(
@@ -96,29 +97,29 @@ mod tests {
     }
 
     #[test]
-    fn what_admission_forbids_is_told_in_its_own_words() {
+    fn what_admission_forbids_keeps_its_own_message() {
         let message = "admission webhook \"v.keda.sh\" denied the request: max below min";
 
-        let error = refused(json!({ "code": 403, "reason": "Forbidden", "message": message }));
+        let error = translated(json!({ "code": 403, "reason": "Forbidden", "message": message }));
 
         assert!(matches!(error, Error::Refused { reason } if reason == message));
     }
 
     #[test]
-    fn what_admission_says_cannot_be_is_no_missing_right() {
+    fn a_cannot_in_the_words_of_admission_is_no_missing_right() {
         let message = "admission webhook \"limits.example\" denied the request: maxReplicas cannot be more than 8";
 
-        let error = refused(json!({ "code": 403, "reason": "Forbidden", "message": message }));
+        let error = translated(json!({ "code": 403, "reason": "Forbidden", "message": message }));
 
         assert!(matches!(&error, Error::Refused { reason } if reason == message), "{error:?}");
     }
 
     #[test]
-    fn a_pod_that_two_budgets_cover_is_no_passing_failure() {
+    fn a_pod_that_two_budgets_cover_is_refused_and_not_unavailable() {
         let message =
             "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
 
-        let error = refused(json!({ "code": 500, "status": "Failure", "message": message }));
+        let error = translated(json!({ "code": 500, "status": "Failure", "message": message }));
 
         assert!(matches!(&error, Error::Refused { reason } if reason == message), "{error:?}");
     }
@@ -128,22 +129,22 @@ mod tests {
         let needs = "The disruption budget kana-worker needs 3 healthy pods and has 3 currently";
         let causes = json!([{ "reason": "DisruptionBudget", "message": needs }]);
 
-        let error = refused(json!({ "code": 429, "message": "Cannot evict pod", "details": { "causes": causes } }));
+        let error = translated(json!({ "code": 429, "message": "Cannot evict pod", "details": { "causes": causes } }));
 
         assert!(matches!(error, Error::Refused { reason } if reason == needs));
     }
 
     #[test]
-    fn an_overloaded_server_is_no_refusal() {
-        let error = refused(json!({ "code": 429, "message": "too many requests" }));
+    fn an_overloaded_server_is_unavailable_and_refuses_nothing() {
+        let error = translated(json!({ "code": 429, "message": "too many requests" }));
 
         assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
     }
 
     #[test]
-    fn a_kind_that_the_cluster_does_not_know_is_told_apart_from_an_object_that_is_not_there() {
-        let kind = refused(json!({ "code": 404, "message": "the server could not find the requested resource" }));
-        let object = refused(json!({ "code": 404, "message": "hpa \"a\" not found", "details": { "name": "a" } }));
+    fn a_kind_that_the_cluster_does_not_know_is_distinguished_from_an_object_that_does_not_exist() {
+        let kind = translated(json!({ "code": 404, "message": "the server could not find the requested resource" }));
+        let object = translated(json!({ "code": 404, "message": "hpa \"a\" not found", "details": { "name": "a" } }));
 
         assert_eq!(kind.to_string(), "this cluster knows no pods: what defines them is not installed");
         assert_eq!(object.to_string(), "hpa \"a\" not found");
@@ -151,14 +152,14 @@ mod tests {
 
     #[test]
     fn a_server_that_fails_is_unavailable() {
-        assert!(matches!(refused(json!({ "code": 500, "message": "etcd" })), Error::Unavailable { .. }));
-        let broken = refusal(kube::Error::Service("refused".into()), ACT);
+        assert!(matches!(translated(json!({ "code": 500, "message": "etcd" })), Error::Unavailable { .. }));
+        let broken = translate(kube::Error::Service("refused".into()), ACCESS);
         assert!(matches!(broken, Error::Unavailable { .. }));
     }
 
     #[test]
-    fn a_value_that_the_server_finds_wrong_is_refused_in_its_words() {
-        let error = refused(json!({ "code": 422, "reason": "Invalid", "message": "minReplicas: must be less" }));
+    fn a_value_that_the_server_rejects_is_refused_with_its_message() {
+        let error = translated(json!({ "code": 422, "reason": "Invalid", "message": "minReplicas: must be less" }));
 
         assert!(matches!(error, Error::Refused { reason } if reason == "minReplicas: must be less"));
     }

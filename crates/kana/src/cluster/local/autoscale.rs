@@ -1,9 +1,9 @@
 //! How many pods should there be now?
 //!
-//! Work that waits longer than [`WAIT_MAX`] doubles the pods, as soon as all that were asked for are up: the number
-//! follows a backlog within a second, and a burst that one pod swallows in milliseconds starts nothing. Pods that were
-//! not needed for the whole cool-down go one by one. This file only decides: it is handed what is known, sees no clock
-//! and starts nothing.
+//! Work that waits longer than [`WAIT_MAX`] doubles the pods, as soon as all desired ones are ready: the number follows a
+//! backlog within a second, and a burst that one pod finishes in milliseconds starts nothing. Pods that were not needed
+//! for the whole cool-down stop one by one. This file only decides: it is handed the load, reads no clock and starts
+//! nothing.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -13,37 +13,37 @@ use kana_queue::WorkerId;
 
 use crate::pod::{Phase, Pod};
 
-/// How many pods one machine may be asked for: enough for any, and a typing error away from no fork bomb.
+/// The largest number of pods on one machine: enough for any machine, and a limit to what a typing error starts.
 pub const POD_COUNT_MAX: u32 = 64;
 
-/// How long work may wait before more pods are worth their start, which takes about half of this.
+/// Time that work may wait before more pods are worth their start, which takes about half of this.
 const WAIT_MAX: Duration = Duration::from_millis(200);
 
-/// What is known at the moment of deciding.
+/// The load at the moment of deciding.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
-    /// How many pods were wanted until now.
+    /// Pods desired until now.
     pub desired: u32,
-    /// How many of them are ready.
+    /// Pods that are ready.
     pub ready: u32,
-    /// How many of them hold work.
+    /// Pods that hold work.
     pub busy: u32,
     /// Jobs that no pod holds.
     pub waiting: usize,
-    /// How long the oldest of them has waited.
+    /// Time that the oldest waiting job has waited.
     pub waited: Duration,
-    /// For how long there has been a pod too many, without a break.
+    /// Time since when there has been a spare pod, without a break.
     pub spare_for: Duration,
 }
 
 impl Load {
-    /// Whether one pod fewer would do as well, as far as this moment shows.
+    /// Whether one pod fewer would be enough at this moment.
     pub fn has_spare(&self) -> bool {
         self.waiting == 0 && self.busy < self.desired
     }
 }
 
-/// How many pods there should be, within `range`.
+/// Decides how many pods there should be, within `range`.
 pub fn desired(load: &Load, range: &RangeInclusive<u32>, cool_down: Duration) -> u32 {
     let waiting = u32::try_from(load.waiting).unwrap_or(u32::MAX);
     let desired = if waiting > 0 && load.desired == 0 {
@@ -59,8 +59,8 @@ pub fn desired(load: &Load, range: &RangeInclusive<u32>, cool_down: Duration) ->
     desired.clamp(*range.start(), *range.end())
 }
 
-/// Which pods to end so that `count` fewer remain: those not yet ready first, then idle ones, then those that hold
-/// least; among equals the youngest. `running` says how many jobs each holds.
+/// Chooses the pods to stop so that `count` fewer remain: those not yet ready first, then idle ones, then those that hold
+/// the fewest jobs; among equals the youngest. `running` is the number of jobs that each worker holds.
 pub fn superfluous(pods: &[Pod], running: &BTreeMap<WorkerId, usize>, count: usize) -> Vec<String> {
     let mut pods: Vec<_> = pods.iter().filter(|pod| matches!(pod.phase, Phase::Starting | Phase::Ready)).collect();
     pods.sort_by_key(|pod| {
@@ -104,21 +104,21 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_that_has_hardly_waited_starts_nothing() {
+    fn a_burst_that_has_hardly_waited_starts_no_pod() {
         let load = Load { waited: WAIT_MAX - Duration::from_millis(1), ..backlog(1) };
 
         assert_eq!(desired(&load, &(1..=8), COOL_DOWN), 1);
     }
 
     #[test]
-    fn no_more_are_asked_for_while_some_still_start() {
+    fn no_more_are_desired_while_some_are_starting() {
         let load = Load { ready: 1, ..backlog(2) };
 
         assert_eq!(desired(&load, &(1..=8), COOL_DOWN), 2);
     }
 
     #[test]
-    fn spare_pods_go_one_at_a_time_after_the_cool_down() {
+    fn spare_pods_stop_one_at_a_time_after_the_cool_down() {
         assert_eq!(desired(&quiet(4), &(1..=8), COOL_DOWN), 3);
     }
 
@@ -135,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn a_range_moves_the_number_at_once() {
+    fn a_new_range_changes_the_number_at_once() {
         assert_eq!(desired(&Load { desired: 1, ..Load::default() }, &(3..=4), COOL_DOWN), 3);
         assert_eq!(desired(&backlog(8), &(1..=2), COOL_DOWN), 2);
     }
 
     #[test]
-    fn the_first_job_starts_the_first_pod_where_none_is_kept() {
+    fn the_first_job_starts_the_first_pod_where_the_minimum_is_zero() {
         let load = Load { waiting: 1, ..Load::default() };
 
         assert_eq!(desired(&load, &(0..=4), COOL_DOWN), 1);
@@ -160,18 +160,18 @@ mod tests {
     }
 
     #[test]
-    fn pods_go_in_the_order_of_what_they_would_lose() {
+    fn pods_stop_in_the_order_of_how_much_work_they_hold() {
         let pods = [
             pod("old and idle", Phase::Ready, 1),
             pod("young and idle", Phase::Ready, 5),
             pod("busy", Phase::Ready, 6),
-            pod("not yet up", Phase::Starting, 2),
-            pod("on its way", Phase::Stopping, 7),
+            pod("starting", Phase::Starting, 2),
+            pod("stopping", Phase::Stopping, 7),
         ];
         let running = BTreeMap::from([("busy".into(), 3)]);
 
         let order = superfluous(&pods, &running, 9);
 
-        assert_eq!(order, ["not yet up", "young and idle", "old and idle", "busy"]);
+        assert_eq!(order, ["starting", "young and idle", "old and idle", "busy"]);
     }
 }
