@@ -1,23 +1,23 @@
-//! What does a classifier say of one image?
+//! What does a classifier answer for one image?
 
 use serde::{Deserialize, Serialize};
 
-/// One probability a class, and the class that won.
+/// A probability for each class, and the most probable class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// The winner's label, as the model's card spells it.
+    /// Label of the most probable class, as in the model's card.
     pub label: String,
-    /// The winner's index into the card's labels.
+    /// Index of that class in the card's labels.
     pub class: usize,
-    /// The winner's probability, in [0, 1].
+    /// Probability of that class, in [0, 1].
     pub confidence: f32,
-    /// One probability a class, in the order of the card's labels; they sum to one.
+    /// The probability of each class, in the order of the card's labels; the sum is 1.
     pub probabilities: Vec<f32>,
 }
 
 impl Prediction {
-    /// The prediction that `probabilities` make; a tie goes to the lower class. `None` where there are none, or
-    /// fewer labels than probabilities.
+    /// Selects the most probable class; of equal ones the first. `None` where `probabilities` is empty or that class has no
+    /// label.
     pub fn from_probabilities(probabilities: Vec<f32>, labels: &[String]) -> Option<Self> {
         let (class, confidence) =
             probabilities.iter().copied().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best })?;

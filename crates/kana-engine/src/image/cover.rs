@@ -1,21 +1,21 @@
-//! How does a scene fill a frame of another shape?
+//! How does a scene fill a frame of other proportions?
 //!
-//! It is scaled until it covers the frame, and what hangs over is cut off evenly on both sides. Transparent pixels
-//! show white, as on paper.
+//! The scene is scaled to cover the frame, and the overhang is cut off evenly on both sides. Transparent pixels show white,
+//! as on paper.
 
 use super::Shape;
 use super::picture::Picture;
-use super::scale::{self, Filter, Window};
+use super::resample::{Filter, Size, Source, Window, resample};
 
 /// The brightness of paper, on a sample's scale.
 const PAPER: u32 = 255;
 
-/// What red, green and blue weigh in grey, of 256 (ITU-R BT.601: 0.299, 0.587, 0.114).
+/// Weights of red, green and blue in grey, of 256 (ITU-R BT.601: 0.299, 0.587, 0.114).
 const LUMA: [u32; 3] = [77, 150, 29];
 
-/// The samples of `picture` as `shape` wants them: grey for one channel, red, green, blue for three; of any other
-/// number of channels, every one is grey.
-pub(super) fn cover(picture: &Picture, shape: Shape) -> Vec<u8> {
+/// Renders `picture` as height × width × channels samples of `shape`: red, green, blue for three channels; for any other
+/// number, every channel is grey.
+pub(super) fn render(picture: &Picture, shape: Shape) -> Vec<u8> {
     let window = window(picture, shape);
     let filter = if window.height < shape.height as f32 { Filter::Linear } else { Filter::Area };
     let planes = if shape.channels == 3 {
@@ -26,8 +26,8 @@ pub(super) fn cover(picture: &Picture, shape: Shape) -> Vec<u8> {
     let scaled: Vec<_> = planes
         .iter()
         .map(|samples| {
-            let source = scale::Source { width: picture.width(), height: picture.height(), samples };
-            scale::resample(&source, window, (shape.width, shape.height), filter)
+            let source = Source { width: picture.width(), height: picture.height(), samples };
+            resample(&source, window, Size { width: shape.width, height: shape.height }, filter)
         })
         .collect();
     let sample = |pixel: usize, channel: usize| scaled[channel % scaled.len()][pixel].round().clamp(0.0, 255.0) as u8;
@@ -38,7 +38,7 @@ pub(super) fn cover(picture: &Picture, shape: Shape) -> Vec<u8> {
         .collect()
 }
 
-/// The largest part of the picture, in its middle, that has the frame's proportions.
+/// The largest part of the picture's middle that has the frame's proportions.
 fn window(picture: &Picture, shape: Shape) -> Window {
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     let scale = (width / shape.width as f32).min(height / shape.height as f32);

@@ -1,31 +1,26 @@
-//! What does a classifier look at?
+//! What does a classifier take, and how does a file become that?
 //!
-//! An [`Image`] is pixels in the shape that a model's card asks for: nothing else travels through the queue. How a
-//! file of somebody's becomes one is answered in [`decode`] and [`fit`].
+//! An [`Image`] is pixels in the shape that a model's card asks for. [`decode()`] turns a file into a [`Picture`] of any
+//! size, [`fit()`] turns a picture into an image.
 
 pub mod decode;
 pub mod fit;
 pub mod picture;
 
-mod alpha;
-mod brush;
 mod cover;
-mod find;
 mod glyph;
-mod ground;
-mod ink;
-mod polarity;
-mod scale;
-mod sniff;
-mod surface;
-mod whole;
+mod resample;
 
 use serde::{Deserialize, Serialize};
 
-/// The extents of an image: how many channels, rows and columns.
+pub use decode::decode;
+pub use fit::{Fit, fit};
+pub use picture::Picture;
+
+/// The shape of an image: channels, rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Shape {
-    /// 1 is grey, 3 is red, green, blue.
+    /// Samples a pixel: 1 is grey, 3 is red, green, blue.
     pub channels: usize,
     /// Rows, in pixels.
     pub height: usize,
@@ -34,7 +29,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// How many bytes an image of this shape has.
+    /// Bytes of an image of this shape, one a sample.
     pub const fn bytes(self) -> usize {
         self.channels * self.height * self.width
     }
@@ -46,7 +41,8 @@ impl std::fmt::Display for Shape {
     }
 }
 
-/// Pixels, one byte a sample, row by row, the channels of a pixel side by side (height × width × channels).
+/// Input of a classifier: one byte a sample, row by row, the channels of a pixel side by side (height × width ×
+/// channels).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Image {
     shape: Shape,
@@ -54,18 +50,18 @@ pub struct Image {
 }
 
 impl Image {
-    /// An image of `shape`, or `None` where `pixels` is not `shape.bytes()` long.
+    /// Creates an image of `shape`; `None` where `pixels` is not `shape.bytes()` long.
     pub fn new(shape: Shape, pixels: impl Into<Box<[u8]>>) -> Option<Self> {
         let pixels = pixels.into();
         (pixels.len() == shape.bytes()).then_some(Self { shape, pixels })
     }
 
-    /// Its extents.
+    /// Channels, rows and columns.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// Its samples, `shape().bytes()` of them.
+    /// All samples, `shape().bytes()` of them.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }

@@ -1,18 +1,18 @@
-//! What did a file show?
+//! What does decoding return?
 //!
-//! A [`Picture`] is what decoding leaves: eight bits a sample, upright, with or without colour and transparency. What
-//! a model may look at is made of it by [`fit`](super::fit).
+//! A [`Picture`]: eight bits a sample, upright, with or without colour and transparency, of any size.
+//! [`fit()`](super::fit()) turns it into a model's input.
 
-/// How the samples of a pixel are to be read.
+/// The meaning of a pixel's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// One sample: grey.
+    /// One sample a pixel: grey.
     Grey,
-    /// Two: grey, opacity.
+    /// Two samples a pixel: grey, opacity.
     GreyAlpha,
-    /// Three: red, green, blue.
+    /// Three samples a pixel: red, green, blue.
     Rgb,
-    /// Four: red, green, blue, opacity.
+    /// Four samples a pixel: red, green, blue, opacity.
     Rgba,
 }
 
@@ -43,8 +43,8 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// A picture of `width` × `height` pixels; `None` where either is zero or `samples` has another length than these
-    /// extents ask for.
+    /// Creates a picture of `width` × `height` pixels; `None` where either is zero or `samples` does not have
+    /// `width * height * layout.channels()` bytes.
     pub fn new(width: usize, height: usize, layout: Layout, samples: Vec<u8>) -> Option<Self> {
         let length = width.checked_mul(height)?.checked_mul(layout.channels())?;
         (length > 0 && length == samples.len()).then_some(Self { width, height, layout, samples })
@@ -60,35 +60,35 @@ impl Picture {
         self.height
     }
 
-    /// How a pixel's samples are to be read.
+    /// The meaning of a pixel's samples.
     pub fn layout(&self) -> Layout {
         self.layout
     }
 
-    /// All samples.
+    /// All samples, row by row from the top.
     pub fn samples(&self) -> &[u8] {
         &self.samples
     }
 
-    /// The colour of each pixel, row by row; opacity is left out.
+    /// The colour of each pixel, row by row, without its opacity.
     pub fn colours(&self) -> impl Iterator<Item = [u8; 3]> + '_ {
         self.samples.chunks_exact(self.layout.channels()).map(colour)
     }
 
-    /// The colour of the pixel in column `x` of row `y`; opacity is left out.
+    /// The colour of the pixel in column `x` of row `y`, without its opacity.
     ///
     /// # Panics
-    /// Outside the picture.
+    /// If the place is outside the picture.
     pub fn colour_at(&self, x: usize, y: usize) -> [u8; 3] {
         let channels = self.layout.channels();
         let start = (y * self.width + x) * channels;
         colour(&self.samples[start..start + channels])
     }
 
-    /// Row `y`, all its samples.
+    /// The samples of row `y`, counted from the top.
     ///
     /// # Panics
-    /// Outside the picture.
+    /// If the place is outside the picture.
     pub fn row(&self, y: usize) -> &[u8] {
         let length = self.width * self.layout.channels();
         &self.samples[y * length..(y + 1) * length]

@@ -1,8 +1,8 @@
-//! Is this folder the model that it says it is?
+//! Is an artifact the model that its card describes?
 //!
-//! A card can lie and a disk can rot, so nothing of an artifact is used before it was checked: the card's own sense,
-//! the digest of each weight file, every tensor's name, shape and values, and last that this machine computes the
-//! probabilities that the trainer computed.
+//! Cards can be wrong and disks can fail, so an artifact is checked before use: the consistency of the card, the digest of
+//! each weight file, the name, shape and values of every tensor, and finally that this machine computes the probabilities
+//! that the trainer computed.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,26 +14,26 @@ use sha2::{Digest, Sha256};
 use super::native::{Native, Weights};
 use super::{Card, Classifier, Error, check};
 
-/// The card's name inside an artifact's folder.
+/// File name of the card in an artifact's folder.
 pub const CARD_FILE: &str = "card.json";
 
-/// A card larger than this is none: the shipped one has 40 KB, most of it specimens.
+/// Bytes of a card, at most: the built-in one has 40 KB, most of it the self-test.
 const CARD_BYTES_MAX: usize = 16 << 20;
 
-/// Weights of one member, at most: a thousand times the shipped ones.
+/// Bytes of one member's weights, at most: a thousand times the built-in ones.
 const WEIGHTS_BYTES_MAX: usize = 512 << 20;
 
-/// How far a probability may lie from the trainer's. Another order of summation moves it by some 1e-6; a wrong weight
-/// by far more than this.
+/// Greatest difference of a probability from the trainer's. Another order of summation changes it by about 1e-6; a wrong
+/// weight by far more than this.
 const SELF_TEST_TOLERANCE: f32 = 1e-4;
 
-/// `models/kana`, inside the binary, so that it is found from any working directory.
+/// The files of `models/kana`, compiled into the binary so that they are found from any working directory.
 const BUILT_IN: [(&str, &[u8]); 2] = [
     (CARD_FILE, include_bytes!("../../../../models/kana/card.json")),
     ("weights.safetensors", include_bytes!("../../../../models/kana/weights.safetensors")),
 ];
 
-/// A model whose weights were proved to be the ones that its card means.
+/// A model whose weights have been checked against its card.
 #[derive(Clone, Debug)]
 pub struct Artifact {
     card: Arc<Card>,
@@ -41,10 +41,10 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// The model inside this binary.
+    /// Loads the model that is compiled into this crate: handwritten hiragana of 28 × 28 pixels.
     ///
     /// # Errors
-    /// [`Error::Refused`] where the binary was damaged.
+    /// [`Error::Refused`] where the binary is damaged.
     pub fn built_in() -> Result<Self, Error> {
         Self::read("kana (built in)", |file, _| match BUILT_IN.iter().find(|(name, _)| *name == file) {
             Some((_, bytes)) => Ok(bytes.to_vec()),
@@ -52,23 +52,23 @@ impl Artifact {
         })
     }
 
-    /// The model in `folder`.
+    /// Loads the model in `folder`: [`CARD_FILE`] and the weight files that it names.
     ///
     /// # Errors
-    /// [`Error::Unreadable`], and [`Error::Refused`] naming file, tensor, expected and found.
+    /// [`Error::Unreadable`] naming the file, and [`Error::Refused`] naming file, tensor, expected and found.
     pub fn load(folder: &Path) -> Result<Self, Error> {
         Self::read(&folder.display().to_string(), |file, limit| read_bounded(&folder.join(file), limit))
     }
 
-    /// Its card.
+    /// The model's card.
     pub fn card(&self) -> &Arc<Card> {
         &self.card
     }
 
-    /// An engine for it that has passed the card's self-test.
+    /// Creates a classifier and runs the card's self-test on it. Classifiers of one artifact share its weights.
     ///
     /// # Errors
-    /// [`Error::Refused`] where this machine computes something else than the trainer's did.
+    /// [`Error::Refused`] where this machine computes other probabilities than the trainer's.
     pub fn classifier(&self) -> Result<Box<dyn Classifier>, Error> {
         let refused = |reason: String| Error::Refused { name: self.card.name.clone(), reason };
         let mut native = Native::new(self.card.clone(), self.members.clone());
@@ -76,7 +76,7 @@ impl Artifact {
             let image = check::pixels(specimen, self.card.input.shape)
                 .map_err(|reason| refused(format!("{CARD_FILE}: self_test[{number}].pixels: {reason}")))?;
             let (found, expected) = (&native.classify(&[image])?[0].probabilities, &specimen.probabilities);
-            // Not "any apart": a NaN is near nothing, and must fail too.
+            // Not `any(far)`: a NaN is neither near nor far, and must fail too.
             let near = |(a, b): (&f32, &f32)| (a - b).abs() <= SELF_TEST_TOLERANCE;
             if !found.iter().zip(expected).all(near) {
                 let reason = format!("self_test[{number}]: expected {expected:?}, found {found:?}");
@@ -86,7 +86,7 @@ impl Artifact {
         Ok(Box::new(native))
     }
 
-    /// Reads an artifact whose files, by name and with at most so many bytes, `fetch` hands over.
+    /// Reads the artifact called `name`; `fetch(file, limit)` returns a file's bytes, at most `limit` of them.
     fn read(name: &str, fetch: impl Fn(&str, usize) -> Result<Vec<u8>, Error>) -> Result<Self, Error> {
         let refused = |reason: String| Error::Refused { name: name.to_owned(), reason };
         let card = check::card(&fetch(CARD_FILE, CARD_BYTES_MAX)?)
@@ -107,7 +107,7 @@ impl Artifact {
     }
 }
 
-/// Reads a whole file, refusing more than `limit` bytes and anything that is no file (a pipe would never end).
+/// Reads a whole file; refuses more than `limit` bytes and anything but a regular file (a pipe would never end).
 fn read_bounded(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
     let unreadable = |source| Error::Unreadable { path: path.display().to_string(), source };
     if !path.metadata().map_err(unreadable)?.is_file() {

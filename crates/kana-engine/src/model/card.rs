@@ -1,7 +1,7 @@
-//! What does a model say of itself?
+//! How is a model described?
 //!
-//! `card.json` beside the weights. A program needs it to feed the model and to read its answers, a person to judge
-//! whether to trust them.
+//! By `card.json` beside its weights. A program needs the card to prepare the model's input and to interpret its output, a
+//! person to judge whether to trust it.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::image::Shape;
 
 pub use crate::image::fit::Fit;
 
-/// The version of this format; a card of another one is refused.
+/// The version of the card's format; a card of another version is refused.
 pub const FORMAT: u32 = 1;
 
 /// A model's description of itself.
@@ -18,30 +18,30 @@ pub const FORMAT: u32 = 1;
 pub struct Card {
     /// [`FORMAT`].
     pub format: u32,
-    /// What the model is called in addresses and logs.
+    /// The model's name in addresses and logs.
     pub name: String,
-    /// One sentence for people.
+    /// A sentence that describes the model to people.
     pub description: String,
     /// The network's shape.
     pub architecture: Architecture,
-    /// What it takes.
+    /// The shape and scale of the input.
     pub input: Input,
-    /// What it tells apart, in the order of its outputs.
+    /// The classes, in the order of the network's outputs.
     pub labels: Vec<String>,
     /// The labels in Latin letters, in the same order; empty where they already are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub romanised: Vec<String>,
     /// The weight files. Several members' probabilities are averaged.
     pub members: Vec<Member>,
-    /// How it was trained.
+    /// The training that made the weights.
     pub training: Training,
-    /// How well it did, and on what.
+    /// Measured accuracies.
     pub evaluation: Vec<Evaluation>,
     /// The licence of the data that the weights were learned from.
     pub licence: String,
-    /// Whom that licence asks to name.
+    /// The people whom the licence requires to be named.
     pub attribution: String,
-    /// Inputs with their expected outputs; loading runs them.
+    /// Inputs with their expected outputs; run when the model is loaded.
     pub self_test: Vec<Specimen>,
 }
 
@@ -49,25 +49,25 @@ pub struct Card {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
-    /// `kana-cnn`: three convolutions with batch normalisation, one without, two dense layers.
+    /// [`FAMILY`](super::FAMILY): three convolutions with batch normalisation, one without, two dense layers.
     pub family: String,
     /// Channels of the first convolution; the later ones have twice as many.
     pub width: usize,
-    /// Dropout after the pooled convolutions; the dense layers drop twice as much. Only used in training.
+    /// Dropout after the pooled convolutions, in [0, 1]; the dense layers have twice as much. Only used in training.
     pub dropout: f64,
 }
 
-/// What a model takes.
+/// A model's input: its shape, and how samples are normalised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// Channels, height and width.
     pub shape: Shape,
-    /// A sample's mean, a channel, on the scale of [0, 1]; subtracted first.
+    /// The mean sample of each channel, on the scale of [0, 1]; subtracted first.
     pub mean: Vec<f32>,
-    /// A sample's deviation, a channel; divided by then.
+    /// The standard deviation of each channel's samples; the difference is divided by it.
     pub deviation: Vec<f32>,
-    /// How a picture of another size is brought into shape.
+    /// How a picture is converted to this shape.
     pub fit: Fit,
 }
 
@@ -75,31 +75,31 @@ pub struct Input {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Member {
-    /// Its name inside the artifact's folder.
+    /// The file's name in the artifact's folder.
     pub file: String,
-    /// SHA-256 of its bytes, in hexadecimal.
+    /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
 }
 
-/// How a model was trained.
+/// The training of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
-    /// kana's version.
+    /// Version of kana that trained the model.
     pub version: String,
-    /// What it learned from.
+    /// Files of training data.
     pub data: Vec<Source>,
-    /// Images learned from.
+    /// Number of training images.
     pub images: usize,
-    /// Images held out to choose the best epoch.
+    /// Number of images held out to choose the best epoch.
     pub validation_images: usize,
-    /// Every random choice follows from it.
+    /// Seed of all random choices.
     pub seed: u64,
-    /// Epochs run.
+    /// Number of epochs run.
     pub epochs: usize,
     /// The epoch whose weights these are, from 1.
     pub best_epoch: usize,
-    /// The remaining choices, as the command line spells them.
+    /// The remaining settings, by their names on the command line.
     pub settings: std::collections::BTreeMap<String, String>,
 }
 
@@ -113,24 +113,24 @@ pub struct Source {
     pub sha256: String,
 }
 
-/// How well a model did once.
+/// A measured accuracy of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
-    /// What was held out from what, and whether the choice of weights saw it.
+    /// The images that were held out, and whether they influenced the choice of weights.
     pub protocol: String,
-    /// Images judged.
+    /// Number of images classified.
     pub images: usize,
-    /// Share judged right, in [0, 1].
+    /// Share of images classified correctly, in [0, 1].
     pub accuracy: f64,
 }
 
-/// An input whose output is known.
+/// An input of the self-test with its expected output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Specimen {
-    /// The image's bytes in hexadecimal.
+    /// The image's bytes (height × width × channels), in hexadecimal.
     pub pixels: String,
-    /// The trainer's own probabilities for it.
+    /// The probabilities that the trainer computed, one for each label.
     pub probabilities: Vec<f32>,
 }

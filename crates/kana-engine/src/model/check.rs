@@ -1,7 +1,7 @@
-//! Does this card make sense by itself?
+//! Is this card consistent in itself?
 //!
-//! Judged before any weight is read, and before any number of the card enters arithmetic: behind this no size can
-//! overflow, no member can point out of its folder, and every specimen is an image with one probability a label.
+//! Checked before any weight is read and before any number of the card is used in arithmetic: afterwards no size can
+//! overflow, no member can point out of its folder, and every specimen is an image with one probability for each label.
 
 use std::path::{Component, Path};
 
@@ -10,36 +10,36 @@ use serde::Deserialize;
 use super::card::{self, Card, Member, Specimen};
 use crate::image::{Image, Shape};
 
-/// The families of networks that can be computed here.
+/// The families of networks that can be computed.
 const FAMILIES: [&str; 1] = [super::native::FAMILY];
 
 /// Channels of an input, at most: colour with alpha is four, some instruments have a dozen.
 const CHANNELS_MAX: usize = 16;
 
-/// Rows or columns of an input, at most; a classifier's are a few hundred.
+/// Rows or columns of an input, at most; classifiers usually have a few hundred.
 const SIDE_MAX: usize = 4_096;
 
-/// Channels of the first convolution, at most; the shipped network has 32.
+/// Channels of the first convolution, at most; the built-in network has 32.
 const WIDTH_MAX: usize = 1_024;
 
-/// Labels, at most; the largest public tasks have twice ten thousand.
+/// Labels, at most; the largest public tasks have 20,000.
 const LABELS_MAX: usize = 100_000;
 
-/// Members of an ensemble, at most: each costs the whole time again.
+/// Members of an ensemble, at most: each takes the time of a whole network.
 const MEMBERS_MAX: usize = 64;
 
-/// Specimens of a self-test, at most: it runs whenever a worker starts.
+/// Specimens of a self-test, at most: the test runs whenever a worker starts.
 const SPECIMENS_MAX: usize = 256;
 
-/// The length of a name, at most, in bytes: it stands in addresses and log lines.
+/// Bytes of a name, at most: it is part of addresses and log lines.
 const NAME_BYTES_MAX: usize = 128;
 
-/// Reads a card, and refuses one that cannot be meant.
+/// Parses and checks a card.
 ///
 /// # Errors
-/// What is wrong: line and column where it is no card at all, otherwise the field, what was expected and what was found.
+/// The reason: line and column where the JSON is invalid, otherwise the field, what was expected and what was found.
 pub fn card(bytes: &[u8]) -> Result<Card, String> {
-    /// The one field that every version has; the others are read only when it fits.
+    /// The field that every version of the format has; the others are read only when it matches.
     #[derive(Deserialize)]
     struct Version {
         format: u32,
@@ -60,10 +60,10 @@ pub fn card(bytes: &[u8]) -> Result<Card, String> {
     Ok(card)
 }
 
-/// A specimen's image.
+/// Decodes a specimen's image.
 ///
 /// # Errors
-/// Why it is none.
+/// The reason: invalid hexadecimal, or another length than `shape` has.
 pub fn pixels(specimen: &Specimen, shape: Shape) -> Result<Image, String> {
     let bytes = hex::decode(&specimen.pixels).map_err(|error| format!("not hexadecimal: {error}"))?;
     let found = bytes.len();
@@ -115,7 +115,7 @@ fn members(members: &[Member]) -> Result<(), String> {
     }
 }
 
-/// Whether `file` names something in its own folder, on every system.
+/// Whether `file` is a plain file name, without a path, on every operating system.
 fn is_plain(file: &str) -> bool {
     let mut parts = Path::new(file).components();
     let single = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == file);

@@ -1,57 +1,58 @@
-//! What is in this image?
+//! Which class does an image belong to?
 //!
-//! A [`Classifier`] answers, for a batch at a time, on a thread of its own. [`Artifact`] is a model on disk: weights, and
-//! the [`Card`] that says what they are, where they come from and how well they did. Loading proves that the weights
-//! are the ones that the card means, and that this machine computes what the trainer's computed.
+//! A [`Classifier`] answers for a batch of images at a time. An [`Artifact`] is a model on disk: its weights, and the
+//! [`Card`] that describes them, their origin and their accuracy. Loading proves that the weights are the ones that the card
+//! describes, and that this machine computes the same probabilities as the trainer's.
 
 pub mod artifact;
 pub mod card;
 mod check;
-pub mod native;
+mod native;
 
 use crate::Prediction;
 use crate::image::{Image, Shape};
 
 pub use artifact::Artifact;
 pub use card::Card;
+pub use native::{FAMILY, NORM_EPSILON};
 
-/// What may go wrong with a model.
+/// Errors of loading and using a model.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file of the artifact could not be read.
+    /// Unreadable file of an artifact. Caller: correct the path, or retry.
     #[error("could not read {path}")]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The artifact is not what its card says. Caller: refuse to serve it.
+    /// Artifact that does not match its card. Caller: do not serve it.
     #[error("model {name} is refused: {reason}")]
     Refused {
         /// The artifact's name or folder.
         name: String,
-        /// What is wrong, naming file, tensor, expected and found.
+        /// The mismatch, naming file, tensor, expected and found.
         reason: String,
     },
-    /// An image has another shape than the model was trained on.
+    /// Image of another shape than the model's input. Caller: fit the picture to the card's shape.
     #[error("image is {found} and the model takes {expected}")]
     Shape {
-        /// The card's.
+        /// Shape in the card.
         expected: Shape,
-        /// The image's.
+        /// Shape of the image.
         found: Shape,
     },
 }
 
-/// Says what images show. Takes processor time, never waits: call it on a thread of its own.
+/// Classifies images. Takes processor time, never waits: in a program with an async runtime, call it on a thread of its own.
 pub trait Classifier: Send {
-    /// One prediction an image, in their order.
+    /// Returns one prediction for each image, in the order of `images`.
     ///
     /// # Errors
-    /// [`Error::Shape`] where an image is not of the card's shape; none of the others is classified then.
+    /// [`Error::Shape`] where an image does not have the card's shape; then no image is classified.
     fn classify(&mut self, images: &[Image]) -> Result<Vec<Prediction>, Error>;
 
-    /// The card of the model that answers.
+    /// The card of this classifier's model.
     fn card(&self) -> &Card;
 }

@@ -18,8 +18,6 @@ use kana_engine::image::Image;
 use kana_engine::model::Card;
 use kana_engine::model::card::{Input, Member, Specimen};
 
-/// The name of the network's family in cards.
-pub const FAMILY: &str = "kana-cnn";
 /// The weight file of an artifact with one member.
 pub const WEIGHTS_FILE: &str = "weights.safetensors";
 /// The card's file.

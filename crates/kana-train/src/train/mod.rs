@@ -238,7 +238,11 @@ fn card(config: &Config, (study, classes): (&Study, Classes), (best, judge): (&c
         format: card::FORMAT,
         name: config.name(),
         description: format!("Tells apart {} classes of {} images.", classes.labels.len(), judge.input.shape),
-        architecture: Architecture { family: artifact::FAMILY.into(), width: config.width, dropout: config.dropout },
+        architecture: Architecture {
+            family: kana_engine::model::FAMILY.into(),
+            width: config.width,
+            dropout: config.dropout,
+        },
         input: judge.input.clone(),
         labels: classes.labels,
         romanised: classes.romanised,

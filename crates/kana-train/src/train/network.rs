@@ -7,14 +7,13 @@
 
 use anyhow::ensure;
 use burn::tensor::{Device, Tensor, TensorData, activation};
+use kana_engine::model::NORM_EPSILON;
 
 use super::batch::Masks;
 use super::convolution::convolve;
 use super::kernel::Behind;
 use super::plan::{KERNEL, Numbers, Plan, Slot};
 
-/// Added to a variance before its root is taken. Part of the architecture: the engine adds the same.
-pub const NORM_EPSILON: f64 = 1e-5;
 /// Share of the batch in the running mean and variance that the finished network normalises by.
 const NORM_MOMENTUM: f64 = 0.1;
 /// A network on a device.

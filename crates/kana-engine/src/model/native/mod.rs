@@ -1,7 +1,7 @@
-//! How is the reference network computed here?
+//! How is the network computed?
 //!
-//! One image at a time on one thread, through buffers made once: whoever wants more threads takes more engines. The
-//! weights are folded once when they are read, see [`weights`]; the arithmetic is in [`kernel`].
+//! One image at a time on one thread, in buffers that are allocated once; for more threads, create more engines. The
+//! normalisations are folded into the weights when these are read, see [`weights`]; the arithmetic is in [`kernel`].
 
 mod kernel;
 mod weights;
@@ -11,37 +11,38 @@ use std::sync::Arc;
 use super::{Card, Classifier, Error};
 use crate::Prediction;
 use crate::image::Image;
-use kernel::{Level, convolve, multiply, pool, softmax};
+use kernel::{Activations, Level, convolve, multiply, pool, softmax};
 
-pub use weights::Weights;
+use weights::Extent;
+pub use weights::{NORM_EPSILON, Weights};
 
-/// The only family of networks that this engine computes.
+/// The family of networks that this engine computes, as cards name it.
 pub const FAMILY: &str = "kana-cnn";
 
-/// Computes networks of the reference family; several members' probabilities are averaged.
+/// Computes networks of the family [`FAMILY`]; several members' probabilities are averaged.
 pub struct Native {
     card: Arc<Card>,
     members: Arc<[Weights]>,
-    extents: [(usize, usize); 7],
+    extents: [Extent; 7],
     level: Level,
-    /// What a layer reads, and what it writes; they change places behind each.
+    /// The current layer's input and output; swapped after each layer.
     front: Vec<f32>,
     back: Vec<f32>,
 }
 
 impl Native {
-    /// An engine for weights that were all read for `card`.
+    /// Creates an engine for weights that were all read for `card`.
     pub fn new(card: Arc<Card>, members: Arc<[Weights]>) -> Self {
         let extents = weights::extents(card.input.shape)
             .expect("BUG: Weights::read refuses a card whose input is too small, and there are no other weights");
         let convolved = |m: &Weights| {
-            let behind = m.convolutions.iter().zip([1, 2, 4, 6]);
-            behind.map(|(layer, at)| extents[at].0 * extents[at].1 * layer.outputs).max()
+            let outputs = m.convolutions.iter().zip([1, 2, 4, 6]);
+            outputs.map(|(layer, at)| extents[at].pixels() * layer.outputs).max()
         };
         let dense = |m: &Weights| m.dense.iter().map(|layer| layer.outputs).max();
-        let room = members.iter().flat_map(|m| [convolved(m), dense(m)]).flatten().max().unwrap_or_default();
-        let room = room.max(card.input.shape.bytes());
-        Self { card, members, extents, level: Level::detect(), front: vec![0.0; room], back: vec![0.0; room] }
+        let length = members.iter().flat_map(|m| [convolved(m), dense(m)]).flatten().max().unwrap_or_default();
+        let length = length.max(card.input.shape.bytes());
+        Self { card, members, extents, level: Level::detect(), front: vec![0.0; length], back: vec![0.0; length] }
     }
 
     /// Adds a member's probabilities for `image` to `total`.
@@ -52,16 +53,16 @@ impl Native {
         }
         // The extents before each convolution, and whether it is pooled.
         for (layer, (at, pooled)) in convolutions.iter().zip([(0, false), (1, true), (3, true), (5, false)]) {
-            let (height, width) = self.extents[at];
-            convolve(self.level, layer, (&self.front, height, width), &mut self.back);
+            let Extent { height, width } = self.extents[at];
+            convolve(self.level, layer, Activations { values: &self.front, height, width }, &mut self.back);
             std::mem::swap(&mut self.front, &mut self.back);
             if pooled {
-                pool((&self.front, height - 2, width - 2), layer.outputs, &mut self.back);
+                let convolved = Activations { values: &self.front, height: height - 2, width: width - 2 };
+                pool(convolved, layer.outputs, &mut self.back);
                 std::mem::swap(&mut self.front, &mut self.back);
             }
         }
-        let (rows, columns) = self.extents[6];
-        let flat = rows * columns * convolutions[3].outputs;
+        let flat = self.extents[6].pixels() * convolutions[3].outputs;
         let [hidden, last] = dense;
         multiply(self.level, hidden, &self.front[..flat], &mut self.back[..hidden.outputs]);
         for value in &mut self.back[..hidden.outputs] {

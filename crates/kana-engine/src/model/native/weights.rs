@@ -1,7 +1,7 @@
-//! Are these bytes the reference network's weights, and how do they lie best for the kernels?
+//! Are these bytes the network's weights, and which layout do the kernels need?
 //!
 //! Input normalisation and batch normalisation are affine in each channel, and every convolution is valid (no padding
-//! that would mix in zeros), so each folds exactly into the weights and bias of the convolution behind it.
+//! that would mix in zeros), so each folds exactly into the weights and bias of the convolution after it.
 
 use std::collections::BTreeSet;
 
@@ -11,16 +11,16 @@ use super::kernel::{Convolution, Dense, LANES, padded};
 use crate::image::Shape;
 use crate::model::Card;
 
-/// Keeps the deviation of batch normalisation away from zero; the trainer uses the same.
-const NORM_EPSILON: f64 = 1e-5;
+/// Added to the variance in batch normalisation, so that no deviation is zero.
+pub const NORM_EPSILON: f64 = 1e-5;
 
-/// Rows and columns that leave one pixel behind the last convolution: ((20 − 2 − 2) / 2 − 2) / 2 − 2.
+/// Least rows and columns of an input, which leave one pixel after the last convolution: ((20 − 2 − 2) / 2 − 2) / 2 − 2.
 const SIDE_MIN: usize = 20;
 
 /// Outputs of the first dense layer.
 pub const HIDDEN: usize = 128;
 
-/// The network, folded.
+/// The network's layers with the normalisations folded into them.
 #[derive(Clone, Debug)]
 pub struct Weights {
     /// The four convolutions, in order.
@@ -29,18 +29,38 @@ pub struct Weights {
     pub dense: [Dense; 2],
 }
 
-/// Each channel's affine map, `scale · x + shift`; doubles, so that folding costs no accuracy.
+/// An affine map for each channel, `scale · x + shift`; in doubles, so that folding loses no accuracy.
 struct Affine {
     scale: Vec<f64>,
     shift: Vec<f64>,
 }
 
-/// The extents of the network's inner images: (height, width) before the first convolution, then behind each layer
-/// that changes them. `None` where the input is too small for the family.
-pub fn extents(shape: Shape) -> Option<[(usize, usize); 7]> {
-    let valid = |(h, w): (usize, usize)| Some((h.checked_sub(2)?, w.checked_sub(2)?)).filter(|(h, w)| h * w > 0);
-    let halved = |(h, w): (usize, usize)| Some((h / 2, w / 2)).filter(|(h, w)| h * w > 0);
-    let input = (shape.height, shape.width);
+/// Height and width of the activations between two layers.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Rows; at least one.
+    pub height: usize,
+    /// Columns; at least one.
+    pub width: usize,
+}
+
+impl Extent {
+    fn new(height: usize, width: usize) -> Option<Self> {
+        (height > 0 && width > 0).then_some(Self { height, width })
+    }
+
+    /// Pixels: height × width.
+    pub fn pixels(self) -> usize {
+        self.height * self.width
+    }
+}
+
+/// The extents of the network's activations: of the input, then after each layer that changes them. `None` where the input
+/// is too small for the family.
+pub fn extents(shape: Shape) -> Option<[Extent; 7]> {
+    let valid = |e: Extent| Extent::new(e.height.checked_sub(2)?, e.width.checked_sub(2)?);
+    let halved = |e: Extent| Extent::new(e.height / 2, e.width / 2);
+    let input = Extent::new(shape.height, shape.width)?;
     let first = valid(input)?;
     let second = valid(first)?;
     let second_pooled = halved(second)?;
@@ -51,10 +71,10 @@ pub fn extents(shape: Shape) -> Option<[(usize, usize); 7]> {
 }
 
 impl Weights {
-    /// Reads what `card` describes from the bytes of a safetensors file.
+    /// Reads the weights that `card` describes from the bytes of a safetensors file.
     ///
     /// # Errors
-    /// What is wrong, naming the tensor, what was expected and what was found.
+    /// The reason, naming the tensor, what was expected and what was found.
     pub fn read(bytes: &[u8], card: &Card) -> Result<Self, String> {
         let file = SafeTensors::deserialize(bytes).map_err(|e| format!("not a safetensors file: {e}"))?;
         let shape = card.input.shape;
@@ -63,15 +83,14 @@ impl Weights {
         let (channels, width, classes) = (shape.channels, card.architecture.width, card.labels.len());
         let mut tensors = Tensors { file: &file, read: BTreeSet::new() };
         let input = Affine::of_input(card);
-        let first = tensors.convolution("conv1", &input, (channels, channels), width)?;
+        let first = tensors.convolution("conv1", &input, Inputs { given: channels, stored: channels }, width)?;
         let norm = tensors.norm("norm1", width)?;
-        let second = tensors.convolution("conv2", &norm, (width, padded(width)), width)?;
+        let second = tensors.convolution("conv2", &norm, Inputs::padded(width), width)?;
         let norm = tensors.norm("norm2", width)?;
-        let third = tensors.convolution("conv3", &norm, (width, padded(width)), 2 * width)?;
+        let third = tensors.convolution("conv3", &norm, Inputs::padded(width), 2 * width)?;
         let norm = tensors.norm("norm3", 2 * width)?;
-        let fourth = tensors.convolution("conv4", &norm, (2 * width, padded(2 * width)), 2 * width)?;
-        let (rows, columns) = extents[6];
-        let flat = Layout { channels: 2 * width, pixels: rows * columns };
+        let fourth = tensors.convolution("conv4", &norm, Inputs::padded(2 * width), 2 * width)?;
+        let flat = Layout { channels: 2 * width, pixels: extents[6].pixels() };
         let hidden = tensors.dense("dense1", &flat, HIDDEN)?;
         let last = tensors.dense("dense2", &Layout { channels: HIDDEN, pixels: 1 }, classes)?;
         if let Some(extra) = file.names().into_iter().find(|name| !tensors.read.contains(*name)) {
@@ -82,7 +101,7 @@ impl Weights {
 }
 
 impl Affine {
-    /// From a byte to the network's scale: `(byte / 255 − mean) / deviation`.
+    /// Maps a byte to the network's scale: `(byte / 255 − mean) / deviation`.
     fn of_input(card: &Card) -> Self {
         let input = &card.input;
         let each = || input.mean.iter().zip(&input.deviation).map(|(m, d)| (f64::from(*m), f64::from(*d)));
@@ -90,13 +109,28 @@ impl Affine {
     }
 }
 
-/// How a dense layer's inputs lie in the file: channel by channel. The engine has them pixel by pixel.
+/// A convolution's input channels.
+#[derive(Clone, Copy)]
+struct Inputs {
+    /// Channels in the file.
+    given: usize,
+    /// Channels in the engine's activations.
+    stored: usize,
+}
+
+impl Inputs {
+    fn padded(channels: usize) -> Self {
+        Self { given: channels, stored: padded(channels) }
+    }
+}
+
+/// A dense layer's inputs: channel by channel in the file, pixel by pixel in the engine.
 struct Layout {
     channels: usize,
     pixels: usize,
 }
 
-/// A file's tensors, and which were asked for.
+/// A file's tensors, and the names of those read so far.
 struct Tensors<'a> {
     file: &'a SafeTensors<'a>,
     read: BTreeSet<String>,
@@ -133,25 +167,20 @@ impl Tensors<'_> {
         Ok(Affine { scale, shift })
     }
 
-    /// `from` is how many channels come in, and how many the engine stores for them.
-    fn convolution(
-        &mut self,
-        name: &str,
-        before: &Affine,
-        (from, inputs): (usize, usize),
-        to: usize,
-    ) -> Result<Convolution, String> {
-        let weights = self.tensor(&format!("{name}.weight"), &[to, from, 3, 3])?;
+    /// Reads a convolution with `to` output channels and folds the affine map `before` it into its weights.
+    fn convolution(&mut self, name: &str, before: &Affine, inputs: Inputs, to: usize) -> Result<Convolution, String> {
+        let Inputs { given, stored } = inputs;
+        let weights = self.tensor(&format!("{name}.weight"), &[to, given, 3, 3])?;
         let mut bias = self.tensor(&format!("{name}.bias"), &[to])?;
         let outputs = padded(to);
-        let mut laid = vec![0.0; 9 * inputs * outputs];
-        for (out, kernel) in weights.chunks_exact(9 * from).enumerate() {
+        let mut laid = vec![0.0; 9 * stored * outputs];
+        for (out, kernel) in weights.chunks_exact(9 * given).enumerate() {
             let (block, lane) = (out / LANES, out % LANES);
             let mut shifted = f64::from(bias[out]);
             for (channel, taps) in kernel.chunks_exact(9).enumerate() {
                 for (tap, weight) in taps.iter().map(|weight| f64::from(*weight)).enumerate() {
                     shifted += weight * before.shift[channel];
-                    laid[((block * 9 + tap) * inputs + channel) * LANES + lane] =
+                    laid[((block * 9 + tap) * stored + channel) * LANES + lane] =
                         (weight * before.scale[channel]) as f32;
                 }
             }
@@ -161,7 +190,7 @@ impl Tensors<'_> {
             return Err(format!("tensor {name}.weight: too large to fold the normalisation before it into it"));
         }
         bias.resize(outputs, 0.0);
-        Ok(Convolution { inputs, outputs, weights: laid, bias })
+        Ok(Convolution { inputs: stored, outputs, weights: laid, bias })
     }
 
     fn dense(&mut self, name: &str, from: &Layout, to: usize) -> Result<Dense, String> {

@@ -3,7 +3,6 @@
 pub mod api_server;
 pub mod app;
 pub mod child;
-pub mod drawings;
 mod eventually;
 pub mod fake_cluster;
 pub mod faulty;

@@ -1,35 +1,36 @@
-//! What does a picture with transparency show?
+//! Which background shows through a transparent picture?
 //!
-//! Either the shape of what is painted is the glyph, in whatever colour: then it is laid on black or white, whichever
-//! its colour stands out from. Or something is painted on a card that does not reach the picture's edge: then the card
-//! is continued. A card is nearly solid and has more than one colour.
+//! Where the opaque part is the glyph itself, in whatever colour: black or white, whichever contrasts with it. Where it is
+//! a card with the glyph on it: the card's colour, so that the card continues to the picture's edge. A card is nearly solid
+//! and has more than one colour.
 
 use std::borrow::Cow;
 
-use super::picture::{Layout, Picture};
+use super::rectangle::Rectangle;
+use crate::image::picture::{Layout, Picture};
 
-/// How much of its bounding box a card covers, at least: one with round corners covers nine tenths, and no KMNIST glyph
-/// more than 0.65.
+/// Least share of its bounding box that a card covers: one with round corners covers nine tenths, and no KMNIST glyph more
+/// than 0.65.
 const CARD_COVERAGE: f64 = 0.8;
 
-/// How much the colours on a card differ, at least, as their standard deviation in steps of 255. Black ink that covers
-/// a twentieth of a white card makes 255 × √(0.05 × 0.95) = 56; a solid block in one colour makes none.
+/// Least standard deviation of a card's colours, of 255. Black ink on a twentieth of a white card has 255 × √(0.05 × 0.95)
+/// = 56; a solid block in one colour has 0.
 const CARD_SPREAD: f64 = 25.0;
 
-/// The picture without transparency.
+/// Composites `picture` on an opaque background; borrowed where it is opaque already.
 pub(super) fn flatten(picture: &Picture) -> Cow<'_, Picture> {
     if !picture.layout().has_alpha() || pixels(picture).all(|(_, opacity)| opacity == u8::MAX) {
         return Cow::Borrowed(picture);
     }
     let paint = Paint::of(picture);
-    let ground = if paint.is_card(picture) {
+    let background = if paint.is_card(picture) {
         paint.medians()
     } else if paint.mean().iter().sum::<f64>() > 3.0 * 127.5 {
         [0; 3]
     } else {
         [u8::MAX; 3]
     };
-    Cow::Owned(lay_on(picture, ground))
+    Cow::Owned(composite(picture, background))
 }
 
 fn pixels(picture: &Picture) -> impl Iterator<Item = ([u8; 3], u8)> + '_ {
@@ -37,28 +38,30 @@ fn pixels(picture: &Picture) -> impl Iterator<Item = ([u8; 3], u8)> + '_ {
     picture.colours().zip(picture.samples().chunks_exact(channels).map(move |pixel| pixel[channels - 1]))
 }
 
-fn lay_on(picture: &Picture, ground: [u8; 3]) -> Picture {
-    let grey = picture.layout() == Layout::GreyAlpha && ground[0] == ground[1] && ground[1] == ground[2];
+fn composite(picture: &Picture, background: [u8; 3]) -> Picture {
+    let [red, green, blue] = background;
+    let grey = picture.layout() == Layout::GreyAlpha && red == green && green == blue;
     let (layout, kept) = if grey { (Layout::Grey, 1) } else { (Layout::Rgb, 3) };
     let mut samples = Vec::with_capacity(picture.width() * picture.height() * kept);
     for (colour, opacity) in pixels(picture) {
         let opacity = u32::from(opacity);
-        samples.extend(colour.iter().zip(ground).take(kept).map(|(&above, below)| {
+        samples.extend(colour.iter().zip(background).take(kept).map(|(&above, below)| {
             ((u32::from(above) * opacity + u32::from(below) * (255 - opacity) + 127) / 255) as u8
         }));
     }
     Picture::new(picture.width(), picture.height(), layout, samples)
-        .expect("BUG: every pixel of the picture left as many samples as the layout has")
+        .expect("BUG: each pixel adds as many samples as the layout has")
 }
 
-/// What the opaque part of a picture is like. Every pixel counts by its opacity.
+/// Statistics of the opaque part of a picture, every pixel weighted by its opacity.
 struct Paint {
     weight: f64,
     sums: [f64; 3],
     squares: [f64; 3],
+    /// A histogram for each channel.
     shades: Box<[[u64; 256]; 3]>,
-    /// Left, top, right, bottom of what is more opaque than not; the latter two included.
-    bounds: Option<[usize; 4]>,
+    /// Bounds of the pixels that are more opaque than transparent.
+    bounds: Option<Rectangle>,
 }
 
 impl Paint {
@@ -79,8 +82,8 @@ impl Paint {
             }
             if opacity >= 128 {
                 let (x, y) = (index % picture.width(), index / picture.width());
-                let [left, top, right, bottom] = paint.bounds.unwrap_or([x, y, x, y]);
-                paint.bounds = Some([left.min(x), top.min(y), right.max(x), bottom.max(y)]);
+                let pixel = Rectangle { left: x, top: y, right: x + 1, bottom: y + 1 };
+                paint.bounds = Some(paint.bounds.map_or(pixel, |bounds| bounds.union(pixel)));
             }
         }
         paint
@@ -90,7 +93,7 @@ impl Paint {
         self.sums.map(|sum| sum / self.weight.max(f64::MIN_POSITIVE))
     }
 
-    /// The middle shade of each channel: on a card, the card's colour, as it is more than what is written on it.
+    /// The median shade of each channel: on a card, the card's colour, because the card covers more than the ink on it.
     fn medians(&self) -> [u8; 3] {
         std::array::from_fn(|channel| {
             let shades = &self.shades[channel];
@@ -105,13 +108,13 @@ impl Paint {
     }
 
     fn is_card(&self, picture: &Picture) -> bool {
-        let Some([left, top, right, bottom]) = self.bounds else { return false };
-        let box_area = ((right - left + 1) * (bottom - top + 1)) as f64;
+        let Some(bounds) = self.bounds else { return false };
+        let box_area = (bounds.width() * bounds.height()) as f64;
         let mean = self.mean();
         let variance: f64 =
             (0..3).map(|channel| self.squares[channel] / self.weight - mean[channel] * mean[channel]).sum::<f64>()
                 / 3.0;
-        // A picture that is see-through all over is no card: its box is the whole of it, and its weight is not.
+        // A picture that is translucent all over is no card: its box is the whole picture, its weight is less.
         let coverage = self.weight / box_area.min((picture.width() * picture.height()) as f64);
         coverage > CARD_COVERAGE && variance > CARD_SPREAD * CARD_SPREAD
     }

@@ -1,30 +1,41 @@
-//! Which images do tests show, and in which files?
+//! Which images do the tests classify, and in which files?
 
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
 
+use flate2::read::GzDecoder;
 use image::{DynamicImage, GrayImage, ImageFormat};
-use kana_engine::image::Image;
-use kana_engine::image::decode::decode;
-use kana_engine::image::fit::{Fit, fit};
-use kana_engine::image::picture::Picture;
+use kana_engine::image::{Fit, Image, Picture, Shape, decode, fit};
 use kana_engine::model::Artifact;
-use kana_train::data::Folder;
 
 /// Columns and rows of a training image.
 pub const SIDE: u32 = 28;
 
-/// Up to `count` training images: of the data set that `KANA_DATA` names, otherwise those that the built-in model
-/// proves itself with.
+/// Returns up to `count` images like those of the training: of KMNIST's test set in the folder that `KANA_DATA` names,
+/// otherwise those of the built-in model's self-test.
 pub fn training_images(count: usize) -> Vec<GrayImage> {
     if let Some(folder) = std::env::var_os("KANA_DATA") {
-        let folder = crate::support::project().join(folder).join("kmnist");
-        let folder = Folder::load(&folder).expect("KANA_DATA names a folder with kmnist in it");
-        let set = folder.test;
+        let set = test_set(&project().join(folder).join("kmnist"));
         // Sets may be sorted by class; steps of a prime visit all of it.
-        return (0..count.min(set.len())).map(|index| grey(set.pixels(index * 7919 % set.len()).to_vec())).collect();
+        return (0..count.min(set.len())).map(|index| grey(set[index * 7919 % set.len()].clone())).collect();
     }
     let model = Artifact::built_in().expect("the built-in model loads");
     model.card().self_test.iter().map(|specimen| grey(hex::decode(&specimen.pixels).expect("hexadecimal"))).collect()
+}
+
+/// Reads the pixels of each image in a folder's test set: an IDX file, whose header has 16 bytes.
+fn test_set(folder: &Path) -> Vec<Vec<u8>> {
+    let file =
+        File::open(folder.join("t10k-images-idx3-ubyte.gz")).expect("KANA_DATA names a folder with kmnist in it");
+    let mut bytes = Vec::new();
+    GzDecoder::new(file).read_to_end(&mut bytes).expect("a gzip file");
+    bytes[16..].chunks_exact((SIDE * SIDE) as usize).map(<[u8]>::to_vec).collect()
+}
+
+/// The root folder of the repository, from which relative paths in the environment count.
+pub fn project() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// A grey image of the training size.
@@ -32,25 +43,25 @@ pub fn grey(pixels: Vec<u8>) -> GrayImage {
     GrayImage::from_raw(SIDE, SIDE, pixels).expect("28 × 28 pixels")
 }
 
-/// The file that a picture makes in a format, with the library's usual settings.
+/// Encodes a picture with the library's default settings.
 pub fn file(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     picture.into().write_to(&mut bytes, format).expect("an image of a kind that the format takes");
     bytes.into_inner()
 }
 
-/// The picture that a file holds.
+/// Decodes a file.
 pub fn picture(file: &[u8]) -> Picture {
     decode(file).expect("a picture")
 }
 
-/// What the built-in model is shown of a file.
+/// Decodes a file and fits it to the built-in model's input.
 pub fn shown(file: &[u8]) -> Image {
-    let shape = kana_engine::image::Shape { channels: 1, height: SIDE as usize, width: SIDE as usize };
+    let shape = Shape { channels: 1, height: SIDE as usize, width: SIDE as usize };
     fit(&picture(file), shape, Fit::Glyph { margin: 0.0 })
 }
 
-/// A PNG file of its chunks' contents, for what the library cannot write.
+/// A PNG file given by the contents of its chunks, for kinds that the library cannot write.
 pub struct Png {
     /// The header's contents: width, height, depth, colour type, and three zeros of which the last may be 1, interlaced.
     pub header: [u8; 13],
@@ -97,15 +108,15 @@ fn chunk(file: &mut Vec<u8>, name: &[u8; 4], content: &[u8]) {
     file.extend(crc.sum().to_be_bytes());
 }
 
-/// A JPEG file with a camera's note of its orientation, 1 to 8, put behind its start marker.
+/// Inserts a camera's metadata with an orientation, 1 to 8, after a JPEG file's start marker.
 pub fn oriented(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     // One little-endian TIFF directory with one entry: tag 0x0112, type short, count 1.
-    let mut note = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
-    note.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
+    let mut metadata = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    metadata.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
     let mut file = jpeg[..2].to_vec();
     file.extend([0xff, 0xe1]);
-    file.extend((note.len() as u16 + 2).to_be_bytes());
-    file.extend(note);
+    file.extend((metadata.len() as u16 + 2).to_be_bytes());
+    file.extend(metadata);
     file.extend(&jpeg[2..]);
     file
 }

@@ -1,28 +1,27 @@
-//! Is whatever a person sends read as a training image of the same glyph would be?
+//! Is a picture of a glyph classified like a training image of the same glyph, however it was drawn and stored?
 
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, GrayImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
-use kana_engine::image::decode::{Error, decode};
-use kana_engine::image::fit::{Fit, fit};
-use kana_engine::image::{Image, Shape};
+use kana_engine::image::decode::Error;
+use kana_engine::image::{Fit, Image, Shape, decode, fit};
 use kana_engine::model::Artifact;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::support::drawings::{Png, file, grey, oriented, picture, shown, training_images};
+use crate::drawings::{Png, file, grey, oriented, picture, shown, training_images};
 
-/// Images that every way of drawing is tried with.
+/// Images drawn in each way.
 const IMAGES: usize = 100;
 
-/// The share of images that must be read as the original is. Two of a hundred are read by a hair's breadth, and
-/// drawing them at another size decides otherwise.
+/// Least share of images that must be classified as the original is. Two of a hundred are close decisions, and drawing
+/// them at another size changes the label.
 const AGREEMENT_MIN: f64 = 0.97;
 
-/// Every format that is accepted.
+/// The accepted formats.
 const FORMATS: [ImageFormat; 6] =
     [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::WebP, ImageFormat::Pnm];
 
-/// Formats that keep every pixel.
+/// Formats that preserve every pixel.
 const EXACT: [ImageFormat; 4] = [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::WebP, ImageFormat::Pnm];
 
 #[test]
@@ -40,7 +39,7 @@ fn a_grey_image_of_the_models_size_passes_through_bit_for_bit() {
 }
 
 #[test]
-fn no_training_image_is_taken_for_its_own_negative() {
+fn no_training_image_is_mistaken_for_its_negative() {
     for original in training_images(10_000) {
         let negative = negative(&original);
 
@@ -72,7 +71,7 @@ fn an_enlarged_training_image_comes_back_nearly_the_same() {
 }
 
 #[test]
-fn every_way_of_drawing_is_read_as_the_original_is() {
+fn every_way_of_drawing_is_classified_as_the_original_is() {
     let originals = training_images(IMAGES);
     let mut classifier = Artifact::built_in().and_then(|model| model.classifier()).expect("the built-in model loads");
     let mut read = |images: &[Image]| -> Vec<usize> {
@@ -96,7 +95,7 @@ fn every_way_of_drawing_is_read_as_the_original_is() {
 
 type Draw = fn(&GrayImage, &mut ChaCha8Rng) -> Vec<u8>;
 
-/// Ways in which the same glyph may come.
+/// Ways of drawing the same glyph.
 const WAYS: [(&str, Draw); 20] = [
     ("JPEG of its own size", |image, _| file(image.clone(), ImageFormat::Jpeg)),
     ("GIF of its own size", |image, _| file(DynamicImage::from(image.clone()).to_rgb8(), ImageFormat::Gif)),
@@ -133,24 +132,27 @@ fn negative(image: &GrayImage) -> GrayImage {
     image
 }
 
-fn shades(image: &GrayImage, ground: i32, ink: i32) -> GrayImage {
+fn shades(image: &GrayImage, background: i32, ink: i32) -> GrayImage {
     let mut image = image.clone();
-    image.pixels_mut().for_each(|pixel| pixel.0[0] = (ground + i32::from(pixel.0[0]) * (ink - ground) / 255) as u8);
+    image
+        .pixels_mut()
+        .for_each(|pixel| pixel.0[0] = (background + i32::from(pixel.0[0]) * (ink - background) / 255) as u8);
     image
 }
 
-/// In two colours of which each is clearly not the other.
+/// In two clearly different random colours.
 fn coloured(image: &GrayImage, random: &mut ChaCha8Rng) -> RgbImage {
-    let (ground, ink) = loop {
-        let (ground, ink): ([u8; 3], [u8; 3]) = (random.random(), random.random());
-        if ground.iter().zip(ink).map(|(&a, b)| u32::from(a.abs_diff(b))).sum::<u32>() > 200 {
-            break (ground, ink);
+    let (background, ink) = loop {
+        let (background, ink): ([u8; 3], [u8; 3]) = (random.random(), random.random());
+        if background.iter().zip(ink).map(|(&a, b)| u32::from(a.abs_diff(b))).sum::<u32>() > 200 {
+            break (background, ink);
         }
     };
     RgbImage::from_fn(image.width(), image.height(), |x, y| {
         let share = i32::from(image.get_pixel(x, y).0[0]);
-        let mix =
-            |channel: usize| (i32::from(ground[channel]) * (255 - share) + i32::from(ink[channel]) * share + 127) / 255;
+        let mix = |channel: usize| {
+            (i32::from(background[channel]) * (255 - share) + i32::from(ink[channel]) * share + 127) / 255
+        };
         Rgb([mix(0) as u8, mix(1) as u8, mix(2) as u8])
     })
 }
@@ -276,7 +278,7 @@ fn every_kind_of_pnm_is_decoded() {
 }
 
 #[test]
-fn a_cameras_note_of_its_orientation_is_applied() {
+fn the_orientation_in_a_cameras_metadata_is_applied() {
     // Upright: black but for the upper left quarter.
     let upright = GrayImage::from_fn(64, 32, |x, y| image::Luma([if x < 32 && y < 16 { 255 } else { 0 }]));
     let stored = [
@@ -300,7 +302,7 @@ fn a_cameras_note_of_its_orientation_is_applied() {
 }
 
 #[test]
-fn what_is_no_picture_is_refused_by_the_name_of_what_it_is() {
+fn a_file_of_another_format_is_refused_with_the_formats_name() {
     for (bytes, expected) in [
         (&b""[..], "file is empty"),
         (b"%PDF-1.7\n%\xe2", "a PDF document"),
@@ -375,7 +377,7 @@ fn a_file_cut_off_anywhere_is_refused() {
 }
 
 #[test]
-fn a_cut_off_file_is_called_that() {
+fn half_a_file_is_reported_as_truncated() {
     let original = enlarged(&training_images(1)[0], 90);
 
     for format in FORMATS {
@@ -388,7 +390,7 @@ fn a_cut_off_file_is_called_that() {
 }
 
 #[test]
-fn no_damage_to_a_file_makes_the_decoder_panic() {
+fn damaged_files_do_not_make_the_decoder_panic() {
     /// Damaged files of each format.
     const TRIES: usize = 2_000;
     let original = DynamicImage::from(enlarged(&training_images(1)[0], 40)).to_rgb8();
@@ -415,7 +417,7 @@ fn no_damage_to_a_file_makes_the_decoder_panic() {
 }
 
 #[test]
-fn no_noise_makes_the_fit_panic() {
+fn noise_does_not_make_the_fit_panic() {
     let mut random = ChaCha8Rng::seed_from_u64(13);
     for _ in 0..300 {
         let (width, height) = (random.random_range(1..70), random.random_range(1..70));

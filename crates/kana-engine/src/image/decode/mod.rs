@@ -1,12 +1,16 @@
-//! Is this file a picture, and which?
+//! Which picture does a file hold?
 //!
-//! Its first bytes say what it is; its name and content type are not asked. What is larger than [`PIXELS_MAX`] is
-//! refused by its header, before anything is decoded, and a file that ends too early is refused instead of shown with
-//! a grey rest. Of an animation the first frame counts; the orientation that a camera noted is applied.
+//! The file's first bytes decide its format; its name and content type are ignored. A picture of more than [`PIXELS_MAX`]
+//! pixels is refused by its header, before anything is decoded, and a truncated file is refused instead of being filled
+//! with grey. Of an animation only the first frame is decoded. The orientation in a camera's metadata is applied; colour
+//! profiles are ignored.
 //!
 //! Memory: a picture within the limits takes at most 8 bytes a pixel while it is decoded (four samples of 16 bits),
-//! 200 MB at 25 megapixels, and half of it after; the decoder may take as much as [`ALLOC_MAX`] in all. A camera's
+//! 200 MB at 25 megapixels, and half of it afterwards; the decoder may allocate [`ALLOC_MAX`] bytes in all. A camera's
 //! 12-megapixel JPEG takes 36 MB, 110 MB where it is progressive.
+
+mod format;
+mod truncation;
 
 use std::io::Cursor;
 
@@ -15,105 +19,105 @@ use ::image::metadata::Orientation;
 use ::image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::picture::{Layout, Picture};
-use super::sniff::{self, ACCEPTED, Kind};
-use super::whole;
+use format::{ACCEPTED, Kind};
 
-/// Pixels in a picture, at most: more than what most telephones take, and 100 MB of colour with transparency.
+/// Pixels in a picture, at most: more than most telephones take, and 100 MB of colour with transparency.
 pub const PIXELS_MAX: u64 = 25_000_000;
 
 /// Bytes that decoding one picture may allocate, at most: 8 a pixel, and half as much again for the decoder's own rows
 /// and coefficients.
 pub const ALLOC_MAX: u64 = PIXELS_MAX * 12;
 
-/// Why a file is no picture.
+/// Reasons why a file cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Caller: 422; the sender sent nothing.
+    /// Empty file. Caller: 422.
     #[error("file is empty")]
     Empty,
-    /// Caller: 422; the sender must convert it.
+    /// Unsupported file format. Caller: 422; the sender must convert it.
     #[error("file looks like {found}; accepted are {ACCEPTED}")]
     Foreign {
-        /// What it looks like, with its article.
+        /// Name of the format, with its article.
         found: &'static str,
     },
-    /// Caller: 422; the sender must shrink it.
+    /// More than [`PIXELS_MAX`] pixels. Caller: 422; the sender must shrink the picture.
     #[error("picture of {width}×{height} pixels is larger than {} megapixels", PIXELS_MAX / 1_000_000)]
     Large {
-        /// Its columns.
+        /// Columns, in pixels.
         width: u32,
-        /// Its rows.
+        /// Rows, in pixels.
         height: u32,
     },
-    /// Caller: 422; there is nothing to look at.
+    /// Width or height of zero. Caller: 422.
     #[error("picture of {width}×{height} pixels has none")]
     Zero {
-        /// Its columns.
+        /// Columns, in pixels.
         width: u32,
-        /// Its rows.
+        /// Rows, in pixels.
         height: u32,
     },
-    /// Caller: 422; a decompression bomb, or a file that asks for far more memory than its picture.
+    /// Decompression bomb: decoding would allocate more than [`ALLOC_MAX`] bytes. Caller: 422.
     #[error("{format} file needs more than {} MB to decode", ALLOC_MAX / 1_000_000)]
     Bomb {
-        /// Its format.
+        /// Name of the file's format.
         format: &'static str,
     },
-    /// Caller: 422; the sender must send all of it.
+    /// Truncated file. Caller: 422; the sender must send all of it.
     #[error("{format} file is cut off")]
     Truncated {
-        /// Its format.
+        /// Name of the file's format.
         format: &'static str,
     },
-    /// Caller: 422; the file uses a rare feature of its format.
+    /// Rare feature of an accepted format. Caller: 422.
     #[error("{format} file is of a kind that is not supported")]
     Unsupported {
-        /// Its format.
+        /// Name of the file's format.
         format: &'static str,
-        /// Which feature.
+        /// The decoder's error, naming the feature.
         source: ImageError,
     },
-    /// Caller: 422; the file is damaged.
+    /// Damaged file. Caller: 422.
     #[error("{format} file is damaged")]
     Damaged {
-        /// Its format.
+        /// Name of the file's format.
         format: &'static str,
-        /// Where the decoder stumbled.
+        /// The decoder's error.
         source: ImageError,
     },
 }
 
-/// The picture that `bytes` are the file of. Takes processor time (some 5 ms a megapixel), never waits.
+/// Decodes the file `bytes` into an upright picture of 8 bits a sample. Takes processor time (some 5 ms a megapixel),
+/// never waits.
 ///
 /// # Errors
-/// Every [`Error`]; none of them is worth a second try with the same bytes.
+/// Any [`Error`]; a retry with the same bytes fails again.
 pub fn decode(bytes: &[u8]) -> Result<Picture, Error> {
     if bytes.is_empty() {
         return Err(Error::Empty);
     }
-    let format = match sniff::kind(bytes) {
+    let format = match format::kind(bytes) {
         Kind::Accepted(format) => format,
         Kind::Foreign(found) => return Err(Error::Foreign { found }),
     };
-    // Before the decoder sees anything: a bomb may be all header, and then "too large" says more than "cut off".
-    if let Some((width, height)) = whole::extents(bytes, format) {
-        check(width, height)?;
+    // Checked before the decoder runs: a bomb may be only a header, and then "too large" is more helpful than "cut off".
+    if let Some((width, height)) = truncation::dimensions(bytes, format) {
+        check_dimensions(width, height)?;
     }
-    let name = sniff::name(format);
-    if !whole::ends(bytes, format) {
+    let name = format::name(format);
+    if !truncation::is_complete(bytes, format) {
         return Err(Error::Truncated { format: name });
     }
     let mut decoder = open(bytes, format).map_err(|error| refusal(name, error))?;
     let (width, height) = decoder.dimensions();
-    check(width, height)?;
-    // A picture without a readable note of its orientation stands as it is.
+    check_dimensions(width, height)?;
+    // Without readable metadata the picture is taken as upright.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let colour = decoder.color_type();
     let samples = read(decoder).map_err(|error| refusal(name, error))?;
     upright(Raw { width, height, colour, samples }, orientation).ok_or_else(|| unknown_colour(format, colour))
 }
 
-fn check(width: u32, height: u32) -> Result<(), Error> {
+fn check_dimensions(width: u32, height: u32) -> Result<(), Error> {
     match u64::from(width) * u64::from(height) {
         0 => Err(Error::Zero { width, height }),
         1..=PIXELS_MAX => Ok(()),
@@ -130,7 +134,7 @@ fn open(bytes: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_, Ima
 }
 
 fn read(decoder: impl ImageDecoder) -> Result<Vec<u8>, ImageError> {
-    // `check` has bounded the pixels, and a pixel has at most 8 bytes.
+    // `check_dimensions` has bounded the pixels, and a pixel has at most 8 bytes.
     let length = usize::try_from(decoder.total_bytes()).expect("BUG: 25 megapixels of 8 bytes fit any address space");
     let mut samples = vec![0; length];
     decoder.read_image(&mut samples)?;
@@ -149,10 +153,10 @@ fn refusal(format: &'static str, error: ImageError) -> Error {
 fn unknown_colour(format: ImageFormat, colour: ColorType) -> Error {
     let kind = UnsupportedErrorKind::Color(colour.into());
     let source = ::image::error::UnsupportedError::from_format_and_kind(format.into(), kind);
-    Error::Unsupported { format: sniff::name(format), source: ImageError::Unsupported(source) }
+    Error::Unsupported { format: format::name(format), source: ImageError::Unsupported(source) }
 }
 
-/// Samples as the decoder left them.
+/// A decoder's output: 8 or 16 bits a sample, in native byte order, not yet turned upright.
 struct Raw {
     width: u32,
     height: u32,
@@ -160,8 +164,8 @@ struct Raw {
     samples: Vec<u8>,
 }
 
-/// Eight bits a sample, turned as `orientation` says; `None` where the samples are of a kind that no accepted format
-/// has.
+/// Converts `raw` to 8 bits a sample and turns it as `orientation` says; `None` for colour types that no accepted format
+/// produces.
 fn upright(raw: Raw, orientation: Orientation) -> Option<Picture> {
     let Raw { width, height, colour, mut samples } = raw;
     let layout = match colour {
@@ -172,7 +176,7 @@ fn upright(raw: Raw, orientation: Orientation) -> Option<Picture> {
         _ => return None,
     };
     if matches!(colour, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16) {
-        halve(&mut samples);
+        narrow(&mut samples);
     }
     if orientation == Orientation::NoTransforms {
         return Picture::new(width as usize, height as usize, layout, samples);
@@ -188,9 +192,9 @@ fn upright(raw: Raw, orientation: Orientation) -> Option<Picture> {
     Picture::new(width, height, layout, turned.into_bytes())
 }
 
-/// 16 bits a sample to 8, in place, rounded: 257 × v becomes v, so that an 8-bit image kept in 16 bits comes back
-/// exactly.
-fn halve(samples: &mut Vec<u8>) {
+/// Converts samples of 16 bits to 8, in place, rounded: 257 × v becomes v, so that an 8-bit image stored with 16 bits is
+/// restored exactly.
+fn narrow(samples: &mut Vec<u8>) {
     let count = samples.len() / 2;
     for index in 0..count {
         let wide = u16::from_ne_bytes([samples[2 * index], samples[2 * index + 1]]);

@@ -1,26 +1,29 @@
-//! What kind of file do these bytes look like?
+//! Which format does a file have?
 //!
-//! Names and content types lie, first bytes rarely do. Formats that nobody here decodes are known by name all the
-//! same, so that a refusal tells its reader what the file is instead of what it is not.
+//! Its first bytes decide, because names and content types are often wrong. Formats that are not decoded here are
+//! recognised as well, so that the error message says what the file is instead of what it is not.
+//!
+//! The table is our own because the crate `infer` 0.22 lacks a third of it (QOI, OpenEXR, PFM, JSON, NumPy and IDX among
+//! others) and takes any text that starts with `BM` for a picture.
 
 use ::image::ImageFormat;
 
-/// What is accepted, in words for a person.
+/// The accepted formats, as error messages list them.
 pub const ACCEPTED: &str = "PNG, JPEG, GIF, BMP, WebP and PNM (PBM, PGM, PPM, PAM)";
 
-/// How far into a file a text's nature is looked for, in bytes: an XML prologue and a comment fit.
+/// Bytes of a text file that are examined: an XML prologue and a comment fit.
 const TEXT_BYTES: usize = 1024;
 
-/// What a file was recognised as.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// One of the accepted formats.
+    /// An accepted format, which `decode` can read.
     Accepted(ImageFormat),
-    /// Something else; in words, with its article.
+    /// Any other format; in words, with its article.
     Foreign(&'static str),
 }
 
-/// What `bytes` look like, judged by their beginning.
+/// Recognises the format of the file `bytes` by its beginning.
 pub fn kind(bytes: &[u8]) -> Kind {
     if let Some(format) = accepted(bytes) {
         return Kind::Accepted(format);
@@ -53,7 +56,7 @@ fn accepted(bytes: &[u8]) -> Option<ImageFormat> {
     }
 }
 
-/// Bytes of the header that every BMP file begins with; its reserved fields are zero, which no text's are.
+/// Bytes of the header that every BMP file begins with. Bytes 6 to 9 of it are reserved and zero; in a text they are not.
 const BMP_HEADER: usize = 14;
 
 fn foreign(bytes: &[u8]) -> Option<&'static str> {
@@ -106,7 +109,7 @@ fn foreign(bytes: &[u8]) -> Option<&'static str> {
 fn text(bytes: &[u8]) -> Option<&'static str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let beginning = &bytes[..bytes.len().min(TEXT_BYTES)];
-    // A character of several bytes may be cut in two at the end; what stands before it is judged.
+    // A character of several bytes may be cut in two at the end; only what precedes it is examined.
     let valid = match std::str::from_utf8(beginning) {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() => std::str::from_utf8(&beginning[..error.valid_up_to()]).ok()?,

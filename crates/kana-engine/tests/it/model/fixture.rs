@@ -1,4 +1,4 @@
-//! What is a whole artifact, small enough to be made, bent and written in a test?
+//! Which artifact is complete, yet small enough to be created and damaged in a test?
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 
 use super::reference::{Reference, Tensors};
 
-/// An artifact in parts, valid until a test bends one of them.
+/// An artifact in parts, valid until a test changes one of them.
 pub struct Fixture {
     pub card: Value,
-    /// One a member, in files `0.safetensors`, `1.safetensors`, …
+    /// The weights of each member, in files `0.safetensors`, `1.safetensors`, …
     pub members: Vec<Tensors>,
     /// Channels, height and width.
     shape: [usize; 3],
@@ -48,7 +48,7 @@ impl Fixture {
         fixture
     }
 
-    /// The smallest that is worth refusing.
+    /// The smallest artifact that is accepted.
     pub fn small() -> Self {
         Self::new([1, 20, 20], 2, 3, 1)
     }
@@ -59,7 +59,7 @@ impl Fixture {
         (0..self.shape.iter().product::<usize>()).map(|_| (random.share() * 256.0) as u8).collect()
     }
 
-    /// What the reference says of `pixels`, averaged over the members.
+    /// The reference's probabilities for `pixels`, averaged over the members.
     pub fn probabilities(&self, pixels: &[u8]) -> Vec<f64> {
         let [channels, height, width] = self.shape;
         let (mean, deviation) = (&vec![0.25; channels], &vec![0.5; channels]);
@@ -80,7 +80,7 @@ impl Fixture {
         std::fs::write(folder.join("card.json"), card.to_string()).expect("written");
     }
 
-    /// Replaces what is at `pointer` in the card.
+    /// Replaces the value at `pointer` in the card.
     pub fn with(mut self, pointer: &str, value: Value) -> Self {
         let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
         self.card.pointer_mut(parent).expect("a place in the card")[key] = value;
@@ -115,8 +115,8 @@ fn weights([channels, height, columns]: [usize; 3], width: usize, classes: usize
         tensors.insert(format!("{name}.bias"), (vec![shape[0]], bias));
         tensors.insert(format!("{name}.weight"), (shape, values));
     };
-    let behind = |side: usize| ((side - 4) / 2 - 2) / 2 - 2;
-    let (outputs, flat) = (2 * width, 2 * width * behind(height) * behind(columns));
+    let last_side = |side: usize| ((side - 4) / 2 - 2) / 2 - 2;
+    let (outputs, flat) = (2 * width, 2 * width * last_side(height) * last_side(columns));
     layer("conv1", vec![width, channels, 3, 3]);
     layer("conv2", vec![width, width, 3, 3]);
     layer("conv3", vec![outputs, width, 3, 3]);
@@ -132,7 +132,7 @@ fn weights([channels, height, columns]: [usize; 3], width: usize, classes: usize
     tensors
 }
 
-/// Steele and Vigna's SplitMix64: good enough for weights, and four lines.
+/// Steele and Vigna's SplitMix64, which is good enough for weights.
 struct Random(u64);
 
 impl Random {

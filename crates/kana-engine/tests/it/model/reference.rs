@@ -8,7 +8,7 @@ pub type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 /// Channels first: `[channel][row][column]`.
 type Planes = Vec<Vec<Vec<f64>>>;
 
-/// What the engine is compared with.
+/// The computation that the engine is compared with.
 pub struct Reference<'a> {
     pub tensors: &'a Tensors,
     pub mean: &'a [f32],
@@ -16,7 +16,7 @@ pub struct Reference<'a> {
 }
 
 impl Reference<'_> {
-    /// One probability a class for pixels of `height` × `width` × channels.
+    /// The probability of each class for `height` × `width` × channels pixels.
     pub fn probabilities(&self, pixels: &[u8], height: usize, width: usize) -> Vec<f64> {
         let channels = self.mean.len();
         let normal = |c: usize, y: usize, x: usize| {

@@ -1,139 +1,99 @@
 //! Where in a picture is the glyph?
 //!
-//! A grid of cells is laid over the ink, and cells with ink that touch are a stroke. The glyph is the heavy strokes;
-//! specks, faint shadows and a line drawn along the picture's edge are litter. Where the glyph turns out to be small,
-//! the search begins again within what was found, with finer cells.
+//! The ink is divided into a grid of cells; connected cells with ink form a stroke. The heavy strokes are the glyph; specks,
+//! faint shadows and a line along the picture's edge are noise. Where the glyph turns out to be small, the search is
+//! repeated around it with finer cells.
 
 use super::ink::Ink;
+use super::rectangle::Rectangle;
 
 /// Cells along the longer side of the grid, at most: an eighth of a pixel of the final image.
 const CELLS_MAX: usize = 224;
 
-/// How much of a pixel must be ink for the pixel to count, of 255. The soft rim of a stroke does not.
+/// Least amount of ink on a pixel that counts, of 255. The soft rim of a stroke has less.
 const PIXEL_MIN: usize = 64;
 
-/// The least mean amount of ink that makes a cell count, of 255: what is left of JPEG artefacts stays below.
+/// Least mean amount of ink in a cell that counts, of 255: the remains of JPEG artefacts stay below.
 const CELL_MIN: usize = 4;
 
-/// A stroke's ink must be this share of the heaviest stroke's, at least. Of the pieces beside the main stroke in 3,000
-/// KMNIST images a quarter are lighter: the dirt of the scans.
+/// Least ink of a stroke, as a share of the heaviest stroke's. Of the pieces beside the main stroke in 3,000 KMNIST images
+/// a quarter are lighter: dirt of the scans.
 const STROKE_SHARE: f32 = 0.02;
 
-/// A stroke's darkest cell must have this share of the darkest cell's ink, at least: shadows are even and faint.
+/// Least ink in a stroke's darkest cell, as a share of the darkest cell's of all: shadows are even and faint.
 const PEAK_SHARE: f32 = 0.35;
 
-/// How near to the picture's edge a line along it lies, as a share of the longer side: less than a final pixel. It is
-/// half as long as that side, at least; what is shorter is a stroke that happens to be there.
+/// Greatest distance of an edge line from the picture's edge, as a share of the longer side: less than a final pixel. An
+/// edge line is at least half as long as that side; a shorter one is a stroke that happens to be there.
 const EDGE_SHARE: f32 = 0.03;
 
-/// A part of a picture, in whole pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rectangle {
-    /// The first column.
-    pub left: usize,
-    /// The first row.
-    pub top: usize,
-    /// The column behind the last.
-    pub right: usize,
-    /// The row behind the last.
-    pub bottom: usize,
-}
-
-impl Rectangle {
-    fn all(ink: &Ink) -> Self {
-        Self { left: 0, top: 0, right: ink.width, bottom: ink.height }
-    }
-
-    /// Columns.
-    pub fn width(&self) -> usize {
-        self.right - self.left
-    }
-
-    /// Rows.
-    pub fn height(&self) -> usize {
-        self.bottom - self.top
-    }
-
-    fn longer_side(&self) -> usize {
-        self.width().max(self.height())
-    }
-
-    fn union(self, other: Self) -> Self {
-        Self {
-            left: self.left.min(other.left),
-            top: self.top.min(other.top),
-            right: self.right.max(other.right),
-            bottom: self.bottom.max(other.bottom),
-        }
-    }
-
-    fn grown(self, by: usize, limit: &Self) -> Self {
-        Self {
-            left: self.left.saturating_sub(by).max(limit.left),
-            top: self.top.saturating_sub(by).max(limit.top),
-            right: (self.right + by).min(limit.right),
-            bottom: (self.bottom + by).min(limit.bottom),
-        }
-    }
-}
-
-/// What was found.
+/// The place of a glyph, and the noise around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    /// What the glyph's strokes cover.
+pub(super) struct Location {
+    /// Bounds of the glyph's strokes.
     pub glyph: Rectangle,
-    /// Where it was found; nothing outside belongs to it.
+    /// The searched area; nothing outside belongs to the glyph.
     pub area: Rectangle,
-    /// What does not belong to it within that area, piece by piece.
-    pub litter: Vec<Rectangle>,
+    /// Cells in that area whose ink does not belong to the glyph.
+    pub noise: Vec<Rectangle>,
 }
 
-/// The glyph in `ink`; `None` where nothing is heavy enough to be one. Lines along the picture's edge are wiped out.
-pub(super) fn glyph(ink: &mut Ink) -> Option<Found> {
-    let all = Rectangle::all(ink);
+/// Locates the glyph in `ink` and erases lines along the picture's edge; `None` where no stroke is left.
+pub(super) fn locate(ink: &mut Ink) -> Option<Location> {
+    let all = Rectangle::covering(ink.width, ink.height);
     let mut area = all;
     loop {
         let grid = Grid::of(ink, area);
         let (edge, strokes): (Vec<_>, Vec<_>) = grid.strokes(&all).into_iter().partition(|stroke| stroke.on_edge);
-        edge.iter().flat_map(|stroke| &stroke.cells).for_each(|cell| ink.wipe(cell));
-        let (kept, dropped) = sort_out(strokes);
+        edge.iter().flat_map(|stroke| &stroke.cells).for_each(|cell| ink.erase(cell));
+        let Sorted { kept, dropped } = sort(strokes);
         let glyph = kept.iter().map(|stroke| stroke.bounds).reduce(Rectangle::union)?;
-        // Finer cells would not find more.
+        // Finer cells would not change the result.
         if grid.cell == 1 || 2 * glyph.longer_side() > area.longer_side() {
-            let litter = dropped.into_iter().flat_map(|stroke| stroke.cells).collect();
-            return Some(Found { glyph, area, litter });
+            let noise = dropped.into_iter().flat_map(|stroke| stroke.cells).collect();
+            return Some(Location { glyph, area, noise });
         }
-        // Coarse cells may have missed a light stroke beside the others. Half of the smaller area lies around what
-        // was found, so that the next round is at least a quarter finer and the rounds end.
-        let room = glyph.longer_side().max(grid.cell) / 4 + grid.cell;
-        let next = glyph.grown(room, &area);
+        // Coarse cells may have missed a light stroke beside the others, so the next area has a margin around the glyph.
+        // It is at least a quarter smaller than this one, so the loop ends.
+        let margin = glyph.longer_side().max(grid.cell) / 4 + grid.cell;
+        let next = glyph.grown(margin, &area);
         if next == area {
-            return Some(Found { glyph, area, litter: Vec::new() });
+            return Some(Location { glyph, area, noise: Vec::new() });
         }
         area = next;
     }
 }
 
-/// Cells with ink that touch.
+/// Connected cells with ink.
 struct Stroke {
     bounds: Rectangle,
     cells: Vec<Rectangle>,
+    /// Sum of the cells' mean ink.
     mass: usize,
+    /// Mean ink of the darkest cell, of 255.
     peak: usize,
+    /// Whether this is a line along the picture's edge.
     on_edge: bool,
 }
 
-/// Strokes that belong to the glyph, and those that do not.
-fn sort_out(strokes: Vec<Stroke>) -> (Vec<Stroke>, Vec<Stroke>) {
-    let mass_min = STROKE_SHARE * strokes.iter().map(|stroke| stroke.mass).max().unwrap_or(0) as f32;
-    let peak_min = PEAK_SHARE * strokes.iter().map(|stroke| stroke.peak).max().unwrap_or(0) as f32;
-    strokes.into_iter().partition(|stroke| stroke.mass as f32 >= mass_min && stroke.peak as f32 >= peak_min)
+/// Strokes of the glyph, and strokes that are noise.
+struct Sorted {
+    kept: Vec<Stroke>,
+    dropped: Vec<Stroke>,
 }
 
-/// Mean amounts of ink, cell by cell.
+fn sort(strokes: Vec<Stroke>) -> Sorted {
+    let mass_min = STROKE_SHARE * strokes.iter().map(|stroke| stroke.mass).max().unwrap_or(0) as f32;
+    let peak_min = PEAK_SHARE * strokes.iter().map(|stroke| stroke.peak).max().unwrap_or(0) as f32;
+    let (kept, dropped) =
+        strokes.into_iter().partition(|stroke| stroke.mass as f32 >= mass_min && stroke.peak as f32 >= peak_min);
+    Sorted { kept, dropped }
+}
+
+/// Mean amount of ink in each cell of an area, row by row.
 struct Grid {
     area: Rectangle,
-    /// A cell's side, in pixels; the last ones of a row or column may be cut.
+    /// A cell's side, in pixels; the last cells of a row or column may be narrower.
     cell: usize,
     columns: usize,
     rows: usize,
@@ -167,7 +127,7 @@ impl Grid {
         }
     }
 
-    /// All groups of cells that touch, corners included.
+    /// All groups of connected cells; cells that share a corner are connected.
     fn strokes(&self, picture: &Rectangle) -> Vec<Stroke> {
         // A line one pixel wide covers one part in `cell` of each cell that it crosses.
         let ink_min = (PIXEL_MIN / self.cell).max(CELL_MIN);

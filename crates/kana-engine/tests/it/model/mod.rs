@@ -1,4 +1,4 @@
-//! Does the engine compute the reference network, and is an artifact that is not what its card says refused by name?
+//! Does the engine compute the network as defined, and refuse an artifact that does not match its card?
 
 mod fixture;
 mod reference;
@@ -26,7 +26,7 @@ fn engine(fixture: &Fixture) -> Box<dyn Classifier> {
     Artifact::load(folder.path()).and_then(|artifact| artifact.classifier()).expect("a whole artifact")
 }
 
-/// What loading and proving `folder` answers, with all its causes.
+/// The error of loading and checking `folder`, with all its causes.
 fn refusal_of(folder: &Path) -> String {
     match Artifact::load(folder).and_then(|artifact| artifact.classifier().map(|_| ())) {
         Ok(()) => "accepted".to_owned(),
@@ -48,8 +48,8 @@ fn assert_near(found: &[f32], expected: &[f64]) {
 
 #[test]
 fn the_engine_agrees_with_the_definition_of_the_network_for_any_width_shape_and_number_of_classes() {
-    let plans = [([1, 28, 28], 32, 10), ([1, 20, 20], 1, 1), ([3, 23, 31], 5, 3), ([2, 40, 21], 17, 150)];
-    for (shape, width, classes) in plans {
+    let architectures = [([1, 28, 28], 32, 10), ([1, 20, 20], 1, 1), ([3, 23, 31], 5, 3), ([2, 40, 21], 17, 150)];
+    for (shape, width, classes) in architectures {
         let fixture = Fixture::new(shape, width, classes, 1);
         let pixels = fixture.pixels(7);
 
@@ -63,7 +63,7 @@ fn the_engine_agrees_with_the_definition_of_the_network_for_any_width_shape_and_
 fn the_shipped_weights_give_what_the_definition_of_the_network_gives() {
     let artifact = Artifact::built_in().expect("the shipped model");
     let card: &Card = artifact.card();
-    let folder = crate::support::project().join("models/kana");
+    let folder = crate::drawings::project().join("models/kana");
     let members: Vec<Tensors> = card.members.iter().map(|member| tensors(&folder.join(&member.file))).collect();
     let specimen = hex::decode(&card.self_test[0].pixels).expect("hexadecimal");
 
@@ -127,12 +127,12 @@ fn an_image_of_another_shape_is_refused_with_both_shapes_and_nothing_is_classifi
 }
 
 #[test]
-fn no_images_are_no_predictions() {
+fn an_empty_batch_has_no_predictions() {
     assert_eq!(engine(&Fixture::small()).classify(&[]).expect("an answer"), []);
 }
 
 #[test]
-fn a_card_that_cannot_be_meant_is_refused_naming_field_and_values() {
+fn an_inconsistent_card_is_refused_naming_field_and_values() {
     let huge = u64::MAX / 2;
     let table = [
         ("/format", json!(2), "card.json: format: expected 1, found 2"),
@@ -169,9 +169,9 @@ fn a_card_that_cannot_be_meant_is_refused_naming_field_and_values() {
             fixture = fixture.with(pointer, value);
         }
 
-        let said = refusal(&fixture);
+        let message = refusal(&fixture);
 
-        assert!(said.contains(expected), "{pointer}: {said}");
+        assert!(message.contains(expected), "{pointer}: {message}");
     }
 }
 
@@ -184,16 +184,16 @@ fn labels_that_do_not_fit_the_output_are_refused_naming_the_tensor() {
     let four = json!([{"pixels": "00".repeat(400), "probabilities": [1.0, 0.0, 0.0, 0.0]}]);
     let fixture = Fixture::small().with("/labels", json!(["a", "b", "c", "d"])).with("/self_test", four);
 
-    let said = refusal(&fixture);
+    let message = refusal(&fixture);
 
-    assert!(said.contains("0.safetensors: tensor dense2.weight: expected [4, 128], found [3, 128]"), "{said}");
+    assert!(message.contains("0.safetensors: tensor dense2.weight: expected [4, 128], found [3, 128]"), "{message}");
 }
 
-type Bend = fn(&mut Tensors);
+type Damage = fn(&mut Tensors);
 
 #[test]
 fn weights_that_are_not_the_networks_are_refused_naming_file_tensor_expected_and_found() {
-    let table: [(Bend, &str); 7] = [
+    let table: [(Damage, &str); 7] = [
         (|t| drop(t.remove("norm2.beta")), "0.safetensors: tensor norm2.beta: missing"),
         (|t| drop(t.insert("spare".into(), (vec![1], vec![0.0]))), "tensor spare: expected none of this name"),
         (|t| reshape(t, "conv2.bias", vec![1, 2]), "tensor conv2.bias: expected [2], found [1, 2]"),
@@ -202,13 +202,13 @@ fn weights_that_are_not_the_networks_are_refused_naming_file_tensor_expected_and
         (|t| set(t, "norm1.variance", 1, -0.5), "tensor norm1.variance: expected none below 0, found -0.5 at 1"),
         (|t| t.values_mut().for_each(|(_, values)| values.fill(1e30)), "tensor conv2.weight: too large to fold"),
     ];
-    for (bend, expected) in table {
+    for (damage, expected) in table {
         let mut fixture = Fixture::small();
-        bend(&mut fixture.members[0]);
+        damage(&mut fixture.members[0]);
 
-        let said = refusal(&fixture);
+        let message = refusal(&fixture);
 
-        assert!(said.contains(expected), "expected {expected:?}: {said}");
+        assert!(message.contains(expected), "expected {expected:?}: {message}");
     }
 }
 
@@ -231,9 +231,9 @@ fn weights_of_another_type_are_refused_naming_the_tensor() {
     bytes[at] = b'I';
     replace(folder.path(), &bytes);
 
-    let said = refusal_of(folder.path());
+    let message = refusal_of(folder.path());
 
-    assert!(said.contains(": expected F32, found I32"), "{said}");
+    assert!(message.contains(": expected F32, found I32"), "{message}");
 }
 
 /// Puts other bytes in the place of the first member's, under their own digest.
@@ -255,10 +255,10 @@ fn a_flipped_bit_anywhere_in_the_weights_is_refused_naming_the_file_and_both_dig
         bytes[at] ^= 1 << (at % 8);
         std::fs::write(&file, &bytes).expect("written");
 
-        let said = refusal_of(folder.path());
+        let message = refusal_of(folder.path());
 
         let expected = format!("0.safetensors: expected SHA-256 {}, found {}", digest(&whole), digest(&bytes));
-        assert!(said.contains(&expected), "byte {at}: {said}");
+        assert!(message.contains(&expected), "byte {at}: {message}");
     }
 }
 
@@ -273,10 +273,13 @@ fn a_flipped_bit_in_the_card_never_crashes_and_never_lets_other_weights_pass() {
         bytes[at] ^= 1 << (at % 7);
         std::fs::write(&file, &bytes).expect("written");
 
-        let said = refusal_of(folder.path());
+        let message = refusal_of(folder.path());
 
         // A letter of a description may change unnoticed, and so may the last digits of a probability.
-        assert!(said == "accepted" || said.contains("is refused") || said.contains("could not read"), "{said}");
+        assert!(
+            message == "accepted" || message.contains("is refused") || message.contains("could not read"),
+            "{message}"
+        );
     }
 }
 
@@ -288,9 +291,9 @@ fn weights_cut_off_or_replaced_by_something_else_are_refused_even_under_a_true_d
     for bytes in [&whole[..whole.len() - 4], &whole[..100], b"", b"not weights at all, but longer than a header"] {
         replace(folder.path(), bytes);
 
-        let said = refusal_of(folder.path());
+        let message = refusal_of(folder.path());
 
-        assert!(said.contains("0.safetensors: not a safetensors file"), "{said}");
+        assert!(message.contains("0.safetensors: not a safetensors file"), "{message}");
         replace(folder.path(), &whole);
     }
 }
@@ -301,9 +304,9 @@ fn a_card_that_is_not_json_is_refused_with_line_and_column() {
     for (text, place) in [("{\n  \"format\": 1,\n  !", "line 3 column 3"), ("", "line 1 column 0"), ("[", "column 1")] {
         std::fs::write(folder.path().join("card.json"), text).expect("written");
 
-        let said = refusal_of(folder.path());
+        let message = refusal_of(folder.path());
 
-        assert!(said.contains("card.json: not a card") && said.contains(place), "{said}");
+        assert!(message.contains("card.json: not a card") && message.contains(place), "{message}");
     }
 }
 
@@ -312,9 +315,9 @@ fn a_member_outside_the_artifacts_own_folder_is_refused_unread() {
     for file in ["../0.safetensors", "/etc/passwd", "a/b", "..", ".", "", "./0.safetensors", "a\\b", "0.safetensors/"] {
         let fixture = Fixture::small().with("/members", json!([{"file": file, "sha256": ""}]));
 
-        let said = refusal(&fixture);
+        let message = refusal(&fixture);
 
-        assert!(said.contains("card.json: members[0].file: expected a name in this folder"), "{file:?}: {said}");
+        assert!(message.contains("card.json: members[0].file: expected a name in this folder"), "{file:?}: {message}");
     }
 }
 
@@ -336,20 +339,20 @@ fn a_card_that_never_ends_is_read_no_further_than_its_bound() {
     let file = std::fs::File::create(folder.path().join("card.json")).expect("a file");
     file.set_len(1 << 40).expect("a hole");
 
-    let said = refusal_of(folder.path());
+    let message = refusal_of(folder.path());
 
-    assert!(said.contains("card.json") && said.contains("larger than 16777216 bytes"), "{said}");
+    assert!(message.contains("card.json") && message.contains("larger than 16777216 bytes"), "{message}");
 }
 
 #[test]
-fn a_machine_that_computes_something_else_than_the_trainer_did_is_refused() {
+fn a_machine_that_computes_other_probabilities_than_the_trainer_is_refused() {
     let mut fixture = Fixture::small();
     let expected = &mut fixture.card["self_test"][1]["probabilities"][0];
     *expected = json!(expected.as_f64().expect("a number") + 1e-3);
 
-    let said = refusal(&fixture);
+    let message = refusal(&fixture);
 
-    assert!(said.contains("fixture is refused: self_test[1]: expected ["), "{said}");
+    assert!(message.contains("fixture is refused: self_test[1]: expected ["), "{message}");
 }
 
 #[test]
@@ -360,7 +363,7 @@ fn an_engine_that_answers_nan_fails_the_self_test() {
     set(&mut fixture.members[0], "dense2.bias", 1, f32::MAX);
     fixture.members[0].get_mut("dense2.weight").expect("a tensor").1.fill(f32::MAX);
 
-    let said = refusal(&fixture);
+    let message = refusal(&fixture);
 
-    assert!(said.contains("self_test[0]: expected ["), "{said}");
+    assert!(message.contains("self_test[0]: expected ["), "{message}");
 }

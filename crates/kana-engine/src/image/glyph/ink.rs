@@ -1,0 +1,137 @@
+//! How much ink is on each pixel?
+//!
+//! The distance of its colour from the background's, whatever the two colours are: no ink up to the distance that noise
+//! alone reaches, full ink from the distance of the darkest strokes. A picture without noise and with full contrast keeps
+//! its shades exactly.
+
+use super::background::Background;
+use super::colour::distance;
+use super::illumination::Illumination;
+use super::rectangle::Rectangle;
+use crate::image::picture::{Layout, Picture, colour};
+
+/// Greatest distance that counts as noise, as a multiple of the median distance of the background's pixels. With normally
+/// distributed noise in three channels, one background pixel in a thousand lies beyond 2.5 times the median.
+const NOISE_REACH: f32 = 2.5;
+
+/// Pixels nearer to the background than this share of the farthest pixel's distance count as background when noise is
+/// measured.
+const BACKGROUND_SHARE: f32 = 0.25;
+
+/// Pixels beyond this share of the farthest pixel's distance count as ink when its strength is measured.
+const INK_SHARE: f32 = 0.3;
+
+/// Share of ink pixels that have full strength: the core of a stroke; the others are its soft rim.
+const CORE_SHARE: f32 = 0.02;
+
+/// Least difference between ink and noise, of 255: more than rounding and lossy formats make of a blank page, less than
+/// the faintest pencil.
+const CONTRAST_MIN: f32 = 6.0;
+
+/// The amount of ink on every pixel of a picture.
+pub(super) struct Ink {
+    /// Columns, in pixels.
+    pub width: usize,
+    /// Rows, in pixels.
+    pub height: usize,
+    /// `width * height` amounts from 0 to 255, row by row.
+    pub amounts: Vec<u8>,
+}
+
+impl Ink {
+    /// Measures the ink in a picture without transparency; `None` where there is none.
+    pub fn of(picture: &Picture, background: &Background) -> Option<Self> {
+        let mut amounts = distances(picture, background);
+        let scale = Scale::of(&amounts)?;
+        let amount: [u8; 256] = std::array::from_fn(|distance| scale.amount(distance as f32));
+        amounts.iter_mut().for_each(|value| *value = amount[usize::from(*value)]);
+        Some(Self { width: picture.width(), height: picture.height(), amounts })
+    }
+
+    /// Removes all ink from a part of the picture.
+    pub fn erase(&mut self, part: &Rectangle) {
+        for row in self.amounts.chunks_exact_mut(self.width).take(part.bottom).skip(part.top) {
+            row[part.left..part.right].fill(0);
+        }
+    }
+}
+
+/// Maps distances to amounts of ink: 0 up to `floor`, 255 from `full`.
+struct Scale {
+    floor: f32,
+    full: f32,
+}
+
+impl Scale {
+    fn of(distances: &[u8]) -> Option<Self> {
+        let mut counts = [0_usize; 256];
+        distances.iter().for_each(|&distance| counts[usize::from(distance)] += 1);
+        let farthest = counts.iter().rposition(|&count| count > 0).unwrap_or(0);
+        let near = (farthest as f32 * BACKGROUND_SHARE) as usize;
+        let floor = NOISE_REACH * quantile(&counts[..=near], 0.5) as f32;
+        let ink_start = (floor as usize).max((farthest as f32 * INK_SHARE) as usize).min(farthest);
+        let full = (ink_start + quantile(&counts[ink_start..=farthest], 1.0 - CORE_SHARE)) as f32;
+        (full - floor >= CONTRAST_MIN).then_some(Self { floor, full })
+    }
+
+    fn amount(&self, distance: f32) -> u8 {
+        let share = (distance - self.floor) / (self.full - self.floor);
+        (255.0 * share.clamp(0.0, 1.0)).round() as u8
+    }
+}
+
+/// The least value that is not exceeded by a `share` of the counted values.
+fn quantile(counts: &[usize], share: f32) -> usize {
+    let all: usize = counts.iter().sum();
+    let wanted = (all as f64 * f64::from(share)).ceil() as usize;
+    let mut seen = 0;
+    let at = counts.iter().position(|&count| {
+        seen += count;
+        seen >= wanted && seen > 0
+    });
+    at.unwrap_or(0)
+}
+
+/// The distance of each pixel's colour from the background's at its place, from 0 to 255, row by row.
+fn distances(picture: &Picture, background: &Background) -> Vec<u8> {
+    let plain = background.colour.map(|sample| sample.round() as u8);
+    match (&background.illumination, picture.layout()) {
+        (Some(illumination), _) => distances_in_uneven_light(picture, background, illumination),
+        (None, Layout::Grey) => picture.samples().iter().map(|&sample| sample.abs_diff(plain[0])).collect(),
+        (None, Layout::Rgb) => picture.samples().chunks_exact(3).map(|pixel| apart(pixel, plain)).collect(),
+        (None, _) => picture.colours().map(|colour| apart(&colour, plain)).collect(),
+    }
+}
+
+fn apart(pixel: &[u8], background: [u8; 3]) -> u8 {
+    let squares: i32 =
+        pixel.iter().zip(background).map(|(&sample, below)| (i32::from(sample) - i32::from(below)).pow(2)).sum();
+    (squares as f32 / 3.0).sqrt().round() as u8
+}
+
+/// The same for an unevenly lit background, where ink has less contrast in less light: distances are scaled as if the
+/// whole background had its commonest colour.
+fn distances_in_uneven_light(picture: &Picture, background: &Background, illumination: &Illumination) -> Vec<u8> {
+    /// Least light that is compensated, as a share of the light on the commonest colour.
+    const LIGHT_MIN: f32 = 0.4;
+    /// Places in a row at which the illumination is evaluated, at most: a polynomial of second degree hardly changes
+    /// within a 256th of the width.
+    const RUNS: usize = 256;
+    let contrast = distance(background.colour, background.ink);
+    let channels = picture.layout().channels();
+    let mut distances = Vec::with_capacity(picture.width() * picture.height());
+    let run = picture.width().div_ceil(RUNS);
+    for y in 0..picture.height() {
+        let place_y = (y as f32 + 0.5) / picture.height() as f32;
+        for (index, pixels) in picture.row(y).chunks(channels * run).enumerate() {
+            let middle = index as f32 * run as f32 + run as f32 / 2.0;
+            let below = illumination.at(middle / picture.width() as f32, place_y);
+            let light = (distance(below, background.ink) / contrast.max(1.0)).max(LIGHT_MIN);
+            distances.extend(pixels.chunks_exact(channels).map(|pixel| {
+                let compensated = distance(colour(pixel).map(f32::from), below) / light;
+                compensated.round().min(255.0) as u8
+            }));
+        }
+    }
+    distances
+}
