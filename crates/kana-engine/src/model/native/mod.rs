@@ -13,7 +13,7 @@ use crate::Prediction;
 use crate::image::Image;
 use kernel::{Level, convolve, multiply, pool, softmax};
 
-pub use weights::Weights;
+pub use weights::{NORM_EPSILON, Weights};
 
 /// The only family of networks that this engine computes.
 pub const FAMILY: &str = "kana-cnn";

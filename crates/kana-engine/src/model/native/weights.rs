@@ -12,7 +12,7 @@ use crate::image::Shape;
 use crate::model::Card;
 
 /// Keeps the deviation of batch normalisation away from zero; the trainer uses the same.
-const NORM_EPSILON: f64 = 1e-5;
+pub const NORM_EPSILON: f64 = 1e-5;
 
 /// Rows and columns that leave one pixel behind the last convolution: ((20 − 2 − 2) / 2 − 2) / 2 − 2.
 const SIDE_MIN: usize = 20;

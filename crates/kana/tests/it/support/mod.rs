@@ -7,7 +7,6 @@ pub mod drawings;
 mod eventually;
 pub mod faulty;
 pub mod http;
-pub mod idx;
 pub mod pictures;
 pub mod process;
 pub mod proxy;
