@@ -1,8 +1,8 @@
-//! What are the classes of a data set called?
+//! What are the labels of a data set's classes, and under which licence are its images?
 //!
-//! The folder may say so in `labels.txt`: a class a line, in the order of the label bytes, with an optional
-//! romanisation behind a tab. Without it the published KMNIST is recognised by its digest, and anything else is taken
-//! for ten digits, as MNIST has them.
+//! A folder may list them in `labels.txt`: one label a line, in the order of the label bytes, optionally followed by a
+//! tab and a romanisation. Without that file the published data sets are recognised by their SHA-256, and any other data
+//! set has the ten digits as its classes, like MNIST.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,16 +11,16 @@ use std::path::Path;
 use super::Error;
 use kana_engine::model::card::Source;
 
-/// The file that names the classes.
+/// Name of the file that lists the labels.
 pub const FILE: &str = "labels.txt";
-/// MNIST's classes, and those of every data set that took its format and says nothing else.
+/// Number of classes of MNIST, and of every data set in its format without a list of labels.
 pub const DIGITS: usize = 10;
-/// A label is one byte.
+/// Largest number of classes: a label is one byte.
 const CLASSES_MAX: usize = 256;
-/// A line a class, generously; what is longer is no list of labels.
+/// Largest list of labels in bytes: 256 bytes for each class.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// KMNIST's ten, in the order of its label bytes.
+/// Labels of KMNIST with their romanisation, in the order of its label bytes.
 const KMNIST: [(&str, &str); DIGITS] = [
     ("お", "o"),
     ("き", "ki"),
@@ -38,30 +38,30 @@ const KMNIST_TEST_IMAGES: &str = "76fbd229ce87db80dd281af5e6670de4ad0e42fb30a7bd
 /// SHA-256 of MNIST's `t10k-images-idx3-ubyte`, uncompressed.
 const MNIST_TEST_IMAGES: &str = "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7";
 
-/// What the classes are called, and under which licence the images are.
+/// Labels of a data set's classes, and the licence of its images.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Classes {
-    /// One a class.
+    /// Label of each class.
     pub labels: Vec<String>,
-    /// The same in Latin letters; empty where they already are.
+    /// Label of each class in Latin letters; empty when the labels need no romanisation.
     pub romanised: Vec<String>,
-    /// The licence of the images; empty where unknown.
+    /// Licence of the images; empty when unknown.
     pub licence: String,
-    /// Whom it asks to name; empty where unknown.
+    /// Attribution that the licence asks for; empty when unknown.
     pub attribution: String,
 }
 
-/// KMNIST's licence.
+/// Licence of KMNIST.
 pub const KMNIST_LICENCE: &str = "CC BY-SA 4.0";
-/// Whom KMNIST's licence asks to name.
+/// Attribution that the licence of KMNIST asks for.
 pub const KMNIST_ATTRIBUTION: &str = "\"KMNIST Dataset\" (created by CODH), adapted from \"Kuzushiji Dataset\" (created by \
     NIJL and others), doi:10.20676/00000341";
-/// MNIST's licence.
+/// Licence of MNIST.
 pub const MNIST_LICENCE: &str = "CC BY-SA 3.0";
-/// Whom MNIST's licence asks to name.
+/// Attribution that the licence of MNIST asks for.
 pub const MNIST_ATTRIBUTION: &str = "\"MNIST\" (Y. LeCun and C. Cortes)";
 
-/// KMNIST's classes.
+/// Returns the classes of KMNIST.
 pub fn kmnist() -> Classes {
     Classes {
         labels: KMNIST.iter().map(|(kana, _)| (*kana).to_owned()).collect(),
@@ -71,8 +71,8 @@ pub fn kmnist() -> Classes {
     }
 }
 
-/// The classes of the data set that has these files.
-pub fn known(sources: &[Source]) -> Classes {
+/// Returns the classes of the data set with these files: of KMNIST or MNIST when a checksum is theirs, otherwise digits.
+pub fn recognise(sources: &[Source]) -> Classes {
     let has = |digest: &str| sources.iter().any(|source| source.sha256 == digest);
     if has(KMNIST_TEST_IMAGES) {
         return kmnist();
@@ -85,15 +85,15 @@ pub fn known(sources: &[Source]) -> Classes {
     Classes { labels, ..Classes::default() }
 }
 
-/// The classes that `labels.txt` in `folder` names, or `None` without such a file.
+/// Reads the classes from `labels.txt` in `folder`; `None` when there is no such file.
 ///
 /// # Errors
-/// Where the file cannot be read or is no list of labels.
-pub fn named(folder: &Path) -> Result<Option<Classes>, Error> {
+/// [`Error::Unreadable`] when the file cannot be read, [`Error::Malformed`] when it does not list 2 to 256 labels.
+pub fn load(folder: &Path) -> Result<Option<Classes>, Error> {
     let path = folder.join(FILE);
     let unreadable = |source| Error::Unreadable { path: path.clone(), offset: 0, source };
     let file = match File::open(&path) {
-        Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(unreadable)?,
     };
     let mut text = String::new();
@@ -101,19 +101,17 @@ pub fn named(folder: &Path) -> Result<Option<Classes>, Error> {
     parse(&text).map(Some).map_err(|reason| Error::Malformed { path: path.clone(), offset: 0, reason })
 }
 
-fn parse(text: &str) -> Result<Classes, String> {
-    let rows: Vec<(&str, Option<&str>)> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| {
-            line.split_once('\t').map_or((line.trim(), None), |(label, latin)| (label.trim(), Some(latin.trim())))
-        })
-        .collect();
+fn parse<'a>(text: &'a str) -> Result<Classes, String> {
+    let row = |line: &'a str| match line.split_once('\t') {
+        Some((label, latin)) => (label.trim(), Some(latin.trim())),
+        None => (line.trim(), None),
+    };
+    let rows: Vec<(&str, Option<&str>)> = text.lines().filter(|line| !line.trim().is_empty()).map(row).collect();
     if !(2..=CLASSES_MAX).contains(&rows.len()) {
-        return Err(format!("{} labels, expected 2 to {CLASSES_MAX}, one a line", rows.len()));
+        return Err(format!("found {} labels, expected 2 to {CLASSES_MAX}, one a line", rows.len()));
     }
     let labels = rows.iter().map(|(label, _)| (*label).to_owned()).collect();
-    // All or none: a half-romanised list would shift the names against the classes.
+    // All or none: with gaps, the romanisations would no longer line up with the labels.
     let romanised: Option<Vec<String>> = rows.iter().map(|(_, latin)| latin.map(str::to_owned)).collect();
     Ok(Classes { labels, romanised: romanised.unwrap_or_default(), ..Classes::default() })
 }
@@ -133,7 +131,22 @@ mod tests {
     }
 
     #[test]
-    fn one_label_is_no_list() {
+    fn a_list_of_one_label_is_refused() {
         assert!(parse("alone\n").is_err());
+    }
+
+    #[test]
+    fn a_list_that_is_romanised_in_part_has_no_romanisations() {
+        let classes = parse("か\tka\nに\n").unwrap();
+
+        assert_eq!((classes.labels.len(), classes.romanised.len()), (2, 0));
+    }
+
+    #[test]
+    fn an_unknown_data_set_has_ten_digits() {
+        let classes = recognise(&[Source { file: "t10k-images-idx3-ubyte".into(), sha256: "00".into() }]);
+
+        assert_eq!(classes.labels.join(""), "0123456789");
+        assert!(classes.licence.is_empty());
     }
 }

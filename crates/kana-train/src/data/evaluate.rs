@@ -1,4 +1,7 @@
-//! How often is a classifier right, and what does it take for what?
+//! How accurate is a classifier, and which classes does it confuse?
+//!
+//! [`evaluate`] classifies a whole data set and counts every pair of true and predicted class. All other figures follow
+//! from that confusion matrix.
 
 use serde::Serialize;
 
@@ -6,73 +9,73 @@ use super::Dataset;
 use kana_engine::image::Image;
 use kana_engine::model::{Classifier, Error};
 
-/// Images handed to the classifier at once: enough to keep it busy, few enough to show progress.
-const BATCH: usize = 64;
+/// Images per call of the classifier: enough to keep it busy, few enough to show progress.
+const BATCH_SIZE: usize = 64;
 
-/// What a classifier did on a data set.
+/// Accuracy of a classifier on a data set, in total and by class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Evaluation {
-    /// Images judged.
+pub struct ClassificationReport {
+    /// Number of images classified.
     pub images: usize,
-    /// Share judged right, in [0, 1].
+    /// Share of the images that were classified correctly, in [0, 1].
     pub accuracy: f64,
-    /// One row a class, in the order of the card's labels.
-    pub per_class: Vec<ClassRow>,
-    /// Row: the true class, column: the class that the classifier named; counts of images.
+    /// Figures of each class, in the order of the card's labels.
+    pub per_class: Vec<ClassMetrics>,
+    /// Confusion matrix in numbers of images. Row: true class; column: predicted class.
     pub confusion: Vec<Vec<usize>>,
 }
 
-/// How a classifier did on one class.
+/// Precision and recall of one class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ClassRow {
-    /// The class's label.
+pub struct ClassMetrics {
+    /// Label of the class.
     pub label: String,
-    /// Images that truly are of this class.
+    /// Number of images of this class.
     pub count: usize,
-    /// Share of the images named so that truly are; 0 where none was named so.
+    /// Share of the images predicted as this class that belong to it, in [0, 1]; 0 when none was predicted.
     pub precision: f64,
-    /// Share of the class's images that were named so; 0 where there is none.
+    /// Share of the images of this class that were predicted as it, in [0, 1]; 0 when there are none.
     pub recall: f64,
 }
 
-/// Lets `classifier` name every image of `dataset`; `progress` hears how many were judged since it last heard.
+/// Classifies every image of `dataset` and reports the result. `progress` receives the number of images of each batch.
 ///
 /// # Errors
-/// Where the images are not of the shape that the classifier takes.
+/// [`Error::Shape`] when the images do not have the shape that the classifier takes.
 pub fn evaluate(
     classifier: &mut dyn Classifier,
     dataset: &Dataset,
     mut progress: impl FnMut(usize),
-) -> Result<Evaluation, Error> {
+) -> Result<ClassificationReport, Error> {
     let labels = classifier.card().labels.clone();
-    // A data set may have classes that the model has never heard of: they are rows without a column of their own.
+    // The data set may have classes that the model does not know: these rows get a column that stays empty.
     let class_count = dataset.labels().iter().map(|&label| usize::from(label) + 1).max().unwrap_or(0).max(labels.len());
     let mut confusion = vec![vec![0; class_count]; class_count];
-    for start in (0..dataset.len()).step_by(BATCH) {
-        let indices = start..(start + BATCH).min(dataset.len());
+    for start in (0..dataset.len()).step_by(BATCH_SIZE) {
+        let indices = start..(start + BATCH_SIZE).min(dataset.len());
         let images: Vec<Image> = indices.clone().map(|index| dataset.image(index)).collect();
         for (index, prediction) in indices.clone().zip(classifier.classify(&images)?) {
             confusion[usize::from(dataset.labels()[index])][prediction.class] += 1;
         }
         progress(indices.len());
     }
-    Ok(summary(confusion, &labels))
+    Ok(report(confusion, &labels))
 }
 
-/// The evaluation that a confusion matrix amounts to.
-fn summary(confusion: Vec<Vec<usize>>, labels: &[String]) -> Evaluation {
+/// Derives all figures from a confusion matrix.
+fn report(confusion: Vec<Vec<usize>>, labels: &[String]) -> ClassificationReport {
     let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-    let row = |class: usize| {
+    let metrics = |class: usize| {
         let count = confusion[class].iter().sum();
-        let named = confusion.iter().map(|row| row[class]).sum();
-        let right = confusion[class][class];
+        let predicted = confusion.iter().map(|row| row[class]).sum();
+        let correct = confusion[class][class];
         let label = labels.get(class).cloned().unwrap_or_else(|| class.to_string());
-        ClassRow { label, count, precision: share(right, named), recall: share(right, count) }
+        ClassMetrics { label, count, precision: share(correct, predicted), recall: share(correct, count) }
     };
-    let per_class: Vec<ClassRow> = (0..confusion.len()).map(row).collect();
-    let images = per_class.iter().map(|row| row.count).sum();
-    let right = (0..confusion.len()).map(|class| confusion[class][class]).sum();
-    Evaluation { images, accuracy: share(right, images), per_class, confusion }
+    let per_class: Vec<ClassMetrics> = (0..confusion.len()).map(metrics).collect();
+    let images = per_class.iter().map(|class| class.count).sum();
+    let correct = (0..confusion.len()).map(|class| confusion[class][class]).sum();
+    ClassificationReport { images, accuracy: share(correct, images), per_class, confusion }
 }
 
 #[cfg(test)]
@@ -83,10 +86,17 @@ mod tests {
     fn precision_reads_columns_and_recall_reads_rows() {
         let labels = ["a".to_owned(), "b".to_owned()];
 
-        let evaluation = summary(vec![vec![3, 1], vec![0, 0]], &labels);
+        let report = report(vec![vec![3, 1], vec![0, 0]], &labels);
 
-        assert_eq!((evaluation.images, evaluation.accuracy), (4, 0.75));
-        let rows: Vec<_> = evaluation.per_class.iter().map(|row| (row.count, row.precision, row.recall)).collect();
+        assert_eq!((report.images, report.accuracy), (4, 0.75));
+        let rows: Vec<_> = report.per_class.iter().map(|class| (class.count, class.precision, class.recall)).collect();
         assert_eq!(rows, [(4, 1.0, 0.75), (0, 0.0, 0.0)]);
+    }
+
+    #[test]
+    fn a_class_without_a_label_is_named_by_its_number() {
+        let report = report(vec![vec![1, 0], vec![1, 0]], &["a".to_owned()]);
+
+        assert_eq!(report.per_class[1].label, "1");
     }
 }

@@ -1,8 +1,8 @@
-//! How do the published data sets come to this machine?
+//! How do the published data sets get onto this machine?
 //!
-//! File by file, from the official address or a stable mirror, each beside its place until its SHA-256 is the published
-//! one, then renamed: a file under its own name is whole and right. What was cut off goes on where it stopped. The digest
-//! vouches for the bytes, whatever the connection.
+//! Each file is downloaded next to its final path and renamed only when its SHA-256 is the published one: a file under
+//! its own name is complete and verified. An interrupted download continues where it stopped. The checksum protects the
+//! contents, so the connection may be unencrypted.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -14,139 +14,145 @@ use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Client, Response, StatusCode};
 use sha2::{Digest, Sha256};
 
-use super::published::{Proof, Published, PublishedFile, published};
+use super::published::{self, Checksum, PublishedDataset, PublishedFile};
 
-/// Waiting for a server to accept.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
-/// Waiting for the next bytes.
-const READ_PATIENCE: Duration = Duration::from_secs(60);
-/// Attempts at a file without a byte of progress in between.
+/// Time limit for connecting to the server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time limit for the next bytes of a response.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// Consecutive attempts at one file that receive no byte before the download fails.
 const ATTEMPTS_MAX: usize = 3;
-/// Bytes of a file. The largest published one has 18 million; a server that sends more sends something else.
+/// Largest file in bytes. The largest published file has 18 million; a server that sends more sends something else.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Bytes of a file when unpacked: 60,000 images of 28×28 are 47 million.
-const UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Largest decompressed file in bytes: 60,000 images of 28×28 are 47 million.
+const DECOMPRESSED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// The folder that `--data` means: `given`, or where it is the name of a published data set, that one's folder in
-/// `cache`.
+/// Returns the folder that `--data` names: `given` itself or, when it is the name of a published data set, the folder of
+/// that data set in `cache`.
 ///
 /// # Errors
-/// Where the data set was named and is not in `cache`.
+/// [`Error::NotFetched`] when the named data set is not in `cache`.
 pub fn locate(given: &Path, cache: &Path) -> Result<PathBuf, Error> {
-    let Some(set) = given.to_str().and_then(published) else { return Ok(given.to_owned()) };
-    let folder = cache.join(set.name);
-    let is_whole = set.files.iter().all(|file| folder.join(file.name).is_file());
-    if is_whole { Ok(folder) } else { Err(Error::NotFetched { name: set.name }) }
+    let Some(dataset) = given.to_str().and_then(published::find) else { return Ok(given.to_owned()) };
+    let folder = cache.join(dataset.name);
+    let is_complete = dataset.files.iter().all(|file| folder.join(file.name).is_file());
+    if is_complete { Ok(folder) } else { Err(Error::NotFetched { name: dataset.name }) }
 }
 
-/// What may go wrong with fetching.
+/// Reasons why a download fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A data set was named that is not on this machine. Caller: fetch it.
-    #[error("{name} is not on this machine: `kana data fetch {name}` fetches it")]
+    /// The named data set is not on this machine. Caller: fetch it.
+    #[error("data set {name} is not on this machine: run `kana data fetch {name}` to download it")]
     NotFetched {
-        /// The data set.
+        /// Name of the data set.
         name: &'static str,
     },
-    /// The connection failed or broke off. What came stays; caller: try again.
-    #[error("{address} broke off after {bytes} bytes; the next try goes on from there")]
-    BrokenOff {
-        /// The file's address.
+    /// The connection failed or was lost. The received bytes are kept. Caller: try again.
+    #[error(
+        "could not download all of {address}: the connection failed after {bytes} bytes, which are kept for the next attempt"
+    )]
+    Disconnected {
+        /// URL of the file.
         address: String,
-        /// Bytes on this machine.
+        /// Bytes of the file on this machine.
         bytes: u64,
-        /// Why.
+        /// Error of the HTTP client.
         source: reqwest::Error,
     },
-    /// The server does not give the file. Caller: look at the address.
-    #[error("{address} was refused: {status}")]
+    /// The server does not serve the file. Caller: check the address.
+    #[error("could not download {address}: the server returned {status}")]
     Refused {
-        /// The file's address.
+        /// URL of the file.
         address: String,
-        /// The server's answer.
+        /// Status of the response.
         status: StatusCode,
     },
-    /// The file is another than the published one, and was removed.
+    /// The file is not the published one. A newly downloaded file was removed.
     #[error("{address} is not the published file and was removed: SHA-256 is {found}, expected {expected}")]
-    WrongDigest {
-        /// The file's address.
+    WrongChecksum {
+        /// URL of the file.
         address: String,
-        /// Its digest.
+        /// SHA-256 of the file, or why there is none.
         found: String,
-        /// The published digest.
+        /// SHA-256 of the published file.
         expected: &'static str,
     },
-    /// The server sends without an end; what came was removed.
+    /// The server sends more than any published file has. The received bytes were removed.
     #[error("{address} is larger than any published file ({BYTES_MAX} bytes) and was removed")]
     TooLarge {
-        /// The file's address.
+        /// URL of the file.
         address: String,
     },
-    /// The disk refuses.
-    #[error("could not write {path}")]
+    /// The file could not be read or written. Caller: check the disk.
+    #[error("could not read or write {path}")]
     Disk {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the file system.
         source: io::Error,
     },
 }
 
-/// What [`fetch`] tells on its way.
+/// Progress of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A file is there already, whole and right.
+    /// The file is already on this machine, complete and verified.
     Present {
-        /// Its name.
+        /// Name of the file.
         file: &'a str,
     },
-    /// A file begins, or goes on.
-    Begun {
-        /// Its name.
+    /// The download of a file starts or continues.
+    Started {
+        /// Name of the file.
         file: &'a str,
-        /// Bytes that were there before.
-        had: u64,
-        /// Bytes of the whole file, where the server says so.
+        /// Bytes from earlier attempts.
+        offset: u64,
+        /// Bytes of the whole file, when the server announces them.
         bytes: Option<u64>,
     },
-    /// So many more bytes have come.
-    Came(u64),
-    /// The file is whole and right.
+    /// Further bytes of the file were received.
+    Received {
+        /// Number of further bytes.
+        bytes: u64,
+    },
+    /// The file is complete and verified.
     Done {
-        /// Its name.
+        /// Name of the file.
         file: &'a str,
     },
 }
 
-/// Brings the files of `set` from `address` into `out`; `hear` is told how it goes.
+/// Downloads the files of `dataset` from `address` into the folder `out`. `notify` receives the progress.
 ///
 /// # Errors
-/// At the first file that does not come or is not the published one. What came before stays, and is not fetched again.
+/// [`Error`] at the first file that cannot be downloaded or verified. Files completed before stay and are not downloaded
+/// again.
 pub async fn fetch(
-    set: &Published,
+    dataset: &PublishedDataset,
     address: &str,
     out: &Path,
-    hear: &mut (dyn FnMut(Event<'_>) + Send),
+    notify: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<(), Error> {
-    // Without a provider no client can be built; another part of this process may have come first.
+    // The client needs a process-wide TLS provider. It fails when one is installed already, which is just as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let disk = |source| Error::Disk { path: out.to_owned(), source };
     std::fs::create_dir_all(out).map_err(disk)?;
-    let client = Client::builder().connect_timeout(CONNECT_PATIENCE).read_timeout(READ_PATIENCE).build();
-    let client = client.map_err(|source| Error::BrokenOff { address: address.to_owned(), bytes: 0, source })?;
-    for file in set.files {
-        Download::new(file, address, out).run(&client, hear).await?;
+    let client = Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+    let client = client.map_err(|source| Error::Disconnected { address: address.to_owned(), bytes: 0, source })?;
+    for file in dataset.files {
+        Download::new(file, address, out).run(&client, notify).await?;
     }
     Ok(())
 }
 
-/// One file on its way.
+/// Download of one file.
 struct Download<'a> {
     file: &'a PublishedFile,
     address: String,
-    /// Its place.
+    /// Final path of the file.
     path: PathBuf,
-    /// Beside its place.
+    /// Path of the incomplete file.
     part: PathBuf,
 }
 
@@ -157,28 +163,28 @@ impl<'a> Download<'a> {
         Self { file, address: format!("{address}{}", file.name), path, part }
     }
 
-    async fn run(&self, client: &Client, hear: &mut (dyn FnMut(Event<'_>) + Send)) -> Result<(), Error> {
+    async fn run(&self, client: &Client, notify: &mut (dyn FnMut(Event<'_>) + Send)) -> Result<(), Error> {
         let name = self.file.name;
-        if self.path.is_file() && self.proved(&self.path).is_ok() {
-            hear(Event::Present { file: name });
+        if self.path.is_file() && self.verify(&self.path).is_ok() {
+            notify(Event::Present { file: name });
             return Ok(());
         }
         let mut attempts = 0;
         loop {
-            let had = self.bytes_here();
-            match self.attempt(client, hear).await {
+            let offset = self.bytes_received();
+            match self.attempt(client, notify).await {
                 Ok(()) => break,
-                Err(Error::BrokenOff { .. }) if self.bytes_here() > had => attempts = 0,
-                Err(Error::BrokenOff { .. }) if attempts + 1 < ATTEMPTS_MAX => attempts += 1,
+                Err(Error::Disconnected { .. }) if self.bytes_received() > offset => attempts = 0,
+                Err(Error::Disconnected { .. }) if attempts + 1 < ATTEMPTS_MAX => attempts += 1,
                 Err(error) => return Err(error),
             }
         }
-        if let Err(wrong) = self.proved(&self.part) {
+        if let Err(error) = self.verify(&self.part) {
             std::fs::remove_file(&self.part).map_err(|source| self.disk(source))?;
-            return Err(wrong);
+            return Err(error);
         }
         std::fs::rename(&self.part, &self.path).map_err(|source| self.disk(source))?;
-        hear(Event::Done { file: name });
+        notify(Event::Done { file: name });
         Ok(())
     }
 
@@ -186,85 +192,87 @@ impl<'a> Download<'a> {
         Error::Disk { path: self.part.clone(), source }
     }
 
-    fn broken_off(&self, source: reqwest::Error) -> Error {
-        Error::BrokenOff { address: self.address.clone(), bytes: self.bytes_here(), source }
+    fn disconnected(&self, source: reqwest::Error) -> Error {
+        Error::Disconnected { address: self.address.clone(), bytes: self.bytes_received(), source }
     }
 
-    fn bytes_here(&self) -> u64 {
+    fn bytes_received(&self) -> u64 {
         std::fs::metadata(&self.part).map_or(0, |file| file.len())
     }
 
-    /// One request, from where the last one stopped.
-    async fn attempt(&self, client: &Client, hear: &mut (dyn FnMut(Event<'_>) + Send)) -> Result<(), Error> {
-        let mut had = self.bytes_here();
+    /// Sends one request, for the bytes after those already received.
+    async fn attempt(&self, client: &Client, notify: &mut (dyn FnMut(Event<'_>) + Send)) -> Result<(), Error> {
+        let mut offset = self.bytes_received();
         let mut request = client.get(&self.address);
-        if had > 0 {
-            request = request.header(RANGE, format!("bytes={had}-"));
+        if offset > 0 {
+            request = request.header(RANGE, format!("bytes={offset}-"));
         }
-        let response = request.send().await.map_err(|source| self.broken_off(source))?;
+        let response = request.send().await.map_err(|source| self.disconnected(source))?;
         match response.status() {
-            StatusCode::PARTIAL_CONTENT if begins_at(&response, had) => {}
-            StatusCode::OK => had = 0,
-            // Nothing behind what is here: the file is whole, or its digest will tell.
-            StatusCode::RANGE_NOT_SATISFIABLE if had > 0 => return Ok(()),
+            StatusCode::PARTIAL_CONTENT if starts_at(&response, offset) => {}
+            StatusCode::OK => offset = 0,
+            // No bytes are left: the file is complete, or its checksum will be wrong.
+            StatusCode::RANGE_NOT_SATISFIABLE if offset > 0 => return Ok(()),
             status => return Err(Error::Refused { address: self.address.clone(), status }),
         }
-        let bytes = response.content_length().map(|rest| had + rest);
-        hear(Event::Begun { file: self.file.name, had, bytes });
-        self.receive(response, had, hear).await
+        let bytes = response.content_length().map(|rest| offset + rest);
+        notify(Event::Started { file: self.file.name, offset, bytes });
+        self.receive(response, offset, notify).await
     }
 
     async fn receive(
         &self,
         mut response: Response,
-        had: u64,
-        hear: &mut (dyn FnMut(Event<'_>) + Send),
+        offset: u64,
+        notify: &mut (dyn FnMut(Event<'_>) + Send),
     ) -> Result<(), Error> {
         let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&self.part);
         let mut file = opened.map_err(|source| self.disk(source))?;
-        file.set_len(had).and_then(|()| file.seek(SeekFrom::End(0))).map_err(|source| self.disk(source))?;
-        let mut bytes = had;
-        while let Some(chunk) = response.chunk().await.map_err(|source| self.broken_off(source))? {
+        file.set_len(offset).and_then(|()| file.seek(SeekFrom::End(0))).map_err(|source| self.disk(source))?;
+        let mut bytes = offset;
+        while let Some(chunk) = response.chunk().await.map_err(|source| self.disconnected(source))? {
             bytes += chunk.len() as u64;
             if bytes > BYTES_MAX {
                 std::fs::remove_file(&self.part).map_err(|source| self.disk(source))?;
                 return Err(Error::TooLarge { address: self.address.clone() });
             }
             file.write_all(&chunk).map_err(|source| self.disk(source))?;
-            hear(Event::Came(chunk.len() as u64));
+            notify(Event::Received { bytes: chunk.len() as u64 });
         }
         file.sync_all().map_err(|source| self.disk(source))
     }
 
-    /// Whether the bytes in `path` are the published ones.
-    fn proved(&self, path: &Path) -> Result<(), Error> {
+    /// Compares the checksum of the file at `path` with the published one.
+    fn verify(&self, path: &Path) -> Result<(), Error> {
         let file = File::open(path).map_err(|source| self.disk(source))?;
-        let (found, expected) = match self.file.proof {
-            Proof::Packed(expected) => (digest(file.take(BYTES_MAX)).map_err(|source| self.disk(source))?, expected),
-            Proof::Unpacked(expected) => {
-                // What cannot be unpacked has no digest at all, and so a wrong one.
-                let unpacked = digest(GzDecoder::new(file).take(UNPACKED_BYTES_MAX));
-                (unpacked.unwrap_or_else(|broken| format!("none: {broken}")), expected)
+        let (found, expected) = match self.file.checksum {
+            Checksum::Compressed(expected) => {
+                (sha256(file.take(BYTES_MAX)).map_err(|source| self.disk(source))?, expected)
+            }
+            Checksum::Decompressed(expected) => {
+                // A file that cannot be decompressed has no checksum, which is a wrong checksum.
+                let decompressed = sha256(GzDecoder::new(file).take(DECOMPRESSED_BYTES_MAX));
+                (decompressed.unwrap_or_else(|_| "none, as the file cannot be decompressed".to_owned()), expected)
             }
         };
         let address = self.address.clone();
-        if found == expected { Ok(()) } else { Err(Error::WrongDigest { address, found, expected }) }
+        if found == expected { Ok(()) } else { Err(Error::WrongChecksum { address, found, expected }) }
     }
 }
 
-fn digest(mut bytes: impl Read) -> io::Result<String> {
+fn sha256(mut bytes: impl Read) -> io::Result<String> {
     let mut digest = Sha256::new();
-    let mut piece = [0; 64 * 1024];
+    let mut buffer = [0; 64 * 1024];
     loop {
-        match bytes.read(&mut piece)? {
+        match bytes.read(&mut buffer)? {
             0 => return Ok(hex::encode(digest.finalize())),
-            count => digest.update(&piece[..count]),
+            count => digest.update(&buffer[..count]),
         }
     }
 }
 
-/// Whether a partial answer begins where it was asked to.
-fn begins_at(response: &Response, start: u64) -> bool {
+/// Returns whether a partial response begins at the requested byte.
+fn starts_at(response: &Response, start: u64) -> bool {
     let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
     range.is_some_and(|range| range.starts_with(&format!("bytes {start}-")))
 }

@@ -1,7 +1,9 @@
-//! Which images are there to learn from and to show?
+//! Which labelled images are there to train on, to evaluate with and to show?
 //!
-//! A [`Dataset`] is labelled images of one shape, with the digests of the files that they came from, so that a model's
-//! card can say what it was taught. [`idx`] reads them, [`split`] holds some back, [`evaluate`] judges a model by them.
+//! A [`Dataset`] has labelled images of one shape, and the SHA-256 of the files that they came from, so that a model's
+//! card can name its training data. [`Folder::load`] reads a data set in the format of MNIST and refuses every file with
+//! a missing or surplus byte. [`Split`] divides it for training, [`evaluate`] measures a classifier with it, and
+//! [`fetch`](mod@fetch) downloads the published ones. [`strokes`] draws images where there is no data set at all.
 
 pub mod classes;
 pub mod evaluate;
@@ -11,8 +13,8 @@ pub mod published;
 pub mod random;
 pub mod samples;
 pub mod split;
+pub mod stratify;
 pub mod strokes;
-pub mod study;
 
 use std::path::{Path, PathBuf};
 
@@ -20,42 +22,42 @@ use kana_engine::image::{Image, Shape};
 use kana_engine::model::card::Source;
 
 pub use classes::Classes;
-pub use study::Study;
+pub use split::Split;
 
-/// What may go wrong with a data set.
+/// Reasons why a data set cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A folder has none of the files that make a data set. Caller: fetch them, or name another folder.
-    #[error("{folder} holds no data set: {missing} is missing, plain or with .gz")]
+    /// The folder lacks a file of the data set. Caller: download it, or name another folder.
+    #[error("could not load a data set from {folder}: neither {missing} nor {missing}.gz is there")]
     Missing {
-        /// The folder.
+        /// Folder of the data set.
         folder: PathBuf,
-        /// The file that was looked for.
+        /// Name of the missing file, without `.gz`.
         missing: String,
     },
-    /// A file could not be read.
+    /// The file could not be read. Caller: check the disk.
     #[error("could not read {path} at byte {offset}")]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Uncompressed bytes that were read before.
+        /// Uncompressed bytes read before the error.
         offset: u64,
-        /// Why.
+        /// Error of the file system.
         source: std::io::Error,
     },
-    /// A file is not what its name says. Caller: get it anew.
-    #[error("{path} is broken at byte {offset}: {reason}")]
+    /// The file does not have the expected format. Caller: download it again.
+    #[error("could not parse {path}: byte {offset}: {reason}")]
     Malformed {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Where, in the uncompressed bytes.
+        /// Offset of the error in the uncompressed bytes.
         offset: u64,
-        /// What was expected and what was found.
+        /// Description of what was expected and what was found.
         reason: String,
     },
 }
 
-/// Labelled images of one shape.
+/// Labelled images of one shape: pixels `[N, H, W, C]` and labels `[N]`, one byte each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     shape: Shape,
@@ -65,7 +67,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// `labels.len()` images of `shape`, side by side in `pixels`, or `None` where their lengths disagree.
+    /// Creates a data set of `labels.len()` images from `pixels`, `[N, H, W, C]`; `None` when the lengths disagree.
     pub fn new(shape: Shape, pixels: Vec<u8>, labels: Vec<u8>) -> Option<Self> {
         (Some(pixels.len()) == shape.bytes().checked_mul(labels.len())).then(|| Self {
             shape,
@@ -75,58 +77,58 @@ impl Dataset {
         })
     }
 
-    /// The same images, from files of these digests.
+    /// Records the files that the images came from.
     pub fn with_sources(mut self, sources: Vec<Source>) -> Self {
         self.sources = sources;
         self
     }
 
-    /// How many images there are.
+    /// Returns the number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The extents of every image.
+    /// Returns the shape of every image.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// One class an image.
+    /// Returns the class of each image, `[N]`.
     pub fn labels(&self) -> &[u8] {
         &self.labels
     }
 
-    /// The files that the images came from.
+    /// Returns the files that the images came from.
     pub fn sources(&self) -> &[Source] {
         &self.sources
     }
 
-    /// The samples of image `index`, row by row.
+    /// Returns the samples of image `index`, `[H, W, C]`.
     ///
     /// # Panics
-    /// Where `index` is not below [`Dataset::len`].
+    /// When `index` is not below [`Dataset::len`].
     pub fn pixels(&self, index: usize) -> &[u8] {
         let bytes = self.shape.bytes();
         &self.pixels[index * bytes..(index + 1) * bytes]
     }
 
-    /// Image `index`, in the form that a classifier takes.
+    /// Returns image `index` in the form that a classifier takes.
     ///
     /// # Panics
-    /// Where `index` is not below [`Dataset::len`].
+    /// When `index` is not below [`Dataset::len`].
     pub fn image(&self, index: usize) -> Image {
         Image::new(self.shape, self.pixels(index)).expect("BUG: a data set holds whole images only, see Dataset::new")
     }
 
-    /// The images named by `indices`, in that order.
+    /// Returns the images at `indices`, in that order.
     ///
     /// # Panics
-    /// Where an index is not below [`Dataset::len`].
+    /// When an index is not below [`Dataset::len`].
     pub fn subset(&self, indices: &[usize]) -> Self {
         Self {
             shape: self.shape,
@@ -137,32 +139,32 @@ impl Dataset {
     }
 }
 
-/// A folder in MNIST's layout.
+/// A data set in a folder with the file names of MNIST.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    /// What the classes are called.
+    /// Labels of the classes, and the licence of the images.
     pub classes: Classes,
-    /// `train-*`, where the folder has them.
+    /// Images of the `train-*` files, when the folder has them.
     pub train: Option<Dataset>,
-    /// `t10k-*`.
+    /// Images of the `t10k-*` files.
     pub test: Dataset,
 }
 
 impl Folder {
-    /// Reads `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same of `t10k-`, each plain or with `.gz`. A
-    /// folder with the `t10k-` pair alone is one data set; one with a half of a pair is refused.
+    /// Loads `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the two files of `t10k-`, each plain or with
+    /// `.gz`. A folder with the `t10k-` pair alone is one data set.
     ///
     /// # Errors
-    /// Where a file is missing, unreadable, or not what its name says; the file and the byte are named.
+    /// [`Error`] when one file of a pair is missing, unreadable or malformed; it names the file and the byte.
     pub fn load(folder: &Path) -> Result<Self, Error> {
-        let named = classes::named(folder)?;
-        let class_count = named.as_ref().map_or(classes::DIGITS, |classes| classes.labels.len());
+        let listed = classes::load(folder)?;
+        let class_count = listed.as_ref().map_or(classes::DIGITS, |classes| classes.labels.len());
         let train = match (idx::find(folder, "train", "images"), idx::find(folder, "train", "labels")) {
             (None, None) => None,
             _ => Some(idx::load_pair(folder, "train", class_count)?),
         };
         let test = idx::load_pair(folder, "t10k", class_count)?;
-        let classes = named.unwrap_or_else(|| classes::known(test.sources()));
+        let classes = listed.unwrap_or_else(|| classes::recognise(test.sources()));
         Ok(Self { classes, train, test })
     }
 }

@@ -1,30 +1,32 @@
-//! Which random numbers belong to this very image, in this very epoch?
+//! Which random numbers belong to this image in this epoch?
 //!
-//! Every choice draws from a stream of its own, named by what it is for. So no choice depends on the order in which
-//! others were made, on threads, or on how often a run was interrupted.
+//! Every random choice has its own stream, whose key says what it is for: the ChaCha8 generator seeded with a SHA-256 of
+//! seed, purpose and key. So no choice depends on the order of other choices, on the number of threads, or on how often a
+//! run was interrupted.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-/// What a stream of random numbers is for. A stream is never used for two things.
+/// Purpose of a stream of random numbers. No stream serves two purposes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Which images are held out.
+    /// Selection of the images that are held out.
     Split,
-    /// The first weights.
+    /// Initial weights.
     Weights,
-    /// The order of an epoch's images.
+    /// Order of the images in an epoch.
     Order,
-    /// How an image is distorted.
+    /// Distortion of an image.
     Augment,
-    /// Which activations are dropped.
+    /// Selection of the activations that dropout sets to zero.
     Dropout,
-    /// How a drawn kana differs from the next one.
+    /// Variation between two drawings of the same kana.
     Strokes,
 }
 
 impl Purpose {
+    /// Returns the name that enters the seed of the stream: a changed name changes every model.
     fn name(self) -> &'static str {
         match self {
             Self::Split => "split",
@@ -37,7 +39,7 @@ impl Purpose {
     }
 }
 
-/// The stream of `purpose` under `seed`; `key` tells apart what the purpose has many of (a class, an epoch, an image).
+/// Returns the stream of `purpose` under `seed`. The `key` distinguishes streams of one purpose (by class, epoch, image).
 pub fn stream(seed: u64, purpose: Purpose, key: [u64; 2]) -> ChaCha8Rng {
     let mut digest = Sha256::new();
     digest.update(purpose.name());
@@ -54,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_depends_on_all_of_its_name() {
+    fn a_stream_depends_on_seed_purpose_and_key() {
         let first = |seed, purpose, key| stream(seed, purpose, key).next_u64();
 
         let one = first(1, Purpose::Split, [2, 3]);

@@ -1,82 +1,102 @@
-//! Which images does nobody learn from?
+//! Which images train the network, which select the epoch, and which measure the result?
 //!
-//! A split is stratified: every class gives the same share, so that a rare class is not missing where it is judged. It
-//! follows from the seed and the labels alone, so that a card's claim can be checked later by whoever has the data.
+//! A folder with `train-*` files trains on those, except a share that selects the epoch, and is measured on `t10k-*`. A
+//! folder with `t10k-*` alone is one data set: one sixth of it measures the result, the epoch is selected on a share of
+//! the rest. All parts are stratified and depend on the seed alone, so that [`held_out`] finds the same images again
+//! when somebody checks a card.
 
-use rand::seq::SliceRandom;
+use super::stratify::{Part, Partition, stratify};
+use super::{Dataset, Folder};
+use kana_engine::model::Card;
 
-use super::random::{Purpose, stream};
+/// Share of a folder without `train-*` files that is held out for the test: one fold of the data set's six-fold protocol.
+pub const TEST_SHARE: f64 = 1.0 / 6.0;
 
-/// Two parts of a data set: indices, ascending.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Three parts of a data set that have no image in common.
+#[derive(Clone, Debug)]
 pub struct Split {
-    /// The part held out.
-    pub held: Vec<usize>,
-    /// The others.
-    pub rest: Vec<usize>,
+    /// Images that the network is trained on.
+    pub training: Dataset,
+    /// Images that select the best epoch.
+    pub validation: Dataset,
+    /// Images that measure the finished network, once.
+    pub test: Dataset,
+    /// Description of the parts, for the card.
+    pub protocol: Protocol,
 }
 
-/// Which hold-out this is: each draws its own images under one seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Images that judge the finished model once.
-    Test,
-    /// Images that choose the best epoch.
-    Validation,
+/// Description, in words, of how each accuracy was measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protocol {
+    /// Description of the accuracy on [`Split::validation`].
+    pub validation: String,
+    /// Description of the accuracy on [`Split::test`].
+    pub test: String,
 }
 
-/// Holds out a `share` (0 to 1) of `candidates` (indices into `labels`) in each class, rounded, drawn under `seed`.
-pub fn stratified(labels: &[u8], candidates: &[usize], share: f64, (seed, part): (u64, Part)) -> Split {
-    let mut split = Split { held: Vec::new(), rest: Vec::new() };
-    for class in 0..=u8::MAX {
-        let mut members: Vec<usize> = candidates.iter().copied().filter(|&index| labels[index] == class).collect();
-        members.shuffle(&mut stream(seed, Purpose::Split, [part as u64, class.into()]));
-        let (held, rest) = members.split_at(held_count(members.len(), share));
-        split.held.extend(held);
-        split.rest.extend(rest);
+impl Split {
+    /// Splits `folder` under `seed`. A `validation_share` (0 to 1) of the images outside the test part selects the epoch.
+    pub fn new(folder: &Folder, validation_share: f64, seed: u64) -> Self {
+        let (rest, test) = match &folder.train {
+            Some(train) => (train.clone(), folder.test.clone()),
+            None => {
+                let partition = test_partition(&folder.test, seed);
+                (folder.test.subset(&partition.rest), folder.test.subset(&partition.held_out))
+            }
+        };
+        let partition = stratify(rest.labels(), validation_share, seed, Part::Validation);
+        let (training, validation) = (rest.subset(&partition.rest), rest.subset(&partition.held_out));
+        let counts = Counts { training: training.len(), validation: validation.len(), test: test.len() };
+        let protocol = match &folder.train {
+            Some(_) => Protocol::of_train_and_test_files(counts, seed),
+            None => Protocol::of_test_files(counts, seed),
+        };
+        Self { training, validation, test, protocol }
     }
-    split.held.sort_unstable();
-    split.rest.sort_unstable();
-    split
 }
 
-/// `share` of `count`, rounded; a class of several images is never held out whole nor not at all.
-fn held_count(count: usize, share: f64) -> usize {
-    let wanted = (count as f64 * share).round() as usize;
-    if count < 2 || share <= 0.0 { 0 } else { wanted.clamp(1, count - 1) }
+/// Images in each part.
+struct Counts {
+    training: usize,
+    validation: usize,
+    test: usize,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Ninety of class 0, nine of class 3.
-    fn lopsided() -> (Vec<u8>, Vec<usize>) {
-        let labels: Vec<u8> = (0..99).map(|index| if index % 11 == 0 { 3 } else { 0 }).collect();
-        let all = (0..labels.len()).collect();
-        (labels, all)
+impl Protocol {
+    fn of_train_and_test_files(Counts { training, validation, test }: Counts, seed: u64) -> Self {
+        Self {
+            validation: format!(
+                "{validation} images of train-*, held out by class under seed {seed}; they chose the epoch"
+            ),
+            test: format!(
+                "learned from {training} images of train-*, the epoch chosen by {validation} others of them; judged \
+                 once on the {test} images of t10k-*, which neither saw"
+            ),
+        }
     }
 
-    #[test]
-    fn every_class_gives_the_same_share() {
-        let (labels, all) = lopsided();
-
-        let split = stratified(&labels, &all, 1.0 / 3.0, (7, Part::Test));
-
-        let held = |class| split.held.iter().filter(|&&index| labels[index] == class).count();
-        assert_eq!((held(0), held(3)), (30, 3));
-        let mut both = [split.held, split.rest].concat();
-        both.sort_unstable();
-        assert_eq!(both, all);
+    fn of_test_files(Counts { training, validation, test }: Counts, seed: u64) -> Self {
+        let parts = format!("t10k-* alone, split by class under seed {seed}");
+        Self {
+            validation: format!("{parts}: the {validation} images that chose the epoch"),
+            test: format!(
+                "{parts}: learned from {training}, the epoch chosen by {validation}, judged once on {test} that \
+                 neither saw"
+            ),
+        }
     }
+}
 
-    #[test]
-    fn a_split_follows_from_its_seed_and_its_part() {
-        let (labels, all) = lopsided();
-        let draw = |seed, part| stratified(&labels, &all, 0.2, (seed, part));
-
-        assert_eq!(draw(1, Part::Test), draw(1, Part::Test));
-        assert_ne!(draw(1, Part::Test), draw(2, Part::Test));
-        assert_ne!(draw(1, Part::Test).held, draw(1, Part::Validation).held);
+/// Returns the images of `folder` that may measure the model of `card`: all of `t10k-*`, except that a model trained on
+/// the same files is measured only on the part that was held out from its training.
+pub fn held_out(folder: &Folder, card: &Card) -> Dataset {
+    let is_known = |dataset: &Dataset| dataset.sources().iter().all(|source| card.training.data.contains(source));
+    if folder.train.is_none() && is_known(&folder.test) && card.training.data.len() == folder.test.sources().len() {
+        return folder.test.subset(&test_partition(&folder.test, card.training.seed).held_out);
     }
+    folder.test.clone()
+}
+
+fn test_partition(whole: &Dataset, seed: u64) -> Partition {
+    stratify(whole.labels(), TEST_SHARE, seed, Part::Test)
 }

@@ -1,262 +1,206 @@
-//! From where does an interrupted run go on?
+//! Where does an interrupted run continue?
 //!
-//! A checkpoint is one file beside the artifact to come: every number that the next step depends on, and what the run
-//! was told to do. It is complete or absent: written beside its place, flushed to the disk, then renamed. Behind the
-//! safetensors lies their SHA-256, so that a disk that rots is not taken for the run that was interrupted. What is
-//! random about later steps follows from the seed and the place, so it need not be kept.
+//! A checkpoint is one file next to the future artifact: all values that the next step depends on, and the settings of
+//! the run. It is written atomically, and its last 32 bytes are the SHA-256 of the safetensors file before them, so that
+//! a corrupt disk is noticed. Random choices of later steps depend only on the seed and the position, so they need not be
+//! stored.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Write;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::SafeTensors;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::batch::Place;
+use super::architecture::{Architecture, Parameters};
+use super::atomic_write::atomic_write;
+use super::evaluator::Score;
+use super::loader::Position;
 use super::optimiser::Moments;
-use super::plan::{Numbers, Plan, Slot};
+use super::weights;
 
-/// The file's name in the output folder.
-pub const FILE: &str = "checkpoint";
-/// The version of the file's format; a file of another one is refused.
+/// File name of a checkpoint in the output folder.
+const FILE: &str = "checkpoint";
+/// Version of the file format; a file of another version is refused.
 const FORMAT: u32 = 1;
-/// The key of the file's metadata that holds [`Note`].
-const NOTE: &str = "kana";
-/// A checkpoint of the widest network is smaller; what is larger is none.
+/// Key of the safetensors metadata that holds [`Metadata`] as JSON.
+const METADATA_KEY: &str = "kana";
+/// Largest checkpoint in bytes: one of the widest network is smaller.
 const BYTES_MAX: u64 = 1024 * 1024 * 1024;
-/// Length of a SHA-256.
+/// Length of a SHA-256 in bytes.
 const DIGEST_BYTES: usize = 32;
+/// Prefix of the tensors of the current network.
+const NETWORK: &str = "network.";
+/// Prefix of the tensors of the network after the best epoch.
+const BEST: &str = "best.";
+/// Prefix of the first moments of the optimiser.
+const FIRST_MOMENT: &str = "mean.";
+/// Prefix of the second moments of the optimiser.
+const SECOND_MOMENT: &str = "square.";
 
-/// All that the next step depends on.
+/// State of a run between two steps: everything that the next step depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// The next step.
-    pub place: Place,
-    /// The network.
-    pub numbers: Numbers,
-    /// The optimiser.
+    /// Position of the next step.
+    pub position: Position,
+    /// Parameters of the network.
+    pub parameters: Parameters,
+    /// Moments of the optimiser.
     pub moments: Moments,
-    /// The loss of this epoch's images so far, summed.
+    /// Sum of the losses of this epoch's images.
     pub loss_sum: f32,
-    /// The best epoch so far.
+    /// Best epoch until now; `None` during the first.
     pub best: Option<Best>,
 }
 
-/// The best epoch so far, and its network.
+/// Network after the best epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Best {
-    /// Which it was, and how well it did.
-    pub score: Score,
-    /// The network after it.
-    pub numbers: Numbers,
-}
-
-/// How an epoch did on the validation images.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Score {
-    /// From 1.
+    /// Number of the epoch, from 1.
     pub epoch: usize,
-    /// Images judged right.
-    pub right: usize,
-    /// Mean loss, as its bits: decimal digits would not bring it back exactly.
-    loss_bits: u32,
+    /// Score on the validation images.
+    pub score: Score,
+    /// Parameters of the network.
+    pub parameters: Parameters,
 }
 
-impl Score {
-    /// The score of epoch `epoch` (from 1).
-    pub fn new(epoch: usize, right: usize, loss: f32) -> Self {
-        Self { epoch, right, loss_bits: loss.to_bits() }
-    }
+/// Settings of a run as text: two runs with the same settings end with the same weights.
+pub type Settings = BTreeMap<String, String>;
 
-    /// Mean loss on the validation images.
-    pub fn loss(&self) -> f32 {
-        f32::from_bits(self.loss_bits)
-    }
-
-    /// Whether it is better than `other`: more right, or as many at a lower loss.
-    pub fn beats(&self, other: &Self) -> bool {
-        self.right > other.right || self.right == other.right && self.loss() < other.loss()
-    }
-}
-
-/// What stands in the file beside the numbers.
+/// Contents of a checkpoint besides the tensors. The names of the fields are part of the file format.
 #[derive(Serialize, Deserialize)]
-struct Note {
+struct Metadata {
     format: u32,
     epoch: usize,
     batch: usize,
     loss_sum_bits: u32,
-    best: Option<Score>,
-    settings: BTreeMap<String, String>,
+    best: Option<BestMetadata>,
+    settings: Settings,
 }
 
-/// What a run was told, as text: two runs with the same settings end in the same weights.
-pub type Settings = BTreeMap<String, String>;
-
-/// Where a run to `out` keeps its checkpoint.
-pub fn path(out: &Path) -> PathBuf {
-    out.join(FILE)
+/// Best epoch, in [`Metadata`].
+#[derive(Serialize, Deserialize)]
+struct BestMetadata {
+    epoch: usize,
+    #[serde(rename = "right")]
+    correct: usize,
+    /// Bits of the mean loss: decimal digits would not restore it exactly.
+    loss_bits: u32,
 }
 
-/// Writes `state` into `out`, in one piece or not at all.
-///
-/// # Errors
-/// Where the disk refuses.
-pub fn save(out: &Path, state: &State, (plan, settings): (&Plan, &Settings)) -> anyhow::Result<()> {
-    let note = Note {
-        format: FORMAT,
-        epoch: state.place.epoch,
-        batch: state.place.batch,
-        loss_sum_bits: state.loss_sum.to_bits(),
-        best: state.best.as_ref().map(|best| best.score),
-        settings: settings.clone(),
-    };
-    let mut arrays = named("network.", plan, &state.numbers);
-    arrays.extend(zip("mean.", &plan.parameters(), &state.moments.means));
-    arrays.extend(zip("square.", &plan.parameters(), &state.moments.squares));
-    if let Some(best) = &state.best {
-        arrays.extend(named("best.", plan, &best.numbers));
+/// File of a run's checkpoint.
+pub struct CheckpointFile {
+    path: PathBuf,
+    architecture: Architecture,
+    settings: Settings,
+}
+
+impl CheckpointFile {
+    /// Names the checkpoint in the folder `out` of a run with these settings.
+    pub fn new(out: &Path, architecture: Architecture, settings: Settings) -> Self {
+        Self { path: out.join(FILE), architecture, settings }
     }
-    let note = HashMap::from([(NOTE.to_owned(), serde_json::to_string(&note)?)]);
-    let mut bytes = pack(arrays, Some(note))?;
-    let digest = Sha256::digest(&bytes);
-    bytes.extend_from_slice(&digest);
-    write(&path(out), &bytes)
-}
 
-/// Reads the checkpoint in `out`.
-///
-/// # Errors
-/// Where there is none, where it is broken, and where it is of a run with other settings or data: the message says which.
-pub fn load(out: &Path, (plan, settings): (&Plan, &Settings)) -> anyhow::Result<State> {
-    let path = path(out);
-    let size = std::fs::metadata(&path)
-        .with_context(|| format!("nothing to resume: no interrupted run in {}", out.display()))?
-        .len();
-    ensure!(size <= BYTES_MAX, "{} has {size} bytes and is no checkpoint", path.display());
-    let bytes = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-    parse(&bytes, plan, settings).with_context(|| format!("could not resume from {}", path.display()))
-}
-
-fn parse(bytes: &[u8], plan: &Plan, settings: &Settings) -> anyhow::Result<State> {
-    let bytes = match bytes.split_last_chunk::<DIGEST_BYTES>() {
-        Some((bytes, digest)) if Sha256::digest(bytes)[..] == digest[..] => bytes,
-        _ => bail!("its SHA-256 is not the one written with it: it is broken, or no checkpoint"),
-    };
-    let (_, metadata) = SafeTensors::read_metadata(bytes).context("it is not a checkpoint, or broken")?;
-    let note =
-        metadata.metadata().as_ref().and_then(|entries| entries.get(NOTE)).context("it is not a checkpoint of kana")?;
-    let note: Note = serde_json::from_str(note).context("its note is broken")?;
-    ensure!(note.format == FORMAT, "its format is {}, and this kana reads {FORMAT}", note.format);
-    let different = differences(&note.settings, settings);
-    if !different.is_empty() {
-        bail!("the run was begun otherwise: {}", different.join("; "));
+    /// Returns the path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
-    let tensors = SafeTensors::deserialize(bytes).context("it is broken")?;
-    let best =
-        note.best.map(|score| Ok::<_, anyhow::Error>(Best { score, numbers: numbers(&tensors, "best.", plan)? }));
-    Ok(State {
-        place: Place { epoch: note.epoch, batch: note.batch },
-        numbers: numbers(&tensors, "network.", plan)?,
-        moments: Moments {
-            means: arrays(&tensors, "mean.", &plan.parameters())?,
-            squares: arrays(&tensors, "square.", &plan.parameters())?,
-        },
-        loss_sum: f32::from_bits(note.loss_sum_bits),
-        best: best.transpose()?,
-    })
+
+    /// Writes `state` atomically.
+    ///
+    /// # Errors
+    /// Returns the error of the file system.
+    pub fn save(&self, state: &State) -> anyhow::Result<()> {
+        let metadata = Metadata {
+            format: FORMAT,
+            epoch: state.position.epoch,
+            batch: state.position.batch,
+            loss_sum_bits: state.loss_sum.to_bits(),
+            best: state.best.as_ref().map(|best| BestMetadata {
+                epoch: best.epoch,
+                correct: best.score.correct,
+                loss_bits: best.score.loss.to_bits(),
+            }),
+            settings: self.settings.clone(),
+        };
+        let trainable = self.architecture.trainable();
+        let mut tensors = weights::name_parameters(NETWORK, &self.architecture, &state.parameters);
+        tensors.extend(weights::name_tensors(FIRST_MOMENT, &trainable, &state.moments.first));
+        tensors.extend(weights::name_tensors(SECOND_MOMENT, &trainable, &state.moments.second));
+        if let Some(best) = &state.best {
+            tensors.extend(weights::name_parameters(BEST, &self.architecture, &best.parameters));
+        }
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), serde_json::to_string(&metadata)?)]);
+        let mut bytes = weights::encode(tensors, Some(metadata))?;
+        let digest = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&digest);
+        atomic_write(&self.path, &bytes)
+    }
+
+    /// Reads the state.
+    ///
+    /// # Errors
+    /// Returns an error when there is no checkpoint, when it is corrupt, and when the run had other settings or data: the
+    /// message lists the differences.
+    pub fn load(&self) -> anyhow::Result<State> {
+        let path = self.path.display();
+        let size =
+            std::fs::metadata(&self.path).with_context(|| format!("nothing to resume: could not find {path}"))?.len();
+        ensure!(size <= BYTES_MAX, "could not resume from {path}: {size} bytes are too many for a checkpoint");
+        let bytes = std::fs::read(&self.path).with_context(|| format!("could not read {path}"))?;
+        self.parse(&bytes).with_context(|| format!("could not resume from {path}"))
+    }
+
+    /// Removes the file.
+    ///
+    /// # Errors
+    /// Returns the error of the file system.
+    pub fn remove(&self) -> anyhow::Result<()> {
+        std::fs::remove_file(&self.path).with_context(|| format!("could not remove {}", self.path.display()))
+    }
+
+    fn parse(&self, bytes: &[u8]) -> anyhow::Result<State> {
+        let bytes = match bytes.split_last_chunk::<DIGEST_BYTES>() {
+            Some((bytes, digest)) if Sha256::digest(bytes)[..] == digest[..] => bytes,
+            _ => bail!("the SHA-256 of the file is not the one in it: the file is corrupt, or no checkpoint"),
+        };
+        let (_, header) = SafeTensors::read_metadata(bytes).context("the file is not in the safetensors format")?;
+        let metadata = header.metadata().as_ref().and_then(|entries| entries.get(METADATA_KEY));
+        let metadata = metadata.context("the file is not a checkpoint of kana")?;
+        let metadata: Metadata = serde_json::from_str(metadata).context("could not parse the metadata")?;
+        ensure!(metadata.format == FORMAT, "the file has format {}, this kana reads {FORMAT}", metadata.format);
+        let differences = differences(&metadata.settings, &self.settings);
+        ensure!(differences.is_empty(), "the run was started with other settings: {}", differences.join("; "));
+        let tensors = SafeTensors::deserialize(bytes).context("could not parse the tensors")?;
+        let best = metadata.best.map(|best| self.best(&tensors, best)).transpose()?;
+        let trainable = self.architecture.trainable();
+        Ok(State {
+            position: Position { epoch: metadata.epoch, batch: metadata.batch },
+            parameters: weights::read_parameters(&tensors, NETWORK, &self.architecture)?,
+            moments: Moments {
+                first: weights::read_tensors(&tensors, FIRST_MOMENT, &trainable)?,
+                second: weights::read_tensors(&tensors, SECOND_MOMENT, &trainable)?,
+            },
+            loss_sum: f32::from_bits(metadata.loss_sum_bits),
+            best,
+        })
+    }
+
+    fn best(&self, tensors: &SafeTensors<'_>, metadata: BestMetadata) -> anyhow::Result<Best> {
+        Ok(Best {
+            epoch: metadata.epoch,
+            score: Score { correct: metadata.correct, loss: f32::from_bits(metadata.loss_bits) },
+            parameters: weights::read_parameters(tensors, BEST, &self.architecture)?,
+        })
+    }
 }
 
 fn differences(then: &Settings, now: &Settings) -> Vec<String> {
     let value = |settings: &Settings, key: &str| settings.get(key).cloned().unwrap_or_else(|| "not set".into());
-    let keys: std::collections::BTreeSet<&String> = then.keys().chain(now.keys()).collect();
+    let keys: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
     keys.into_iter()
-        .map(|key| (key, value(then, key), value(now, key)))
-        .filter(|(_, then, now)| then != now)
-        .map(|(key, then, now)| format!("{key} was {then} and is {now}"))
+        .filter(|key| then.get(*key) != now.get(*key))
+        .map(|key| format!("{key} was {} and is {}", value(then, key), value(now, key)))
         .collect()
-}
-
-/// The bytes of a weight file: `numbers` under the names of `plan`.
-///
-/// # Errors
-/// Never for numbers that fit the plan.
-pub fn weights(plan: &Plan, numbers: &Numbers) -> anyhow::Result<Vec<u8>> {
-    pack(named("", plan, numbers), None)
-}
-
-/// The numbers in the bytes of a weight file.
-///
-/// # Errors
-/// Where an array of the plan is missing or has other extents.
-pub fn unweigh(plan: &Plan, bytes: &[u8]) -> anyhow::Result<Numbers> {
-    numbers(&SafeTensors::deserialize(bytes)?, "", plan)
-}
-
-type Named<'a> = (String, Vec<usize>, &'a [f32]);
-
-fn named<'a>(prefix: &str, plan: &Plan, numbers: &'a Numbers) -> Vec<Named<'a>> {
-    let mut arrays = zip(prefix, &plan.parameters(), &numbers.parameters);
-    arrays.extend(zip(prefix, &plan.statistics(), &numbers.statistics));
-    arrays
-}
-
-fn zip<'a>(prefix: &str, slots: &[Slot], arrays: &'a [Vec<f32>]) -> Vec<Named<'a>> {
-    let name = |(slot, array): (&Slot, &'a Vec<f32>)| {
-        (format!("{prefix}{}", slot.name), slot.extents.clone(), array.as_slice())
-    };
-    slots.iter().zip(arrays).map(name).collect()
-}
-
-fn pack(arrays: Vec<Named<'_>>, metadata: Option<HashMap<String, String>>) -> anyhow::Result<Vec<u8>> {
-    let bytes = |array: &[f32]| array.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
-    let owned: Vec<_> = arrays.into_iter().map(|(name, extents, array)| (name, extents, bytes(array))).collect();
-    let mut views = Vec::with_capacity(owned.len());
-    for (name, extents, bytes) in &owned {
-        views.push((name.as_str(), TensorView::new(Dtype::F32, extents.clone(), bytes)?));
-    }
-    Ok(safetensors::serialize(views, metadata)?)
-}
-
-fn numbers(tensors: &SafeTensors<'_>, prefix: &str, plan: &Plan) -> anyhow::Result<Numbers> {
-    Ok(Numbers {
-        parameters: arrays(tensors, prefix, &plan.parameters())?,
-        statistics: arrays(tensors, prefix, &plan.statistics())?,
-    })
-}
-
-fn arrays(tensors: &SafeTensors<'_>, prefix: &str, slots: &[Slot]) -> anyhow::Result<Vec<Vec<f32>>> {
-    let array = |slot: &Slot| {
-        let name = format!("{prefix}{}", slot.name);
-        let view = tensors.tensor(&name).with_context(|| format!("it has no array {name}"))?;
-        let (found, expected) = (view.shape(), &slot.extents);
-        ensure!(
-            view.dtype() == Dtype::F32 && found == expected.as_slice(),
-            "{name} is {:?} {found:?}, expected F32 {expected:?}",
-            view.dtype()
-        );
-        let (numbers, _) = view.data().as_chunks::<4>();
-        Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
-    };
-    slots.iter().map(array).collect()
-}
-
-/// Writes a file in one piece or not at all: beside its place, flushed to the disk, then renamed.
-///
-/// # Errors
-/// Where the disk refuses; what was there before remains.
-pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let beside = path.with_extension("part");
-    let written = || {
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)?;
-        // The rename itself is on the disk once the folder is.
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-    };
-    written().with_context(|| format!("could not write {}", path.display()))
 }

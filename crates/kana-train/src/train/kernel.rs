@@ -1,174 +1,177 @@
 //! How is a convolution computed on a processor?
 //!
-//! For 3×3 kernels without a border, with ReLU and perhaps a 2×2 pool behind: one pass an image, while it is in the
-//! cache. The image is unrolled (a row for each channel and place in the kernel, a column for each place of the output),
-//! and the output is one matrix product. [`super::gradient`] has the way back.
+//! For 3×3 kernels without padding, followed by ReLU and perhaps a 2×2 max pool: in one pass per image, while the image
+//! is in the cache. The image is unrolled by im2col (K. Chellapilla et al.: High Performance Convolutional Neural Networks
+//! for Document Processing, 2006), so that the convolution is one matrix product. [`super::gradient`] has the backward
+//! pass.
 
 use rayon::prelude::*;
 
-use super::matrix::{Matrix, Product, multiply};
-use super::plan::KERNEL;
+use super::architecture::KERNEL_SIZE;
+use super::matrix::{Matrix, add_product};
 
-/// Places in the kernel.
-pub const PLACES: usize = KERNEL * KERNEL;
-/// Nothing came through: all places of the window are at or below zero.
-pub const UNCHOSEN: u8 = u8::MAX;
+/// Number of elements (taps) of a kernel in one channel.
+pub const TAPS: usize = KERNEL_SIZE * KERNEL_SIZE;
+/// Value of [`Outcome::argmax`] when ReLU let no element of the window through.
+pub const INACTIVE: u8 = u8::MAX;
 
-/// What stands behind the convolution.
+/// Operations fused to the end of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Behind {
+pub enum Epilogue {
     /// ReLU.
     Relu,
-    /// ReLU, and the largest of each two by two.
+    /// ReLU, then max pooling of 2×2 windows.
     ReluPool,
 }
 
-/// A convolution's measures.
+/// Shape of a convolution layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layer {
-    /// Channels, rows and columns of what goes in.
+    /// Shape of an input image, `[C, H, W]`.
     pub input: [usize; 3],
-    /// Channels that come out.
+    /// Number of output channels.
     pub outputs: usize,
-    /// What stands behind it.
-    pub behind: Behind,
+    /// Operations after the convolution.
+    pub epilogue: Epilogue,
 }
 
-/// Its weights.
+/// Parameters of a convolution layer.
 #[derive(Clone, Copy)]
-pub struct Weights<'a> {
-    /// Outputs × inputs × rows × columns.
+pub struct Filters<'a> {
+    /// Kernels, `[out, in, H, W]`.
     pub weight: &'a [f32],
-    /// One an output.
+    /// Biases, `[out]`.
     pub bias: &'a [f32],
 }
 
-/// What comes out of a batch, and what its gradients need.
+/// Result of the forward pass of a batch.
 pub struct Outcome {
-    /// Images × channels × rows × columns.
+    /// Output, `[N, C, H, W]`.
     pub output: Vec<f32>,
-    /// For each output the place in its window of the convolution, row by row, or [`UNCHOSEN`].
-    pub chosen: Vec<u8>,
+    /// For each element of the output, the element of its window that it came from (row by row), or [`INACTIVE`].
+    pub argmax: Vec<u8>,
 }
 
-/// Room that every image needs anew.
+/// Memory that is used again for each image.
 struct Scratch {
-    unrolled: Vec<f32>,
+    /// Unrolled image, `[in × taps, positions]`.
+    columns: Vec<f32>,
+    /// Result of the convolution, `[out, positions]`.
     convolved: Vec<f32>,
 }
 
 impl Layer {
-    /// Rows and columns of the convolution, before any pool.
-    pub fn convolved(&self) -> [usize; 2] {
-        [self.input[1] + 1 - KERNEL, self.input[2] + 1 - KERNEL]
+    /// Computes the output for `input`, `[N, C, H, W]`.
+    pub fn forward(&self, input: &[f32], filters: Filters<'_>) -> Outcome {
+        let images = input.len() / self.input_len();
+        let mut output = vec![0.0; images * self.output_len()];
+        let mut argmax = vec![INACTIVE; output.len()];
+        let each = (output.par_chunks_mut(self.output_len()), argmax.par_chunks_mut(self.output_len()));
+        each.into_par_iter().enumerate().for_each_init(
+            || self.scratch(),
+            |scratch, (image, (output, argmax))| {
+                self.convolve(&input[image * self.input_len()..][..self.input_len()], filters, scratch);
+                match self.epilogue {
+                    Epilogue::Relu => relu(&scratch.convolved, output, argmax),
+                    Epilogue::ReluPool => self.relu_pool(&scratch.convolved, output, argmax),
+                }
+            },
+        );
+        Outcome { output, argmax }
     }
 
-    /// Channels, rows and columns of what comes out.
+    /// Returns the rows and columns of the convolution, before pooling.
+    pub fn convolved(&self) -> [usize; 2] {
+        [self.input[1] + 1 - KERNEL_SIZE, self.input[2] + 1 - KERNEL_SIZE]
+    }
+
+    /// Returns the shape of an output image, `[C, H, W]`.
     pub fn output(&self) -> [usize; 3] {
         let [rows, columns] = self.convolved();
-        match self.behind {
-            Behind::Relu => [self.outputs, rows, columns],
-            Behind::ReluPool => [self.outputs, rows / 2, columns / 2],
+        match self.epilogue {
+            Epilogue::Relu => [self.outputs, rows, columns],
+            Epilogue::ReluPool => [self.outputs, rows / 2, columns / 2],
         }
     }
 
-    /// Rows and columns of the convolution for one of the output.
-    pub fn step(&self) -> usize {
-        match self.behind {
-            Behind::Relu => 1,
-            Behind::ReluPool => 2,
+    /// Returns the stride of the pooling windows, 1 without pooling.
+    pub fn stride(&self) -> usize {
+        match self.epilogue {
+            Epilogue::Relu => 1,
+            Epilogue::ReluPool => 2,
         }
     }
 
-    /// Numbers of an image that goes in.
+    /// Returns the number of elements of an input image.
     pub fn input_len(&self) -> usize {
         self.input.iter().product()
     }
 
-    /// Numbers of an image that comes out.
+    /// Returns the number of elements of an output image.
     pub fn output_len(&self) -> usize {
         self.output().iter().product()
     }
 
-    /// Rows of the unrolled image.
-    pub fn depth(&self) -> usize {
-        self.input[0] * PLACES
+    /// Returns the rows of the unrolled image: the elements of a kernel over all input channels.
+    pub fn kernel_len(&self) -> usize {
+        self.input[0] * TAPS
     }
 
-    /// Columns of the unrolled image.
-    pub fn places(&self) -> usize {
+    /// Returns the columns of the unrolled image: the positions of the kernel.
+    pub fn positions(&self) -> usize {
         self.convolved().iter().product()
     }
 
     fn scratch(&self) -> Scratch {
         Scratch {
-            unrolled: vec![0.0; self.depth() * self.places()],
-            convolved: vec![0.0; self.outputs * self.places()],
+            columns: vec![0.0; self.kernel_len() * self.positions()],
+            convolved: vec![0.0; self.outputs * self.positions()],
         }
     }
 
-    /// What comes out of `input` (images × channels × rows × columns).
-    pub fn forward(&self, input: &[f32], weights: Weights<'_>) -> Outcome {
-        let images = input.len() / self.input_len();
-        let mut output = vec![0.0; images * self.output_len()];
-        let mut chosen = vec![UNCHOSEN; output.len()];
-        let each = (output.par_chunks_mut(self.output_len()), chosen.par_chunks_mut(self.output_len()));
-        each.into_par_iter().enumerate().for_each_init(
-            || self.scratch(),
-            |scratch, (image, (output, chosen))| {
-                self.convolve(&input[image * self.input_len()..][..self.input_len()], weights, scratch);
-                match self.behind {
-                    Behind::Relu => rectify(&scratch.convolved, output, chosen),
-                    Behind::ReluPool => self.pool(&scratch.convolved, output, chosen),
-                }
-            },
-        );
-        Outcome { output, chosen }
-    }
-
-    fn convolve(&self, image: &[f32], weights: Weights<'_>, scratch: &mut Scratch) {
-        let (depth, places) = (self.depth(), self.places());
-        self.unroll(image, &mut scratch.unrolled);
-        for (row, &bias) in scratch.convolved.chunks_exact_mut(places).zip(weights.bias) {
+    fn convolve(&self, image: &[f32], filters: Filters<'_>, scratch: &mut Scratch) {
+        let (kernel_len, positions) = (self.kernel_len(), self.positions());
+        self.im2col(image, &mut scratch.columns);
+        for (row, &bias) in scratch.convolved.chunks_exact_mut(positions).zip(filters.bias) {
             row.fill(bias);
         }
-        let weight = Matrix { numbers: weights.weight, rows: self.outputs, columns: depth };
-        let unrolled = Matrix { numbers: &scratch.unrolled, rows: depth, columns: places };
-        multiply(&mut scratch.convolved, weight.plain(), unrolled.plain(), Product::Added);
+        let weight = Matrix { values: filters.weight, rows: self.outputs, columns: kernel_len };
+        let columns = Matrix { values: &scratch.columns, rows: kernel_len, columns: positions };
+        add_product(&mut scratch.convolved, weight, columns);
     }
 
-    fn unroll(&self, image: &[f32], unrolled: &mut [f32]) {
+    fn im2col(&self, image: &[f32], unrolled: &mut [f32]) {
         let [_, rows, columns] = self.input;
         let [out_rows, out_columns] = self.convolved();
         for (line, target) in unrolled.chunks_exact_mut(out_columns).enumerate() {
-            let (channel, place, row) = (line / out_rows / PLACES, line / out_rows % PLACES, line % out_rows);
-            let from = (channel * rows + row + place / KERNEL) * columns + place % KERNEL;
-            target.copy_from_slice(&image[from..from + out_columns]);
+            let (channel, tap, row) = (line / out_rows / TAPS, line / out_rows % TAPS, line % out_rows);
+            let start = (channel * rows + row + tap / KERNEL_SIZE) * columns + tap % KERNEL_SIZE;
+            target.copy_from_slice(&image[start..start + out_columns]);
         }
     }
 
-    fn pool(&self, convolved: &[f32], output: &mut [f32], chosen: &mut [u8]) {
+    fn relu_pool(&self, convolved: &[f32], output: &mut [f32], argmax: &mut [u8]) {
         let [_, _, columns] = self.output();
         let width = self.convolved()[1];
-        for (row, (output, chosen)) in
-            output.chunks_exact_mut(columns).zip(chosen.chunks_exact_mut(columns)).enumerate()
+        for (row, (output, argmax)) in
+            output.chunks_exact_mut(columns).zip(argmax.chunks_exact_mut(columns)).enumerate()
         {
             let top = &convolved[self.window_row(row)..];
             for column in 0..columns {
                 let window =
                     [top[2 * column], top[2 * column + 1], top[width + 2 * column], top[width + 2 * column + 1]];
-                let mut best = (0.0, UNCHOSEN);
-                for (place, &value) in window.iter().enumerate() {
+                let mut best = (0.0, INACTIVE);
+                for (element, &value) in window.iter().enumerate() {
                     if value > best.0 {
-                        best = (value, place as u8);
+                        best = (value, element as u8);
                     }
                 }
-                (output[column], chosen[column]) = best;
+                (output[column], argmax[column]) = best;
             }
         }
     }
 
-    /// Where the windows of pooled row `row` (counted over all channels) begin.
+    /// Returns where the windows of pooled row `row`, counted over all channels, start in the result of the convolution.
     fn window_row(&self, row: usize) -> usize {
         let rows = self.output()[1];
         let [height, width] = self.convolved();
@@ -176,8 +179,36 @@ impl Layer {
     }
 }
 
-fn rectify(convolved: &[f32], output: &mut [f32], chosen: &mut [u8]) {
-    for ((output, chosen), &sum) in output.iter_mut().zip(chosen).zip(convolved) {
-        (*output, *chosen) = if sum > 0.0 { (sum, 0) } else { (0.0, UNCHOSEN) };
+fn relu(convolved: &[f32], output: &mut [f32], argmax: &mut [u8]) {
+    for ((output, argmax), &sum) in output.iter_mut().zip(argmax).zip(convolved) {
+        (*output, *argmax) = if sum > 0.0 { (sum, 0) } else { (0.0, INACTIVE) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pooled_element_knows_which_element_of_its_window_is_largest() {
+        let layer = Layer { input: [1, 4, 4], outputs: 1, epilogue: Epilogue::ReluPool };
+        let mut centre = [0.0; 9];
+        centre[4] = 1.0;
+        let mut image = [0.0; 16];
+        // The centres of the four kernel positions are the elements 5, 6, 9 and 10.
+        image[9] = 7.0;
+
+        let outcome = layer.forward(&image, Filters { weight: &centre, bias: &[0.0] });
+
+        assert_eq!((outcome.output, outcome.argmax), (vec![7.0], vec![2]));
+    }
+
+    #[test]
+    fn a_window_without_a_positive_element_is_inactive() {
+        let layer = Layer { input: [1, 3, 3], outputs: 1, epilogue: Epilogue::Relu };
+
+        let outcome = layer.forward(&[1.0; 9], Filters { weight: &[0.0; 9], bias: &[-1.0] });
+
+        assert_eq!((outcome.output, outcome.argmax), (vec![0.0], vec![INACTIVE]));
     }
 }

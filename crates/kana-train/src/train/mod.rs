@@ -1,50 +1,53 @@
-//! How does a network learn?
+//! How does a network learn to classify images?
 //!
-//! [`run`] reads a data set, learns from one part, chooses the best epoch by another, is judged once by a third and
-//! leaves an artifact. Everything random follows from the seed: the same run gives the same bytes, also when it was
-//! interrupted and resumed. Only this folder knows Burn.
+//! [`run`] loads a data set, trains on one part of it, selects the best epoch on another, measures the result once on a
+//! third, and writes an artifact. Every random choice depends on the seed alone: the same run writes the same bytes, even
+//! when it was interrupted and resumed. Only this folder names Burn, the library of tensors and automatic
+//! differentiation.
 
-pub mod artifact;
-pub mod augment;
-pub mod batch;
-pub mod checkpoint;
-pub mod convolution;
-pub mod gradient;
-pub mod input;
-pub mod kernel;
-pub mod matrix;
-pub mod network;
-pub mod optimiser;
-pub mod plan;
-pub mod progress;
-pub mod session;
+mod architecture;
+mod artifact;
+mod atomic_write;
+mod augment;
+mod checkpoint;
+mod convolution;
+mod evaluator;
+mod gradient;
+mod input;
+mod kernel;
+mod loader;
+mod matrix;
+mod network;
+mod optimiser;
+mod progress;
+mod session;
+mod weights;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, ensure};
 
-use crate::data::{Classes, Folder, Study};
+use crate::data::{Folder, Split};
 use kana_engine::model::Card;
-use kana_engine::model::card::{self, Architecture, Evaluation, Training};
-
-use artifact::Judge;
 
 pub use artifact::probabilities;
 pub use optimiser::Schedule;
 
-/// Where the arithmetic is done.
+use session::{End, Session};
+
+/// Device that a network is trained on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Device {
-    /// On all of the processor's cores.
+    /// All cores of the processor.
     #[default]
     Cpu,
-    /// On the first NVIDIA GPU, where kana was built with the feature `cuda`.
+    /// The first NVIDIA GPU; needs the feature `cuda`.
     Cuda,
 }
 
 impl Device {
-    /// The name on the command line and in cards.
+    /// Returns the name on the command line and in cards.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -59,46 +62,47 @@ impl Device {
             Self::Cuda => Ok(burn::tensor::Device::cuda(0)),
             #[cfg(not(feature = "cuda"))]
             Self::Cuda => anyhow::bail!(
-                "this kana was built without cuda; `cargo build --release --features cuda` builds one with"
+                "could not use cuda: this kana was built without it; build one by `cargo build --release --features cuda`"
             ),
         }
     }
 }
 
-/// What a run is told.
+/// Settings of a run. `data` and `out` have no useful default.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// The folder of the data set.
+    /// Folder of the data set, in the format of [`Folder::load`].
     pub data: PathBuf,
-    /// The folder of the artifact to come, and until then of the checkpoint.
+    /// Folder that the artifact is written into, and the checkpoint until then.
     pub out: PathBuf,
-    /// What the model is called; the output folder's name where `None`.
+    /// Name of the model; `None` for the name of the folder `out`.
     pub name: Option<String>,
-    /// Passes over the images.
+    /// Number of passes over the training images.
     pub epochs: usize,
-    /// Channels of the first convolution.
+    /// Output channels of the first convolution, 1 to 256.
     pub width: usize,
-    /// Share of activations dropped after the pooled convolutions, in [0, 0.5); the dense layers drop twice as much.
+    /// Share of activations that dropout sets to zero after the pooled convolutions, in [0, 0.5); twice as many around
+    /// the first dense layer.
     pub dropout: f64,
-    /// Every random choice follows from it.
+    /// Seed of every random choice.
     pub seed: u64,
-    /// Images a step.
+    /// Largest number of images in a step, at least 2.
     pub batch_size: usize,
-    /// The highest learning rate.
+    /// Highest learning rate.
     pub learning_rate: f64,
-    /// How the rate goes over the steps.
+    /// Course of the learning rate over the steps.
     pub schedule: Schedule,
-    /// How much weights shrink, a step and a rate of one.
+    /// Factor of AdamW's weight decay: each step subtracts this share times the learning rate from the weights.
     pub weight_decay: f64,
-    /// Share of a target that is spread over all classes, in [0, 1).
+    /// Share of a target probability that is spread over all classes, in [0, 1).
     pub label_smoothing: f64,
-    /// Share of the images held out to choose the epoch, in (0, 1).
+    /// Share of the images that is held out from training to select the best epoch, in (0, 1).
     pub validation: f64,
-    /// Whether images are distorted on the fly.
+    /// Whether images are distorted at random in each epoch.
     pub augment: bool,
-    /// Where the arithmetic is done.
+    /// Device that the network is trained on.
     pub device: Device,
-    /// Whether to go on from the checkpoint in `out`.
+    /// Whether to continue from the checkpoint in `out`.
     pub resume: bool,
 }
 
@@ -126,34 +130,47 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether every choice makes sense by itself, whatever the data.
+    /// Checks every setting that does not depend on the data.
     ///
     /// # Errors
-    /// Where one does not: the message names it and its value.
+    /// Returns the first setting that is out of its range, with its value and the range.
     pub fn checked(&self) -> anyhow::Result<()> {
-        ensure!(self.epochs > 0, "no epochs: nothing would be learned");
-        ensure!(self.batch_size > 1, "a batch of {} has no mean and variance to normalise by", self.batch_size);
+        ensure!(self.epochs > 0, "epochs is 0, expected 1 or more");
+        ensure!(
+            self.batch_size > 1,
+            "batch size is {}, expected 2 or more: one image has no variance",
+            self.batch_size
+        );
         ensure!(
             (0.0..0.5).contains(&self.dropout),
-            "dropout is {}, expected 0 to 0.5: twice as much is dropped later",
+            "dropout is {}, expected 0 to below 0.5: the dense layers use twice as much",
             self.dropout
         );
         ensure!(
             (0.0..1.0).contains(&self.label_smoothing),
-            "label smoothing is {}, expected 0 to 1",
+            "label smoothing is {}, expected 0 to below 1",
             self.label_smoothing
         );
         ensure!(
             self.validation > 0.0 && self.validation < 1.0,
-            "validation share is {}, expected 0 to 1",
+            "validation share is {}, expected a number between 0 and 1",
             self.validation
         );
-        ensure!(self.learning_rate.is_finite() && self.learning_rate > 0.0, "learning rate is {}", self.learning_rate);
-        ensure!(self.weight_decay.is_finite() && self.weight_decay >= 0.0, "weight decay is {}", self.weight_decay);
+        ensure!(
+            self.learning_rate.is_finite() && self.learning_rate > 0.0,
+            "learning rate is {}, expected more than 0",
+            self.learning_rate
+        );
+        ensure!(
+            self.weight_decay.is_finite() && self.weight_decay >= 0.0,
+            "weight decay is {}, expected 0 or more",
+            self.weight_decay
+        );
         Ok(())
     }
 
-    /// Every choice that the weights depend on beside data and seed, as a card and a checkpoint state it.
+    /// Returns the settings that the weights depend on, besides data, seed and architecture, as cards and checkpoints list
+    /// them.
     fn settings(&self) -> checkpoint::Settings {
         let entries = [
             ("augment", if self.augment { "on".to_owned() } else { "off".to_owned() }),
@@ -174,95 +191,50 @@ impl Config {
     }
 }
 
-/// How a run ended.
+/// End of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Report {
-    /// With an artifact.
+pub enum Completion {
+    /// All epochs are done, and the artifact is written.
     Finished {
-        /// The artifact's card.
+        /// Card of the artifact.
         card: Box<Card>,
     },
-    /// Before its end; `resume` goes on.
+    /// The run was interrupted. [`Config::resume`] continues it.
     Interrupted {
-        /// Where it goes on from.
+        /// Path of the checkpoint.
         checkpoint: PathBuf,
-        /// Whole epochs done.
+        /// Number of complete epochs.
         epochs_done: usize,
     },
 }
 
-/// Trains a network, until it is done or `interrupted` is set. A set flag is heeded after the step in hand: a
-/// checkpoint is left in `config.out`.
+/// Trains a network until all epochs are done or `interrupted` is set. After an interruption, the current step is
+/// completed and a checkpoint is written into [`Config::out`].
 ///
 /// # Errors
-/// Where the settings make no sense, the data set is unreadable or too small, the disk refuses, or a checkpoint to be
-/// resumed is of another run.
-pub fn run(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<Report> {
+/// Returns an error when a setting is out of its range, the data set cannot be loaded or is too small, a file cannot be
+/// written, or the checkpoint to be resumed belongs to another run.
+pub fn run(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<Completion> {
     config.checked()?;
     let device = config.device.open()?;
     let folder = Folder::load(&config.data)?;
-    let study = Study::new(&folder, config.validation, config.seed);
-    for (part, images) in
-        [("learn from", &study.learning), ("choose the epoch", &study.validation), ("judge", &study.test)]
-    {
-        ensure!(images.len() > 1, "{} has too few images: {} to {part}", config.data.display(), images.len());
+    let split = Split::new(&folder, config.validation, config.seed);
+    for (part, images) in [("training", &split.training), ("validation", &split.validation), ("test", &split.test)] {
+        let count = images.len();
+        ensure!(count > 1, "{} has {count} images for {part}, expected two or more", config.data.display());
     }
     ensure!(
-        study.test.shape() == study.learning.shape(),
-        "t10k images are {} and train images {}",
-        study.test.shape(),
-        study.learning.shape()
+        split.test.shape() == split.training.shape(),
+        "t10k images are {}, train images are {}",
+        split.test.shape(),
+        split.training.shape()
     );
-    let input = input::measured(&study.learning);
-    let session = session::Session::new(config, (&study, &input), (folder.classes.labels.len(), device))?;
-    std::fs::create_dir_all(&config.out).with_context(|| format!("could not make {}", config.out.display()))?;
-    let Some(best) = session.run(interrupted)? else {
-        return Ok(session.interrupted());
-    };
-    let judge = session.judge(&best.numbers)?;
-    let card = card(config, (&study, folder.classes), (&best, &judge));
-    let card = artifact::save(&config.out, card, (session.plan(), &best.numbers))?;
-    session.forget()?;
-    Ok(Report::Finished { card: Box::new(card) })
-}
-
-/// The card of the best epoch's network, which is judged here, once.
-fn card(config: &Config, (study, classes): (&Study, Classes), (best, judge): (&checkpoint::Best, &Judge<'_>)) -> Card {
-    let verdict = judge.verdict(&study.test);
-    let evaluation = |protocol: &str, right: usize, images: usize| Evaluation {
-        protocol: protocol.to_owned(),
-        images,
-        accuracy: right as f64 / images as f64,
-    };
-    Card {
-        format: card::FORMAT,
-        name: config.name(),
-        description: format!("Tells apart {} classes of {} images.", classes.labels.len(), judge.input.shape),
-        architecture: Architecture {
-            family: kana_engine::model::FAMILY.into(),
-            width: config.width,
-            dropout: config.dropout,
-        },
-        input: judge.input.clone(),
-        labels: classes.labels,
-        romanised: classes.romanised,
-        members: Vec::new(),
-        training: Training {
-            version: env!("CARGO_PKG_VERSION").into(),
-            data: study.learning.sources().to_vec(),
-            images: study.learning.len(),
-            validation_images: study.validation.len(),
-            seed: config.seed,
-            epochs: config.epochs,
-            best_epoch: best.score.epoch,
-            settings: config.settings(),
-        },
-        evaluation: vec![
-            evaluation(&study.protocol.test, verdict.right, study.test.len()),
-            evaluation(&study.protocol.validation, best.score.right, study.validation.len()),
-        ],
-        licence: classes.licence,
-        attribution: classes.attribution,
-        self_test: artifact::specimens(study, judge),
-    }
+    let session = Session::new(config, &split, &folder.classes, device)?;
+    std::fs::create_dir_all(&config.out).with_context(|| format!("could not create {}", config.out.display()))?;
+    Ok(match session.run(interrupted)? {
+        End::Finished(best) => Completion::Finished { card: Box::new(session.finish(&best)?) },
+        End::Interrupted { epochs_done } => {
+            Completion::Interrupted { checkpoint: session.checkpoint().to_owned(), epochs_done }
+        }
+    })
 }

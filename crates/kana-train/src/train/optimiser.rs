@@ -1,39 +1,41 @@
-//! How far does a step go, and in which direction?
+//! How does a step change the parameters?
 //!
-//! AdamW: each number by its own scale, weights shrunk a little apart from that. The moments are plain tensors in the
-//! order of the parameters, so that a checkpoint holds all of the optimiser.
+//! By AdamW (I. Loshchilov, F. Hutter: Decoupled Weight Decay Regularization, 2019), with a learning rate that follows a
+//! [`Schedule`]. The moments are plain tensors in the order of the parameters, so that a checkpoint contains the whole
+//! state of the optimiser.
 
 use burn::tensor::{Device, Tensor};
 
+use super::architecture::Architecture;
 use super::network::{flat, to_vec};
-use super::plan::Plan;
 
-/// Share of the old mean in the new, a step.
-const MEAN_DECAY: f64 = 0.9;
-/// Share of the old mean square in the new, a step. Lower than usual: runs are a few thousand steps long.
-const SQUARE_DECAY: f64 = 0.99;
-/// Keeps the quotient finite where gradients vanish.
+/// Decay of the first moment per step, β₁.
+const FIRST_DECAY: f64 = 0.9;
+/// Decay of the second moment per step, β₂. Lower than the usual 0.999, because runs have only a few thousand steps.
+const SECOND_DECAY: f64 = 0.99;
+/// Summand ε that keeps the quotient finite when gradients vanish.
 const EPSILON: f64 = 1e-8;
 
-/// Share of the steps in which the rate rises.
+/// Share of the steps in which the rate of [`Schedule::OneCycle`] rises.
 const RISE_SHARE: f64 = 0.3;
-/// The highest rate is this many times the first.
+/// Ratio of the highest rate to the first of [`Schedule::OneCycle`].
 const RISE_FACTOR: f64 = 25.0;
-/// The highest rate is this many times the last.
+/// Ratio of the highest rate to the last.
 const FALL_FACTOR: f64 = 10_000.0;
 
-/// How the learning rate goes over the steps.
+/// Course of the learning rate over the steps of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Schedule {
-    /// Rises for the first three tenths, then falls to nothing, both along a cosine.
+    /// The rate rises for three tenths of the steps, then falls to almost zero, both along a cosine (L. N. Smith,
+    /// N. Topin: Super-Convergence, 2018).
     #[default]
     OneCycle,
-    /// Falls to nothing from the start, along a cosine.
+    /// The rate falls to almost zero from the start, along a cosine (I. Loshchilov, F. Hutter: SGDR, 2017).
     Cosine,
 }
 
 impl Schedule {
-    /// The name on the command line and in cards.
+    /// Returns the name on the command line and in cards.
     pub fn name(self) -> &'static str {
         match self {
             Self::OneCycle => "one-cycle",
@@ -41,7 +43,7 @@ impl Schedule {
         }
     }
 
-    /// The rate of step `step` (from 0) of `steps`, where the highest is `rate_max`.
+    /// Returns the rate of step `step` (from 0) of `steps`, where the highest rate is `rate_max`.
     pub fn rate(self, rate_max: f64, step: usize, steps: usize) -> f64 {
         let cosine =
             |from: f64, to: f64, share: f64| to + (from - to) * (1.0 + (std::f64::consts::PI * share).cos()) / 2.0;
@@ -55,69 +57,68 @@ impl Schedule {
     }
 }
 
-/// AdamW and its memory.
+/// AdamW with its state on the device.
 pub struct Optimiser {
-    /// How much weights shrink, a step and a rate of one.
+    /// Factor λ of the decoupled weight decay, which is multiplied by the rate.
     weight_decay: f64,
-    /// Whether a parameter is a weight: biases and norms do not shrink.
-    shrinks: Vec<bool>,
-    means: Vec<Tensor<1>>,
-    squares: Vec<Tensor<1>>,
+    /// Whether weight decay applies to a parameter: it does to weights, and not to biases and norms.
+    decays: Vec<bool>,
+    first: Vec<Tensor<1>>,
+    second: Vec<Tensor<1>>,
+}
+
+/// Number and learning rate of a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Number of steps before this one.
+    pub index: usize,
+    /// Learning rate.
+    pub rate: f64,
 }
 
 impl Optimiser {
-    /// One that remembers nothing.
-    pub fn new(plan: &Plan, weight_decay: f64, device: &Device) -> Self {
-        let zeros = Moments::zero(plan);
-        Self::remembering(plan, weight_decay, (&zeros, device))
-    }
-
-    /// One that goes on from `moments`.
-    pub fn remembering(plan: &Plan, weight_decay: f64, (moments, device): (&Moments, &Device)) -> Self {
+    /// Creates an optimiser that continues from `moments`.
+    pub fn new(architecture: &Architecture, weight_decay: f64, moments: &Moments, device: &Device) -> Self {
         let inner = device.clone().inner();
-        let tensors = |arrays: &[Vec<f32>]| arrays.iter().map(|array| flat(array, &inner)).collect();
-        let shrinks = plan.parameters().iter().map(|slot| slot.name.ends_with("weight")).collect();
-        Self { weight_decay, shrinks, means: tensors(&moments.means), squares: tensors(&moments.squares) }
+        let tensors = |moments: &[Vec<f32>]| moments.iter().map(|values| flat(values, &inner)).collect();
+        let decays = architecture.trainable().iter().map(|spec| spec.name.ends_with("weight")).collect();
+        Self { weight_decay, decays, first: tensors(&moments.first), second: tensors(&moments.second) }
     }
 
-    /// Its memory, off the device.
+    /// Returns the moments in host memory.
     pub fn moments(&self) -> Moments {
-        let arrays = |tensors: &[Tensor<1>]| tensors.iter().map(|tensor| to_vec(tensor.clone())).collect();
-        Moments { means: arrays(&self.means), squares: arrays(&self.squares) }
+        let values = |tensors: &[Tensor<1>]| tensors.iter().map(|tensor| to_vec(tensor.clone())).collect();
+        Moments { first: values(&self.first), second: values(&self.second) }
     }
 
-    /// Parameter `index` after step `step` (from 0) at `rate`, none of the tensors tracked.
-    pub fn step(
-        &mut self,
-        index: usize,
-        (parameter, gradient): (Tensor<1>, Tensor<1>),
-        (rate, step): (f64, usize),
-    ) -> Tensor<1> {
-        let mean = self.means[index].clone() * MEAN_DECAY + gradient.clone() * (1.0 - MEAN_DECAY);
-        let square = self.squares[index].clone() * SQUARE_DECAY + gradient.clone() * gradient * (1.0 - SQUARE_DECAY);
-        (self.means[index], self.squares[index]) = (mean.clone(), square.clone());
-        // Both begin at zero: what is missing of their weight is made up for.
-        let weight = |decay: f64| 1.0 - decay.powi(i32::try_from(step + 1).unwrap_or(i32::MAX));
-        let scale = (square / weight(SQUARE_DECAY)).sqrt() + EPSILON;
-        let kept = if self.shrinks[index] { 1.0 - rate * self.weight_decay } else { 1.0 };
-        parameter * kept - mean / scale * (rate / weight(MEAN_DECAY))
+    /// Updates the moments of the parameter number `index` and returns the parameter after the step. Neither tensor is
+    /// tracked by automatic differentiation.
+    pub fn update(&mut self, index: usize, parameter: Tensor<1>, gradient: Tensor<1>, step: Step) -> Tensor<1> {
+        let first = self.first[index].clone() * FIRST_DECAY + gradient.clone() * (1.0 - FIRST_DECAY);
+        let second = self.second[index].clone() * SECOND_DECAY + gradient.clone() * gradient * (1.0 - SECOND_DECAY);
+        (self.first[index], self.second[index]) = (first.clone(), second.clone());
+        // Both moments start at zero; the correction makes up for that bias.
+        let correction = |decay: f64| 1.0 - decay.powi(i32::try_from(step.index + 1).unwrap_or(i32::MAX));
+        let scale = (second / correction(SECOND_DECAY)).sqrt() + EPSILON;
+        let kept = if self.decays[index] { 1.0 - step.rate * self.weight_decay } else { 1.0 };
+        parameter * kept - first / scale * (step.rate / correction(FIRST_DECAY))
     }
 }
 
-/// The optimiser's memory, off the device.
+/// Moments of the gradients in host memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
-    /// Running mean of the gradients, one array a parameter.
-    pub means: Vec<Vec<f32>>,
-    /// Running mean of their squares, one array a parameter.
-    pub squares: Vec<Vec<f32>>,
+    /// Running mean of the gradients of each parameter.
+    pub first: Vec<Vec<f32>>,
+    /// Running mean of the squared gradients of each parameter.
+    pub second: Vec<Vec<f32>>,
 }
 
 impl Moments {
-    /// Those of an optimiser that remembers nothing.
-    pub fn zero(plan: &Plan) -> Self {
-        let zeros: Vec<Vec<f32>> = plan.parameters().iter().map(|slot| vec![0.0; slot.count()]).collect();
-        Self { means: zeros.clone(), squares: zeros }
+    /// Creates the moments before the first step.
+    pub fn zero(architecture: &Architecture) -> Self {
+        let zeros: Vec<Vec<f32>> = architecture.trainable().iter().map(|spec| vec![0.0; spec.count()]).collect();
+        Self { first: zeros.clone(), second: zeros }
     }
 }
 
@@ -135,6 +136,19 @@ mod tests {
         assert!(
             (1..300).all(|step| rate(step) > rate(step - 1)) && (302..1001).all(|step| rate(step) < rate(step - 1))
         );
+    }
+
+    #[test]
+    fn the_first_step_moves_a_parameter_by_the_rate_against_its_gradient() {
+        let device = Device::flex();
+        let image_shape = kana_engine::image::Shape { channels: 1, height: 20, width: 20 };
+        let architecture = Architecture { image_shape, width: 1, class_count: 2 };
+        let mut optimiser = Optimiser::new(&architecture, 0.0, &Moments::zero(&architecture), &device);
+
+        let updated =
+            optimiser.update(0, flat(&[1.0; 9], &device), flat(&[5.0; 9], &device), Step { index: 0, rate: 0.1 });
+
+        assert!(to_vec(updated).iter().all(|value| (value - 0.9).abs() < 1e-5));
     }
 
     #[test]

@@ -1,68 +1,78 @@
-//! How far is the training?
+//! How does a run report its progress?
 //!
-//! A bar on a terminal, a line an epoch everywhere; all of it on standard error.
+//! With a progress bar on a terminal and one line per epoch everywhere, both on standard error.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::batch::Place;
-use super::checkpoint::Score;
+use super::evaluator::Score;
 
-/// Between two readings of the loss: it makes the device finish what it is at.
+/// Time between two reads of the loss, each of which waits for the device.
 const LOSS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Shows how far the training is.
+/// Display of a run's progress.
 pub struct Progress {
     bar: ProgressBar,
     epochs: usize,
-    loss_read: Instant,
-    epoch_begun: Instant,
+    loss_read_at: Instant,
+    epoch_started_at: Instant,
+}
+
+/// Results of an epoch.
+pub struct EpochSummary {
+    /// Number of the epoch, from 1.
+    pub epoch: usize,
+    /// Mean training loss.
+    pub loss: f32,
+    /// Score on the validation images.
+    pub score: Score,
+    /// Number of validation images.
+    pub images: usize,
+    /// Whether the epoch is the best until now.
+    pub is_best: bool,
 }
 
 impl Progress {
-    /// One for `steps` steps in `epochs` epochs, of which `done` steps are done.
-    pub fn begin(steps: usize, epochs: usize, done: usize) -> Self {
+    /// Starts the display of a run of `steps` steps in `epochs` epochs, of which `done` steps are done.
+    pub fn start(steps: usize, epochs: usize, done: usize) -> Self {
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} steps, {msg}, {eta} left")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-        // indicatif shows nothing where standard error is no terminal.
+        // indicatif shows nothing when standard error is no terminal.
         let bar = ProgressBar::new(steps as u64).with_style(style).with_position(done as u64).with_message("loss …");
         bar.reset_eta();
-        Self { bar, epochs, loss_read: Instant::now(), epoch_begun: Instant::now() }
+        Self { bar, epochs, loss_read_at: Instant::now(), epoch_started_at: Instant::now() }
     }
 
-    /// A step is done; `loss` reads the mean of the epoch so far, and is not called every time.
-    pub fn step(&mut self, place: Place, best: Option<f64>, loss: impl FnOnce() -> f32) {
+    /// Records a step of `epoch` (from 0). Calls `loss`, which reads the mean loss of the epoch, only now and then.
+    pub fn record_step(&mut self, epoch: usize, best_accuracy: Option<f64>, loss: impl FnOnce() -> f32) {
         self.bar.inc(1);
-        if self.bar.is_hidden() || self.loss_read.elapsed() < LOSS_INTERVAL {
+        if self.bar.is_hidden() || self.loss_read_at.elapsed() < LOSS_INTERVAL {
             return;
         }
-        self.loss_read = Instant::now();
-        let best = best.map_or(String::new(), |accuracy| format!(", best {:.2} %", 100.0 * accuracy));
-        self.bar.set_message(format!("epoch {}/{}, loss {:.4}{best}", place.epoch + 1, self.epochs, loss()));
+        self.loss_read_at = Instant::now();
+        let best = best_accuracy.map_or(String::new(), |accuracy| format!(", best {:.2} %", 100.0 * accuracy));
+        self.bar.set_message(format!("epoch {}/{}, loss {:.4}{best}", epoch + 1, self.epochs, loss()));
     }
 
-    /// An epoch is done.
-    pub fn epoch(&mut self, loss: f32, (score, images): (&Score, usize), is_best: bool) {
-        let seconds = self.epoch_begun.elapsed().as_secs_f64();
-        self.epoch_begun = Instant::now();
-        let accuracy = 100.0 * score.right as f64 / images.max(1) as f64;
+    /// Prints the results of an epoch.
+    pub fn print_epoch(&mut self, summary: &EpochSummary) {
+        let EpochSummary { epoch, loss, score, images, is_best } = *summary;
+        let seconds = self.epoch_started_at.elapsed().as_secs_f64();
+        self.epoch_started_at = Instant::now();
+        let accuracy = 100.0 * score.correct as f64 / images.max(1) as f64;
         let best = if is_best { ", best so far" } else { "" };
-        self.say(&format!(
-            "epoch {}/{}: loss {loss:.4}, validation {accuracy:.2} % at loss {:.4}{best}, {seconds:.1} s",
-            score.epoch,
-            self.epochs,
-            score.loss(),
-        ));
+        let line = format!(
+            "epoch {epoch}/{}: loss {loss:.4}, validation {accuracy:.2} % at loss {:.4}{best}, {seconds:.1} s\n",
+            self.epochs, score.loss,
+        );
+        // A closed standard error is no reason to stop training.
+        self.bar.suspend(|| drop(std::io::stderr().write_all(line.as_bytes())));
     }
 
-    /// Something else worth a line.
-    pub fn say(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
-    }
-
-    /// The training is over or interrupted.
-    pub fn end(&self) {
+    /// Removes the progress bar.
+    pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

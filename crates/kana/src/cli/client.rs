@@ -184,7 +184,9 @@ impl Bench {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("could not read {}", path.display()));
         let images = match self.files.is_empty() {
-            true => (0..STROKES).map(|number| samples::png(&samples::drawn(number))).collect::<Result<Vec<_>, _>>()?,
+            true => {
+                (0..STROKES).map(|number| samples::encode_png(&samples::draw(number))).collect::<Result<Vec<_>, _>>()?
+            }
             false => self.files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?,
         };
         let config = bench::Config {

@@ -53,13 +53,13 @@ enum Command {
     Worker(serve::Worker),
     /// Train a model from labelled images
     Train(train::Train),
-    /// Measure a model's accuracy on labelled images
+    /// Measure the accuracy of a model on labelled images
     Evaluate(train::Evaluate),
     /// Classify image files in this process, without a service
     Predict(train::Predict),
     /// Send image files to a running service and print their outcomes, one JSON line each
     Submit(client::Submit),
-    /// Fetch data sets, or write sample images
+    /// Download data sets, or write sample images
     #[command(subcommand)]
     Data(data::Data),
     /// List, show, replay or drop dead letters: jobs whose every attempt failed

@@ -1,4 +1,7 @@
-//! What do `train`, `evaluate` and `predict` take?
+//! Which flags do `train`, `evaluate` and `predict` take, and what do they print?
+//!
+//! These commands run in this process, without a queue or a service. They print data to standard output and progress to
+//! standard error.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -15,126 +18,129 @@ use super::{FAILED, Usage, flags, print};
 use kana_engine::Prediction;
 use kana_engine::image::{decode, fit};
 use kana_engine::model::Classifier;
-use kana_train::data::evaluate::{Evaluation, evaluate};
-use kana_train::data::{Folder, study};
-use kana_train::{self as train, Report, Schedule};
+use kana_train::data::evaluate::{ClassificationReport, evaluate};
+use kana_train::data::{Folder, split};
+use kana_train::{self as train, Completion, Schedule};
 
-/// `kana train`.
+/// Arguments of `kana train`.
 #[derive(Debug, Args)]
 pub struct Train {
-    /// The data set: a folder of IDX files, named as MNIST's; or kmnist or mnist, once fetched
+    /// Data set: a folder with the IDX files of MNIST (such as t10k-images-idx3-ubyte.gz), or the name kmnist or mnist
+    /// after `kana data fetch kmnist`
     #[arg(long, env = "KANA_DATA", value_name = "DIR")]
     data: PathBuf,
 
-    /// The folder of the model to come
+    /// Folder that the model is written into, such as models/mine; also holds the checkpoint of an interrupted run
     #[arg(long, env = "KANA_OUT", value_name = "DIR")]
     out: PathBuf,
 
-    /// What the model is called; without it, as its folder
+    /// Name of the model [default: the name of the output folder]
     #[arg(long, env = "KANA_NAME", value_name = "NAME")]
     name: Option<String>,
 
-    /// Passes over the images
+    /// Number of passes over the training images
     #[arg(long, env = "KANA_EPOCHS", value_name = "COUNT", default_value_t = defaults().epochs, value_parser = flags::count)]
     epochs: usize,
 
-    /// Channels of the first convolution
+    /// Output channels of the first convolution, 1 to 256; later layers have a fixed multiple
     #[arg(long, env = "KANA_WIDTH", value_name = "COUNT", default_value_t = defaults().width, value_parser = flags::count)]
     width: usize,
 
-    /// Share of activations dropped after the convolutions, below 0.5; the dense layers drop twice as much
+    /// Share of activations that dropout sets to zero after the convolutions, 0 to below 0.5; twice as many in the dense
+    /// layers
     #[arg(long, env = "KANA_DROPOUT", value_name = "SHARE", default_value_t = defaults().dropout)]
     dropout: f64,
 
-    /// Every random choice follows from it
+    /// Seed of every random choice: the same seed, data and settings give the same model
     #[arg(long, env = "KANA_SEED", value_name = "NUMBER", default_value_t = defaults().seed)]
     seed: u64,
 
-    /// Images a step
+    /// Largest number of images in a training step, at least 2
     #[arg(long, env = "KANA_BATCH_SIZE", value_name = "COUNT", default_value_t = defaults().batch_size, value_parser = flags::count)]
     batch_size: usize,
 
-    /// The highest learning rate
+    /// Highest learning rate of the schedule
     #[arg(long, env = "KANA_LEARNING_RATE", value_name = "RATE", default_value_t = defaults().learning_rate)]
     learning_rate: f64,
 
-    /// How the learning rate goes over the steps
-    #[arg(long, env = "KANA_SCHEDULE", value_enum, default_value_t = Curve::OneCycle)]
-    schedule: Curve,
+    /// Course of the learning rate over the steps
+    #[arg(long, env = "KANA_SCHEDULE", value_enum, default_value_t = ScheduleFlag::OneCycle)]
+    schedule: ScheduleFlag,
 
-    /// How much weights shrink, a step and a rate of one
+    /// Weight decay of AdamW: each step subtracts this share times the learning rate from the weights
     #[arg(long, env = "KANA_WEIGHT_DECAY", value_name = "RATE", default_value_t = defaults().weight_decay)]
     weight_decay: f64,
 
-    /// Share of a target that is spread over all classes
+    /// Share of the target probability that is spread over all classes, 0 to below 1
     #[arg(long, env = "KANA_LABEL_SMOOTHING", value_name = "SHARE", default_value_t = defaults().label_smoothing)]
     label_smoothing: f64,
 
-    /// Share of the images held out to choose the best epoch
+    /// Share of the images that is held out from training to select the best epoch, between 0 and 1
     #[arg(long, env = "KANA_VALIDATION", value_name = "SHARE", default_value_t = defaults().validation)]
     validation: f64,
 
-    /// Show the images as they are, undistorted
+    /// Train on the original images, without random distortion
     #[arg(long, env = "KANA_NO_AUGMENT")]
     no_augment: bool,
 
-    /// Where the arithmetic is done
-    #[arg(long, env = "KANA_DEVICE", value_enum, default_value_t = Device::Cpu)]
-    device: Device,
+    /// Device that the network is trained on
+    #[arg(long, env = "KANA_DEVICE", value_enum, default_value_t = DeviceFlag::Cpu)]
+    device: DeviceFlag,
 
-    /// Go on from the checkpoint in the output folder
+    /// Continue an interrupted run from the checkpoint in the output folder; needs the same data and settings
     #[arg(long, env = "KANA_RESUME")]
     resume: bool,
 }
 
-/// How the learning rate goes.
+/// Values of `--schedule`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Curve {
-    /// Up for three tenths of the steps, then down to nothing
+enum ScheduleFlag {
+    /// Rise for 30 % of the steps, then fall to almost zero
     OneCycle,
-    /// Down to nothing from the start
+    /// Fall to almost zero from the start
     Cosine,
 }
 
-/// Where the arithmetic is done.
+/// Values of `--device`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Device {
-    /// On all cores of the processor
+enum DeviceFlag {
+    /// All cores of the processor
     Cpu,
-    /// On an NVIDIA GPU
+    /// The first NVIDIA GPU; needs a kana built with the feature `cuda`
     Cuda,
 }
 
-/// `kana evaluate`.
+/// Arguments of `kana evaluate`.
 #[derive(Debug, Args)]
 pub struct Evaluate {
     #[command(flatten)]
     model: flags::Model,
 
-    /// The data set: a folder of IDX files, named as MNIST's; or kmnist or mnist, once fetched
+    /// Data set: a folder with the IDX files of MNIST (such as t10k-images-idx3-ubyte.gz), or the name kmnist or mnist
+    /// after `kana data fetch kmnist`
     #[arg(long, env = "KANA_DATA", value_name = "DIR")]
     data: PathBuf,
 
-    /// Judge by every image, those too that the model learned from
+    /// Evaluate on all images, including those that the model was trained on
     #[arg(long, env = "KANA_ALL")]
     all: bool,
 
-    /// Print JSON instead of tables
+    /// Print one JSON object instead of tables: accuracy, figures of each class, and the confusion matrix
     #[arg(long, env = "KANA_JSON")]
     json: bool,
 }
 
-/// `kana predict`.
+/// Arguments of `kana predict`.
 #[derive(Debug, Args)]
 pub struct Predict {
     #[command(flatten)]
     model: flags::Model,
 
-    /// Print one JSON line a file instead of a table
+    /// Print one JSON object for each file, one a line, instead of a table
     #[arg(long, env = "KANA_JSON")]
     json: bool,
 
-    /// Image files
+    /// Image files (PNG, JPEG, GIF, BMP, WebP or PNM)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -147,14 +153,14 @@ impl Train {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let interrupted = Arc::new(AtomicBool::new(false));
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            // A second one ends the process at once, as it would without us: the flag is set by then.
+            // The second signal ends the process at once, because the flag is set by then.
             signal_hook::flag::register_conditional_default(signal, interrupted.clone())?;
             signal_hook::flag::register(signal, interrupted.clone())?;
         }
         let config = self.config()?;
         config.checked().map_err(|error| Usage(error.to_string()))?;
         match train::run(&config, &interrupted)? {
-            Report::Finished { card } => {
+            Completion::Finished { card } => {
                 for evaluation in &card.evaluation {
                     let accuracy = 100.0 * evaluation.accuracy;
                     print::note(&format!("{accuracy:.2} % of {} images: {}\n", evaluation.images, evaluation.protocol));
@@ -162,9 +168,9 @@ impl Train {
                 print::text(&self.out.display().to_string())?;
                 Ok(ExitCode::SUCCESS)
             }
-            Report::Interrupted { checkpoint, epochs_done } => {
+            Completion::Interrupted { checkpoint, epochs_done } => {
                 print::note(&format!(
-                    "interrupted after {epochs_done} epochs; the same command with --resume goes on from {}\n",
+                    "interrupted after {epochs_done} epochs; run the same command with --resume to continue from {}\n",
                     checkpoint.display()
                 ));
                 Ok(ExitCode::from(FAILED))
@@ -184,16 +190,16 @@ impl Train {
             batch_size: self.batch_size,
             learning_rate: self.learning_rate,
             schedule: match self.schedule {
-                Curve::OneCycle => Schedule::OneCycle,
-                Curve::Cosine => Schedule::Cosine,
+                ScheduleFlag::OneCycle => Schedule::OneCycle,
+                ScheduleFlag::Cosine => Schedule::Cosine,
             },
             weight_decay: self.weight_decay,
             label_smoothing: self.label_smoothing,
             validation: self.validation,
             augment: !self.no_augment,
             device: match self.device {
-                Device::Cpu => train::Device::Cpu,
-                Device::Cuda => train::Device::Cuda,
+                DeviceFlag::Cpu => train::Device::Cpu,
+                DeviceFlag::Cuda => train::Device::Cuda,
             },
             resume: self.resume,
         })
@@ -205,42 +211,42 @@ impl Evaluate {
         let artifact = self.model.load()?;
         let mut classifier = artifact.classifier()?;
         let folder = Folder::load(&flags::data_set(&self.data)?)?;
-        let (there, held_out) = (folder.test.len(), study::held_out(&folder, artifact.card()));
+        let (total, held_out) = (folder.test.len(), split::held_out(&folder, artifact.card()));
         let images = if self.all { folder.test } else { held_out };
-        if images.len() < there {
+        if images.len() < total {
             print::note(&format!(
-                "judging by {} of {there} images: the model learned from the others; --all judges by them too\n",
+                "evaluating {} of {total} images: the model was trained on the others; --all includes them\n",
                 images.len()
             ));
         }
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} images, {eta} left")?;
         let bar = ProgressBar::new(images.len() as u64).with_style(style);
-        let evaluation = evaluate(classifier.as_mut(), &images, |judged| bar.inc(judged as u64))?;
+        let report = evaluate(classifier.as_mut(), &images, |images| bar.inc(images as u64))?;
         bar.finish_and_clear();
 
         match self.json {
-            true => print::json(&evaluation)?,
-            false => print::text(&tables(&evaluation)?)?,
+            true => print::json(&report)?,
+            false => print::text(&tables(&report)?)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Accuracy, a row a class, and what was taken for what.
-fn tables(evaluation: &Evaluation) -> Result<String, std::fmt::Error> {
+/// Formats accuracy, figures of each class and the confusion matrix as tab-separated tables.
+fn tables(report: &ClassificationReport) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
-    let (accuracy, images) = (100.0 * evaluation.accuracy, evaluation.images);
+    let (accuracy, images) = (100.0 * report.accuracy, report.images);
     writeln!(text, "{accuracy:.2} % of {images} images\n")?;
     writeln!(text, "class\timages\tprecision\trecall")?;
-    for row in &evaluation.per_class {
+    for row in &report.per_class {
         writeln!(text, "{}\t{}\t{:.2} %\t{:.2} %", row.label, row.count, 100.0 * row.precision, 100.0 * row.recall)?;
     }
-    writeln!(text, "\nrow: what it is; column: what it was taken for")?;
-    for row in &evaluation.per_class {
+    writeln!(text, "\nrow: true class; column: predicted class")?;
+    for row in &report.per_class {
         write!(text, "\t{}", row.label)?;
     }
     writeln!(text)?;
-    for (row, counts) in evaluation.per_class.iter().zip(&evaluation.confusion) {
+    for (row, counts) in report.per_class.iter().zip(&report.confusion) {
         write!(text, "{}", row.label)?;
         for count in counts {
             write!(text, "\t{count}")?;
@@ -250,16 +256,16 @@ fn tables(evaluation: &Evaluation) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-/// What became of one file.
+/// Output for one file. The names of the fields are those of the JSON.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Line {
-    Read {
+enum FileResult {
+    Classified {
         file: String,
         #[serde(flatten)]
         prediction: Prediction,
     },
-    Unread {
+    Failed {
         file: String,
         error: String,
     },
@@ -268,25 +274,25 @@ enum Line {
 impl Predict {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let mut classifier = self.model.load()?.classifier()?;
-        let mut all_read = true;
+        let mut all_classified = true;
         for path in &self.files {
             let file = path.display().to_string();
-            let line = match predict(classifier.as_mut(), path) {
-                Ok(prediction) => Line::Read { file, prediction },
+            let result = match predict(classifier.as_mut(), path) {
+                Ok(prediction) => FileResult::Classified { file, prediction },
                 Err(error) => {
-                    all_read = false;
-                    Line::Unread { file, error: format!("{error:#}") }
+                    all_classified = false;
+                    FileResult::Failed { file, error: format!("{error:#}") }
                 }
             };
-            match (self.json, &line) {
-                (true, line) => print::json(line)?,
-                (false, Line::Read { file, prediction: Prediction { label, confidence, .. } }) => {
+            match (self.json, &result) {
+                (true, result) => print::json(result)?,
+                (false, FileResult::Classified { file, prediction: Prediction { label, confidence, .. } }) => {
                     print::text(&format!("{label}\t{:6.2} %\t{file}", 100.0 * confidence))?;
                 }
-                (false, Line::Unread { file, error }) => print::note(&format!("error: {file}: {error}\n")),
+                (false, FileResult::Failed { file, error }) => print::note(&format!("error: {file}: {error}\n")),
             }
         }
-        Ok(if all_read { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+        Ok(if all_classified { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
     }
 }
 
@@ -295,5 +301,6 @@ fn predict(classifier: &mut dyn Classifier, path: &Path) -> anyhow::Result<Predi
     let picture = decode::decode(&bytes)?;
     let input = &classifier.card().input;
     let image = fit::fit(&picture, input.shape, input.fit);
-    classifier.classify(&[image])?.pop().context("the model said nothing")
+    let prediction = classifier.classify(&[image])?.pop();
+    Ok(prediction.expect("BUG: a classifier returns one prediction for each image"))
 }

@@ -1,4 +1,4 @@
-//! Does `kana data samples` write pictures that show what they should?
+//! Does `kana data samples` write the images that it promises?
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,9 @@ use kana_engine::image::decode::decode;
 use kana_train::data::strokes;
 use tempfile::tempdir;
 
-use crate::support::idx;
 use crate::support::process::kana;
 
-/// The side of what the shipped model takes, in pixels.
+/// Side of the images that the built-in model takes, in pixels.
 const SIDE: usize = 28;
 
 fn samples(arguments: &[&str], out: &Path) -> Output {
@@ -22,13 +21,18 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The bytes of sample `number` in `folder`.
+/// Reads the file of sample `number` in `folder`.
 fn sample(folder: &Path, number: usize) -> Vec<u8> {
     fs::read(folder.join(format!("sample_{number}.png"))).expect("a sample")
 }
 
+/// Encodes the header of an IDX file of unsigned bytes.
+fn header(dimensions: u8, sizes: &[u32]) -> Vec<u8> {
+    [&[0, 0, 8, dimensions], sizes.iter().copied().flat_map(u32::to_be_bytes).collect::<Vec<_>>().as_slice()].concat()
+}
+
 #[test]
-fn without_a_data_set_every_kana_is_drawn_in_turn() {
+fn without_a_data_set_all_kana_are_drawn_in_turn() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("new/samples");
 
@@ -58,11 +62,12 @@ fn the_same_command_writes_the_same_bytes() {
 }
 
 #[test]
-fn of_a_data_set_the_very_pixels_are_written() {
+fn samples_of_a_data_set_have_its_pixels() {
     let folder = tempdir().unwrap();
     let pixels: Vec<u8> = (0..36).map(|pixel| pixel * 7).collect();
-    fs::write(folder.path().join("t10k-images-idx3-ubyte"), idx::images([6, 2, 3], &pixels)).unwrap();
-    fs::write(folder.path().join("t10k-labels-idx1-ubyte"), idx::labels(&[0, 1, 2, 3, 4, 5])).unwrap();
+    fs::write(folder.path().join("t10k-images-idx3-ubyte"), [&header(3, &[6, 2, 3]), &pixels[..]].concat()).unwrap();
+    fs::write(folder.path().join("t10k-labels-idx1-ubyte"), [&header(1, &[6])[..], &[0, 1, 2, 3, 4, 5]].concat())
+        .unwrap();
     let data = folder.path().to_str().expect("a name in UTF-8");
     let out = folder.path().join("samples");
 

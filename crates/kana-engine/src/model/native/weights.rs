@@ -11,7 +11,7 @@ use super::kernel::{Convolution, Dense, LANES, padded};
 use crate::image::Shape;
 use crate::model::Card;
 
-/// Added to the variance in batch normalisation, so that no deviation is zero.
+/// Added to the variance in batch normalisation, so that no deviation is zero. The trainer adds the same.
 pub const NORM_EPSILON: f64 = 1e-5;
 
 /// Least rows and columns of an input, which leave one pixel after the last convolution: ((20 − 2 − 2) / 2 − 2) / 2 − 2.

@@ -1,93 +1,93 @@
-//! What does a brush leave on the page along its way?
+//! Which pixels does a brush cover along its path?
 //!
-//! A line that runs smoothly through the points of its path (Catmull and Rom's curve) and is as broad at each as its
-//! radius there. A pixel's light is how much of it the nearest piece of line covers, by the distance of its middle from
-//! the line's edge, so that edges are smooth at every size.
+//! The line is a Catmull–Rom spline through the points of the path (E. Catmull, R. Rom: A class of local interpolating
+//! splines, 1974), as wide at each point as the radius given there. The brightness of a pixel is its coverage, estimated
+//! from the distance of its centre to the edge of the nearest segment, so that edges are smooth at every size.
 
-/// Straight pieces between two points of a path: more are not seen, even at ten times the size of a training image.
-const PIECES: usize = 12;
+/// Straight segments between two points of a path: more are invisible, even at ten times the size of a training image.
+const SEGMENTS: usize = 12;
 
-/// A spot of the brush. Lengths in the unit of whoever draws.
+/// Position and radius of the brush, in the unit of the caller.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spot {
-    /// From the left.
+    /// Distance from the left edge.
     pub x: f32,
-    /// From the top.
+    /// Distance from the top edge.
     pub y: f32,
-    /// Half the line's breadth there.
+    /// Half the width of the line at this position.
     pub radius: f32,
 }
 
-/// The smooth line through `points`, as spots close to each other; they begin and end with the path.
+/// Interpolates a smooth line through `points`, from the first to the last.
 pub fn smooth(points: &[Spot]) -> Vec<Spot> {
     let Some((&first, &last)) = points.first().zip(points.last()) else { return Vec::new() };
     let mut line = vec![first];
     for at in 0..points.len() - 1 {
-        let before = if at == 0 { first } else { points[at - 1] };
-        let behind = points.get(at + 2).copied().unwrap_or(last);
-        let four = [before, points[at], points[at + 1], behind];
-        line.extend((1..=PIECES).map(|piece| between(four, piece as f32 / PIECES as f32)));
+        let previous = if at == 0 { first } else { points[at - 1] };
+        let next = points.get(at + 2).copied().unwrap_or(last);
+        let four = [previous, points[at], points[at + 1], next];
+        line.extend((1..=SEGMENTS).map(|segment| catmull_rom(four, segment as f32 / SEGMENTS as f32)));
     }
     line
 }
 
-/// The place `t` (0 to 1) on the way from the second to the third of `four`.
-fn between(four: [Spot; 4], t: f32) -> Spot {
+/// Returns the point `t` (0 to 1) of the curve from the second to the third of `four`.
+fn catmull_rom(four: [Spot; 4], t: f32) -> Spot {
     let curve = |of: fn(Spot) -> f32| {
         let [a, b, c, d] = four.map(of);
         let (linear, square, cube) = (c - a, 2.0 * a - 5.0 * b + 4.0 * c - d, 3.0 * (b - c) + d - a);
         b + 0.5 * t * (linear + t * (square + t * cube))
     };
-    // The breadth goes straight from point to point: overshooting it would swell the ends.
+    // The radius is interpolated linearly: a spline would overshoot and thicken the ends.
     let radius = four[1].radius + t * (four[2].radius - four[1].radius);
     Spot { x: curve(|spot| spot.x), y: curve(|spot| spot.y), radius }
 }
 
-/// A square page, dark, row by row; light where a brush was.
+/// Square canvas, dark where no brush was. Samples `[H, W]` in [0, 1].
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct Canvas {
     side: usize,
-    light: Vec<f32>,
+    coverage: Vec<f32>,
 }
 
-impl Page {
-    /// A dark page of `side` × `side` pixels.
+impl Canvas {
+    /// Creates a dark canvas of `side` × `side` pixels.
     pub fn new(side: usize) -> Self {
-        Self { side, light: vec![0.0; side * side] }
+        Self { side, coverage: vec![0.0; side * side] }
     }
 
-    /// Draws a line of spots, in pixels. What lies off the page is lost.
+    /// Draws a line, in pixels. Parts outside the canvas are cut off.
     pub fn draw(&mut self, line: &[Spot]) {
         for ends in line.windows(2) {
-            self.draw_piece(ends[0], ends[1]);
+            self.draw_segment(ends[0], ends[1]);
         }
     }
 
-    /// The page's samples, from 0 (dark) to 255.
+    /// Returns the samples of the canvas, `[H, W]`, from 0 (dark) to 255.
     pub fn into_pixels(self) -> Vec<u8> {
-        self.light.into_iter().map(|light| (light * 255.0).round() as u8).collect()
+        self.coverage.into_iter().map(|coverage| (coverage * 255.0).round() as u8).collect()
     }
 
-    fn draw_piece(&mut self, from: Spot, to: Spot) {
+    fn draw_segment(&mut self, from: Spot, to: Spot) {
         let reach = from.radius.max(to.radius) + 1.0;
         for row in self.pixels(from.y.min(to.y) - reach, from.y.max(to.y) + reach) {
             for column in self.pixels(from.x.min(to.x) - reach, from.x.max(to.x) + reach) {
-                let outside = distance((column as f32 + 0.5, row as f32 + 0.5), from, to);
-                let light = &mut self.light[row * self.side + column];
-                *light = light.max((0.5 - outside).clamp(0.0, 1.0));
+                let outside = distance_to_edge(column as f32 + 0.5, row as f32 + 0.5, from, to);
+                let coverage = &mut self.coverage[row * self.side + column];
+                *coverage = coverage.max((0.5 - outside).clamp(0.0, 1.0));
             }
         }
     }
 
-    /// The pixels of the page between two coordinates.
+    /// Returns the indices of the pixels between two coordinates, cut off at the edges.
     fn pixels(&self, low: f32, high: f32) -> std::ops::Range<usize> {
-        // A cast from a float keeps to the integer's range, so a coordinate off the page becomes its edge.
+        // A cast from a float saturates, so that a coordinate below zero becomes zero.
         low.floor() as usize..(high.ceil() as usize).min(self.side)
     }
 }
 
-/// How far a place lies outside the piece of line between two spots; negative inside.
-fn distance((x, y): (f32, f32), from: Spot, to: Spot) -> f32 {
+/// Returns the distance of a point to the edge of the segment between two spots; negative inside.
+fn distance_to_edge(x: f32, y: f32, from: Spot, to: Spot) -> f32 {
     let (along_x, along_y) = (to.x - from.x, to.y - from.y);
     let square = along_x * along_x + along_y * along_y;
     let t = if square > 0.0 { ((x - from.x) * along_x + (y - from.y) * along_y) / square } else { 0.0 };
@@ -105,22 +105,22 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_as_broad_as_its_radii_say() {
-        let mut page = Page::new(9);
+    fn a_line_is_as_wide_as_its_radii() {
+        let mut canvas = Canvas::new(9);
 
-        page.draw(&[spot(-5.0, 4.5, 1.5), spot(14.0, 4.5, 1.5)]);
+        canvas.draw(&[spot(-5.0, 4.5, 1.5), spot(14.0, 4.5, 1.5)]);
 
-        let column: Vec<u8> = page.into_pixels().chunks(9).map(|row| row[4]).collect();
+        let column: Vec<u8> = canvas.into_pixels().chunks(9).map(|row| row[4]).collect();
         assert_eq!(column, [0, 0, 0, 255, 255, 255, 0, 0, 0]);
     }
 
     #[test]
-    fn an_edge_inside_a_pixel_lights_it_in_part() {
-        let mut page = Page::new(3);
+    fn a_pixel_that_is_covered_in_part_is_grey() {
+        let mut canvas = Canvas::new(3);
 
-        page.draw(&[spot(-5.0, 1.5, 0.75), spot(8.0, 1.5, 0.75)]);
+        canvas.draw(&[spot(-5.0, 1.5, 0.75), spot(8.0, 1.5, 0.75)]);
 
-        let column: Vec<u8> = page.into_pixels().chunks(3).map(|row| row[1]).collect();
+        let column: Vec<u8> = canvas.into_pixels().chunks(3).map(|row| row[1]).collect();
         assert_eq!(column, [64, 255, 64]);
     }
 

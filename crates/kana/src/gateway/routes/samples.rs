@@ -31,11 +31,12 @@ pub async fn read_sample(
     State(card): State<Arc<Card>>,
     Path(number): Path<String>,
 ) -> Result<([(HeaderName, &'static str); 1], Vec<u8>), Problem> {
-    if !samples::suit(&card) {
+    if !samples::are_readable_by(&card) {
         return Err(Problem::not_found(format!("there are no samples for the model {}", card.name)));
     }
-    let sample = number.parse().ok().filter(|number| *number < SAMPLE_COUNT).map(samples::drawn);
+    let sample = number.parse().ok().filter(|number| *number < SAMPLE_COUNT).map(samples::draw);
     let sample = sample.ok_or_else(|| Problem::not_found(format!("there is no sample {number:?}, only 0 to 999")))?;
-    let png = samples::png(&sample).map_err(|_| Problem::not_found(format!("sample {number} cannot be drawn")))?;
+    let png =
+        samples::encode_png(&sample).map_err(|_| Problem::not_found(format!("sample {number} cannot be drawn")))?;
     Ok(([(header::CONTENT_TYPE, "image/png")], png))
 }

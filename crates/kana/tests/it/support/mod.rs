@@ -7,7 +7,6 @@ mod eventually;
 pub mod fake_cluster;
 pub mod faulty;
 pub mod http;
-pub mod idx;
 pub mod kubernetes_objects;
 pub mod pictures;
 pub mod process;

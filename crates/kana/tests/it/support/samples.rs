@@ -1,13 +1,13 @@
-//! Which files do tests send that are like those in life?
+//! Which image files do tests send?
 
 use std::io::Cursor;
 
 use kana_train::data::strokes;
 
-/// Side of an image, in pixels.
+/// Side of an image in pixels.
 const SIDE: u32 = 28;
 
-/// `count` PNG files of kana's own brush strokes, no two alike, class by class in turn.
+/// Draws `count` different PNG files of brush strokes, with all classes in turn, each with its file name.
 pub fn pngs(count: usize) -> Vec<(String, Vec<u8>)> {
     (0..count).map(|n| (format!("sample_{n}.png"), png(n))).collect()
 }

@@ -1,4 +1,4 @@
-//! Does training learn, and does it end in the same bytes however it got there?
+//! Does a run learn, and does it write the same bytes whether it was interrupted or not?
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use kana_engine::model::Card;
 use kana_train::data::Folder;
-use kana_train::{self as train, Config, Device, Report};
+use kana_train::{Completion, Config, Device};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::support::idx;
+use crate::idx;
 
-/// Rows and columns of the images: the smallest that the network takes.
+/// Rows and columns of the images: the smallest number that the network takes.
 const SIDE: usize = 20;
 
-/// `count` images of three classes, a bar across, a bar down or a block, each somewhere else.
+/// Draws `count` images of three classes: a horizontal bar, a vertical bar or a block, at different places.
 fn shapes(count: usize) -> (Vec<u8>, Vec<u8>) {
     let mut pixels = vec![0; count * SIDE * SIDE];
     for image in 0..count {
@@ -31,18 +31,18 @@ fn shapes(count: usize) -> (Vec<u8>, Vec<u8>) {
     (pixels, (0..count).map(|image| (image % 3) as u8).collect())
 }
 
-/// A folder with `t10k-*` alone, of `count` images.
+/// Returns a folder with `t10k-*` files alone, of `count` images.
 fn folder(count: usize) -> TempDir {
     let folder = TempDir::new().unwrap();
     let (pixels, labels) = shapes(count);
-    let extents = [count as u32, SIDE as u32, SIDE as u32];
-    fs::write(folder.path().join("t10k-images-idx3-ubyte"), idx::images(extents, &pixels)).unwrap();
+    let dimensions = [count as u32, SIDE as u32, SIDE as u32];
+    fs::write(folder.path().join("t10k-images-idx3-ubyte"), idx::images(dimensions, &pixels)).unwrap();
     fs::write(folder.path().join("t10k-labels-idx1-ubyte"), idx::labels(&labels)).unwrap();
-    fs::write(folder.path().join("labels.txt"), "across\ndown\nblock\n").unwrap();
+    fs::write(folder.path().join("labels.txt"), "horizontal\nvertical\nblock\n").unwrap();
     folder
 }
 
-/// A short run of a small network, from `data` to `out`.
+/// Returns the settings of a short run of a small network.
 fn config(data: &Path, out: &Path) -> Config {
     Config {
         data: data.to_owned(),
@@ -55,11 +55,11 @@ fn config(data: &Path, out: &Path) -> Config {
     }
 }
 
-fn run(config: &Config) -> anyhow::Result<Report> {
-    train::run(config, &AtomicBool::new(false))
+fn run(config: &Config) -> anyhow::Result<Completion> {
+    kana_train::run(config, &AtomicBool::new(false))
 }
 
-/// The artifact's files, as they are.
+/// Returns the contents of the artifact's files.
 fn bytes(out: &Path) -> [Vec<u8>; 2] {
     ["card.json", "weights.safetensors"].map(|file| fs::read(out.join(file)).unwrap())
 }
@@ -69,11 +69,11 @@ fn a_network_learns_to_tell_bars_from_blocks() {
     let (data, out) = (folder(240), TempDir::new().unwrap());
     let config = Config { epochs: 12, width: 4, ..config(data.path(), out.path()) };
 
-    let report = run(&config).unwrap();
+    let completion = run(&config).unwrap();
 
-    let Report::Finished { card } = report else { panic!("{report:?}") };
+    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
     assert!(card.evaluation[0].accuracy > 0.9, "{:?}", card.evaluation);
-    assert_eq!(card.labels, ["across", "down", "block"]);
+    assert_eq!(card.labels, ["horizontal", "vertical", "block"]);
 }
 
 #[test]
@@ -102,8 +102,8 @@ fn the_number_of_threads_changes_no_bit() {
     assert_eq!(bytes(outs[0].path()), bytes(outs[1].path()));
 }
 
-/// Begins a run and interrupts it right after its first epoch: inside the second.
-fn interrupted(config: &Config) -> Report {
+/// Starts a run and interrupts it during its second epoch.
+fn interrupt(config: &Config) -> Completion {
     let (flag, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -112,36 +112,36 @@ fn interrupted(config: &Config) -> Report {
             }
             flag.store(true, Ordering::Relaxed);
         });
-        let report = train::run(config, &flag);
+        let completion = kana_train::run(config, &flag);
         is_over.store(true, Ordering::Relaxed);
-        report.unwrap()
+        completion.unwrap()
     })
 }
 
 #[test]
-fn an_interrupted_and_resumed_run_ends_in_the_bytes_of_an_uninterrupted_one() {
+fn a_resumed_run_writes_the_bytes_of_an_uninterrupted_one() {
     let data = folder(240);
-    let (straight, broken) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (uninterrupted, resumed) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let config = |out: &TempDir| Config { epochs: 4, ..config(data.path(), out.path()) };
-    run(&config(&straight)).unwrap();
+    run(&config(&uninterrupted)).unwrap();
 
-    let report = interrupted(&config(&broken));
-    let left: BTreeSet<_> = fs::read_dir(broken.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
-    let resumed = run(&Config { resume: true, ..config(&broken) }).unwrap();
+    let first = interrupt(&config(&resumed));
+    let files: BTreeSet<_> = fs::read_dir(resumed.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    let second = run(&Config { resume: true, ..config(&resumed) }).unwrap();
 
-    assert!(matches!(report, Report::Interrupted { .. }), "{report:?}");
-    assert_eq!(left, BTreeSet::from(["checkpoint".into()]));
-    assert!(matches!(resumed, Report::Finished { .. }), "{resumed:?}");
-    assert_eq!(bytes(straight.path()), bytes(broken.path()));
-    assert!(!broken.path().join("checkpoint").exists());
+    assert!(matches!(first, Completion::Interrupted { .. }), "{first:?}");
+    assert_eq!(files, BTreeSet::from(["checkpoint".into()]));
+    assert!(matches!(second, Completion::Finished { .. }), "{second:?}");
+    assert_eq!(bytes(uninterrupted.path()), bytes(resumed.path()));
+    assert!(!resumed.path().join("checkpoint").exists());
 }
 
 #[test]
 fn a_run_is_not_resumed_with_other_settings_or_data() {
     let (data, other, out) = (folder(90), folder(93), TempDir::new().unwrap());
-    let begun = config(data.path(), out.path());
-    interrupted(&begun);
-    let resume = Config { resume: true, ..begun };
+    let started = config(data.path(), out.path());
+    interrupt(&started);
+    let resume = Config { resume: true, ..started };
 
     let settings = run(&Config { learning_rate: 0.5, augment: false, ..resume.clone() }).unwrap_err();
     let images = run(&Config { data: other.path().to_owned(), ..resume }).unwrap_err();
@@ -156,7 +156,7 @@ fn a_run_is_not_resumed_with_other_settings_or_data() {
 fn an_interrupted_run_is_not_overwritten_by_a_new_one() {
     let (data, out) = (folder(90), TempDir::new().unwrap());
     let config = config(data.path(), out.path());
-    interrupted(&config);
+    interrupt(&config);
 
     let error = run(&config).unwrap_err();
 
@@ -164,10 +164,10 @@ fn an_interrupted_run_is_not_overwritten_by_a_new_one() {
 }
 
 #[test]
-fn a_broken_checkpoint_is_refused() {
+fn a_corrupt_checkpoint_is_refused() {
     let (data, out) = (folder(90), TempDir::new().unwrap());
     let config = config(data.path(), out.path());
-    interrupted(&config);
+    interrupt(&config);
     let path = out.path().join("checkpoint");
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
@@ -176,17 +176,17 @@ fn a_broken_checkpoint_is_refused() {
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 1;
     fs::write(&path, &flipped).unwrap();
-    let rotten = run(&Config { resume: true, ..config.clone() }).unwrap_err();
+    let corrupt = run(&Config { resume: true, ..config.clone() }).unwrap_err();
     fs::remove_file(&path).unwrap();
-    let gone = run(&Config { resume: true, ..config }).unwrap_err();
+    let absent = run(&Config { resume: true, ..config }).unwrap_err();
 
     assert!(format!("{cut:#}").contains("could not resume from"), "{cut:#}");
-    assert!(format!("{rotten:#}").contains("SHA-256"), "{rotten:#}");
-    assert!(format!("{gone:#}").contains("nothing to resume"), "{gone:#}");
+    assert!(format!("{corrupt:#}").contains("SHA-256"), "{corrupt:#}");
+    assert!(format!("{absent:#}").contains("nothing to resume"), "{absent:#}");
 }
 
 #[test]
-fn distortion_can_be_turned_off() {
+fn a_run_without_distortion_gives_other_weights() {
     let data = folder(90);
     let outs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
 
@@ -200,7 +200,7 @@ fn distortion_can_be_turned_off() {
 }
 
 #[test]
-fn a_card_says_what_the_weights_are_and_computes() {
+fn a_card_describes_its_weights_its_data_and_its_outputs() {
     let (data, out) = (folder(90), TempDir::new().unwrap());
     run(&config(data.path(), out.path())).unwrap();
 
@@ -219,41 +219,41 @@ fn a_card_says_what_the_weights_are_and_computes() {
             kana_engine::image::Image::new(card.input.shape, hex::decode(&specimen.pixels).unwrap()).unwrap()
         })
         .collect();
-    let probabilities = train::probabilities(out.path(), &images).unwrap();
+    let probabilities = kana_train::probabilities(out.path(), &images).unwrap();
     let expected: Vec<_> = card.self_test.iter().map(|specimen| specimen.probabilities.clone()).collect();
     assert_eq!(probabilities, expected);
     assert!(probabilities.iter().all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
 }
 
 #[test]
-fn a_folder_with_training_images_is_judged_by_its_test_images() {
+fn a_network_trained_on_train_files_is_tested_on_t10k_files() {
     let (data, out) = (folder(60), TempDir::new().unwrap());
     let (pixels, labels) = shapes(120);
     fs::write(data.path().join("train-images-idx3-ubyte"), idx::images([120, 20, 20], &pixels)).unwrap();
     fs::write(data.path().join("train-labels-idx1-ubyte"), idx::labels(&labels)).unwrap();
 
-    let report = run(&config(data.path(), out.path())).unwrap();
+    let completion = run(&config(data.path(), out.path())).unwrap();
 
-    let Report::Finished { card } = report else { panic!("{report:?}") };
+    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
     assert_eq!((card.training.images, card.training.validation_images, card.evaluation[0].images), (108, 12, 60));
     assert!(card.evaluation[0].protocol.contains("t10k-*, which neither saw"));
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused_before_anything_is_written() {
+fn settings_out_of_range_are_refused_before_anything_is_written() {
     let (data, parent) = (folder(90), TempDir::new().unwrap());
     let out = parent.path().join("model");
-    let good = config(data.path(), &out);
-    let senseless = [
-        (Config { epochs: 0, ..good.clone() }, "epochs"),
-        (Config { dropout: 0.5, ..good.clone() }, "dropout"),
-        (Config { validation: 1.0, ..good.clone() }, "validation"),
-        (Config { batch_size: 1, ..good.clone() }, "batch"),
-        (Config { learning_rate: f64::NAN, ..good.clone() }, "learning rate"),
-        (Config { width: 0, ..good.clone() }, "width"),
+    let valid = config(data.path(), &out);
+    let invalid = [
+        (Config { epochs: 0, ..valid.clone() }, "epochs"),
+        (Config { dropout: 0.5, ..valid.clone() }, "dropout"),
+        (Config { validation: 1.0, ..valid.clone() }, "validation"),
+        (Config { batch_size: 1, ..valid.clone() }, "batch"),
+        (Config { learning_rate: f64::NAN, ..valid.clone() }, "learning rate"),
+        (Config { width: 0, ..valid.clone() }, "width"),
     ];
 
-    for (config, named) in senseless {
+    for (config, named) in invalid {
         let error = run(&config).unwrap_err();
 
         assert!(error.to_string().contains(named), "{named}: {error}");
@@ -263,7 +263,7 @@ fn settings_that_make_no_sense_are_refused_before_anything_is_written() {
 
 #[cfg(not(feature = "cuda"))]
 #[test]
-fn a_kana_without_cuda_says_how_to_get_one_with() {
+fn a_build_without_cuda_reports_how_to_build_one_with_it() {
     let (data, out) = (folder(90), TempDir::new().unwrap());
 
     let error = run(&Config { device: Device::Cuda, ..config(data.path(), out.path()) }).unwrap_err();

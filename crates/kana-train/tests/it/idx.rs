@@ -1,27 +1,27 @@
-//! Which little data sets and cards do tests make themselves?
+//! How do tests create small data sets and cards?
 
 use kana_engine::image::Shape;
 use kana_engine::model::Card;
 use kana_engine::model::card::{self, Architecture, Fit, Input, Training};
 
-/// An image file: count, rows, columns, and whatever pixels.
-pub fn images(extents: [u32; 3], pixels: &[u8]) -> Vec<u8> {
-    let extents = extents.map(u32::to_be_bytes).concat();
-    [&[0, 0, 8, 3], extents.as_slice(), pixels].concat()
+/// Encodes an image file with these dimensions, `[N, H, W]`, and any number of pixels.
+pub fn images(dimensions: [u32; 3], pixels: &[u8]) -> Vec<u8> {
+    let dimensions = dimensions.map(u32::to_be_bytes).concat();
+    [&[0, 0, 8, 3], dimensions.as_slice(), pixels].concat()
 }
 
-/// A label file.
+/// Encodes a label file.
 pub fn labels(labels: &[u8]) -> Vec<u8> {
     let count = u32::try_from(labels.len()).unwrap().to_be_bytes();
     [&[0, 0, 8, 1], count.as_slice(), labels].concat()
 }
 
-/// The card of a model that tells `labels` apart on images of 2×3 and learned from nothing.
+/// Returns the card of an untrained model with these `labels` for images of 2×3.
 pub fn card(labels: &[&str]) -> Card {
     Card {
         format: card::FORMAT,
-        name: "scripted".into(),
-        description: "Answers as it is told.".into(),
+        name: "constant".into(),
+        description: "Predicts the same class for every image.".into(),
         architecture: Architecture { family: "none".into(), width: 1, dropout: 0.0 },
         input: Input {
             shape: Shape { channels: 1, height: 2, width: 3 },

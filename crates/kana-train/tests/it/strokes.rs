@@ -1,4 +1,4 @@
-//! Does the shipped model read what kana draws by itself?
+//! Does the built-in model classify the drawings of kana correctly?
 
 use std::collections::HashSet;
 
@@ -8,43 +8,43 @@ use kana_engine::image::{Image, Shape};
 use kana_engine::model::{Artifact, Classifier};
 use kana_train::data::strokes;
 
-/// The side of what the shipped model takes, in pixels.
+/// Side of the images that the built-in model takes, in pixels.
 const SIDE: usize = 28;
-/// The side of a drawing as somebody might upload it: ten times as large.
+/// Side of a drawing as it might be uploaded, in pixels.
 const LARGE: usize = 280;
-/// Share of all drawings that must be read right.
-const SHARE_MIN: f64 = 0.97;
-/// The same of each class.
-const CLASS_SHARE_MIN: f64 = 0.9;
+/// Smallest accuracy on all drawings.
+const ACCURACY_MIN: f64 = 0.97;
+/// Smallest recall of each class.
+const RECALL_MIN: f64 = 0.9;
 
-fn shipped() -> Box<dyn Classifier> {
-    Artifact::built_in().expect("the shipped model").classifier().expect("its self-test")
+fn built_in() -> Box<dyn Classifier> {
+    Artifact::built_in().expect("the built-in model").classifier().expect("a passed self-test")
 }
 
-/// Draws `count` images of each class, has them read, and holds the shares against what is promised.
-fn are_read(count: u64, draw: impl Fn(&dyn Classifier, usize, u64) -> Image) {
-    let mut classifier = shipped();
-    let mut right_total = 0;
+/// Classifies `count` drawings of each class, and checks accuracy and recall.
+fn assert_accurate(count: u64, draw: impl Fn(&dyn Classifier, usize, u64) -> Image) {
+    let mut classifier = built_in();
+    let mut correct_total = 0;
     for class in 0..strokes::COUNT {
         let images: Vec<Image> = (0..count).map(|seed| draw(classifier.as_ref(), class, seed)).collect();
         let predictions = classifier.classify(&images).expect("images of the model's shape");
-        let right = predictions.iter().filter(|prediction| prediction.class == class).count();
-        let share = right as f64 / count as f64;
-        assert!(share >= CLASS_SHARE_MIN, "of class {class}, {share} are read right");
-        right_total += right;
+        let correct = predictions.iter().filter(|prediction| prediction.class == class).count();
+        let share = correct as f64 / count as f64;
+        assert!(share >= RECALL_MIN, "the recall of class {class} is {share}");
+        correct_total += correct;
     }
-    let share = right_total as f64 / (count * strokes::COUNT as u64) as f64;
-    assert!(share >= SHARE_MIN, "of all drawings, {share} are read right");
+    let share = correct_total as f64 / (count * strokes::COUNT as u64) as f64;
+    assert!(share >= ACCURACY_MIN, "the accuracy is {share}");
 }
 
 #[test]
-fn the_shipped_model_reads_the_strokes() {
-    are_read(40, |_, class, seed| strokes::draw(class, seed, SIDE));
+fn the_built_in_model_classifies_drawings_of_its_own_size() {
+    assert_accurate(40, |_, class, seed| strokes::draw(class, seed, SIDE));
 }
 
 #[test]
-fn large_strokes_are_read_once_they_are_fitted() {
-    are_read(10, |classifier, class, seed| {
+fn large_drawings_are_classified_after_fitting() {
+    assert_accurate(10, |classifier, class, seed| {
         let drawn = strokes::draw(class, seed, LARGE);
         let picture = Picture::new(LARGE, LARGE, Layout::Grey, drawn.pixels().to_vec()).expect("a grey picture");
         let input = &classifier.card().input;
@@ -53,8 +53,8 @@ fn large_strokes_are_read_once_they_are_fitted() {
 }
 
 #[test]
-fn dark_ink_on_white_paper_is_read_as_well() {
-    are_read(10, |classifier, class, seed| {
+fn dark_drawings_on_white_are_classified_after_fitting() {
+    assert_accurate(10, |classifier, class, seed| {
         let drawn = strokes::draw(class, seed, LARGE);
         let samples = drawn.pixels().iter().map(|sample| u8::MAX - sample).collect();
         let picture = Picture::new(LARGE, LARGE, Layout::Grey, samples).expect("a grey picture");
@@ -64,8 +64,8 @@ fn dark_ink_on_white_paper_is_read_as_well() {
 }
 
 #[test]
-fn there_is_a_drawing_for_every_label_of_the_shipped_model() {
-    let classifier = shipped();
+fn every_label_of_the_built_in_model_has_a_drawing() {
+    let classifier = built_in();
 
     assert_eq!(classifier.card().labels.len(), strokes::COUNT);
 }
@@ -78,7 +78,7 @@ fn the_same_seed_draws_the_same_bytes() {
 }
 
 #[test]
-fn no_two_drawings_are_the_same() {
+fn drawings_of_different_seeds_differ() {
     let seeds = 50;
 
     let drawings: HashSet<Image> =
@@ -88,7 +88,7 @@ fn no_two_drawings_are_the_same() {
 }
 
 #[test]
-fn a_drawing_fits_any_page_and_nearly_fills_it() {
+fn a_drawing_nearly_fills_an_image_of_any_size() {
     for side in [1, 2, 9, SIDE, 101] {
         for class in 0..strokes::COUNT {
             let drawn = strokes::draw(class, 3, side);
@@ -96,14 +96,14 @@ fn a_drawing_fits_any_page_and_nearly_fills_it() {
             assert_eq!(drawn.shape(), Shape { channels: 1, height: side, width: side });
             assert!(
                 side < SIDE || extent(&drawn) * 10 >= side * 9,
-                "class {class} covers {} of {side}",
+                "class {class} fills {} of {side} pixels",
                 extent(&drawn)
             );
         }
     }
 }
 
-/// Rows or columns from the first to the last with ink, whichever are more.
+/// Returns the number of rows or columns between the first and the last with ink, whichever is larger.
 fn extent(image: &Image) -> usize {
     let side = image.shape().width;
     let inked = |of: fn(usize, usize) -> usize| {

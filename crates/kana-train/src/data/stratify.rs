@@ -1,0 +1,95 @@
+//! Which images are held out from training?
+//!
+//! The partition is stratified: every class gives the same share, so that a rare class is present on both sides. It
+//! depends only on the seed and the labels, so that anyone with the data can reproduce the claim of a model's card.
+
+use rand::seq::SliceRandom;
+
+use super::random::{Purpose, stream};
+
+/// Two disjoint parts of a data set, as ascending indices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// Indices of the images that are held out.
+    pub held_out: Vec<usize>,
+    /// Indices of all other images.
+    pub rest: Vec<usize>,
+}
+
+/// Purpose of the held-out images: under one seed, each purpose draws its own images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Images that measure the finished model once.
+    Test,
+    /// Images that select the best epoch.
+    Validation,
+}
+
+/// Partitions the images with these `labels`: a `share` (0 to 1) of each class, rounded and drawn under `seed`, is held
+/// out.
+pub fn stratify(labels: &[u8], share: f64, seed: u64, part: Part) -> Partition {
+    let mut partition = Partition { held_out: Vec::new(), rest: Vec::new() };
+    for class in 0..=u8::MAX {
+        let mut members: Vec<usize> = (0..labels.len()).filter(|&index| labels[index] == class).collect();
+        members.shuffle(&mut stream(seed, Purpose::Split, [part as u64, class.into()]));
+        let (held_out, rest) = members.split_at(held_out_count(members.len(), share));
+        partition.held_out.extend(held_out);
+        partition.rest.extend(rest);
+    }
+    partition.held_out.sort_unstable();
+    partition.rest.sort_unstable();
+    partition
+}
+
+/// Returns `share` of `count`, rounded. A class of two or more images keeps at least one image on each side.
+fn held_out_count(count: usize, share: f64) -> usize {
+    let wanted = (count as f64 * share).round() as usize;
+    if count < 2 || share <= 0.0 { 0 } else { wanted.clamp(1, count - 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Labels of ninety images of class 0 and nine of class 3.
+    fn imbalanced() -> Vec<u8> {
+        (0..99).map(|index| if index % 11 == 0 { 3 } else { 0 }).collect()
+    }
+
+    #[test]
+    fn every_class_gives_the_same_share() {
+        let labels = imbalanced();
+
+        let partition = stratify(&labels, 1.0 / 3.0, 7, Part::Test);
+
+        let held_out = |class| partition.held_out.iter().filter(|&&index| labels[index] == class).count();
+        assert_eq!((held_out(0), held_out(3)), (30, 3));
+        let mut both = [partition.held_out, partition.rest].concat();
+        both.sort_unstable();
+        assert_eq!(both, (0..99).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_partition_depends_on_its_seed_and_its_part() {
+        let labels = imbalanced();
+        let draw = |seed, part| stratify(&labels, 0.2, seed, part);
+
+        assert_eq!(draw(1, Part::Test), draw(1, Part::Test));
+        assert_ne!(draw(1, Part::Test), draw(2, Part::Test));
+        assert_ne!(draw(1, Part::Test).held_out, draw(1, Part::Validation).held_out);
+    }
+
+    #[test]
+    fn a_class_of_two_images_keeps_one_on_each_side() {
+        let partition = stratify(&[5, 5], 0.01, 1, Part::Validation);
+
+        assert_eq!((partition.held_out.len(), partition.rest.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_class_of_one_image_is_never_held_out() {
+        let partition = stratify(&[5], 0.9, 1, Part::Validation);
+
+        assert!(partition.held_out.is_empty());
+    }
+}

@@ -1,0 +1,8 @@
+//! Does the crate keep its promises? One binary, so that everything links once.
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails by panicking")]
+
+mod data;
+mod fetch;
+mod idx;
+mod strokes;
+mod train;
