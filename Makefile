@@ -21,6 +21,7 @@ test: ui/dist/index.html ## Install what the tests need, and run them all
 	tools/install-test-needs
 	cd ui && $(NPM) test
 	$(CARGO) test --release --locked --workspace --lib --test it
+	$(CARGO) test --release --locked --workspace --doc
 	tools/test-page
 
 test-page: build ## The page in a real Chromium; GREP='kills a pod' for some of its tests

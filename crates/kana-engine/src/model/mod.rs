@@ -12,7 +12,7 @@ mod native;
 use crate::Prediction;
 use crate::image::{Image, Shape};
 
-pub use artifact::Artifact;
+pub use artifact::{Artifact, CARD_FILE};
 pub use card::Card;
 pub use native::{FAMILY, NORM_EPSILON};
 

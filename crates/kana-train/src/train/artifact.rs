@@ -15,13 +15,11 @@ use super::evaluator::Evaluator;
 use super::weights::{encode_weights, parse_weights};
 use crate::data::Dataset;
 use kana_engine::image::Image;
-use kana_engine::model::Card;
+use kana_engine::model::{CARD_FILE, Card};
 use kana_engine::model::card::{Member, Specimen};
 
 /// Weight file of an artifact with one member.
 const WEIGHTS_FILE: &str = "weights.safetensors";
-/// Card of an artifact.
-const CARD_FILE: &str = "card.json";
 /// Largest number of inputs of the self-test: every load computes all of them.
 const SPECIMENS_MAX: usize = 64;
 /// Smallest number of inputs of the self-test, when there are as many images.
