@@ -131,9 +131,9 @@ pub trait Queue: Send + Sync {
     /// Says what became of jobs. Answers in the order given; saying the same again is harmless.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error>;
 
-    /// Takes back all that a worker known to be dead still holds, without waiting for its leases to lapse. Answers how
-    /// many jobs that were.
-    async fn abandon(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error>;
+    /// Returns every job that a dead worker still holds to the queue, without waiting for its leases to expire, and
+    /// answers how many jobs that were. `cause` says whether each is charged a failed attempt.
+    async fn reclaim(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error>;
 
     /// Does what time asks for: lapsed leases are taken back, exhausted jobs buried, expired outcomes forgotten.
     /// Claiming does this by itself; call it now and then so that it also happens where no worker claims.

@@ -13,7 +13,7 @@ const AT_ONCE: usize = 8;
 
 /// Gives a dead worker's jobs to the others at once. Where the queue does not answer, their leases lapse instead.
 pub async fn take_back(queue: Arc<dyn Queue>, worker: WorkerId, cause: Cause) {
-    match queue.abandon(&worker, cause).await {
+    match queue.reclaim(&worker, cause).await {
         Ok(0) => {}
         Ok(jobs) => info!("took {jobs} jobs back from {worker}"),
         Err(failure) => {

@@ -107,7 +107,7 @@ pub async fn run(config: Config, shutdown: &Shutdown, ready: impl FnOnce(SocketA
 async fn take_back_from_the_dead(queue: &dyn Queue) -> anyhow::Result<()> {
     let depth = queue.depth().await.context("could not read the queue")?;
     for (worker, held) in &depth.running {
-        queue.abandon(worker, Cause::Stopped).await.with_context(|| format!("could not take back from {worker}"))?;
+        queue.reclaim(worker, Cause::Stopped).await.with_context(|| format!("could not take back from {worker}"))?;
         info!("took {held} jobs back from {worker}, which has ended with its service");
     }
     match depth.waiting + depth.in_flight() {

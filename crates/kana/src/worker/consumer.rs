@@ -159,7 +159,7 @@ impl Consumer {
         let last_word = async {
             desk.queue.release(&unfinished).await?;
             if self.claim_cut {
-                desk.queue.abandon(&desk.id, Cause::Stopped).await?;
+                desk.queue.reclaim(&desk.id, Cause::Stopped).await?;
             }
             Ok::<_, kana_queue::Error>(())
         };

@@ -59,7 +59,7 @@ suite! {
         a_crashed_worker_costs_each_of_its_jobs_an_attempt
         a_stopped_worker_costs_its_jobs_no_failed_attempt
         claims_max_ends_a_job_whose_worker_is_always_stopped
-        a_dead_worker_is_abandoned_without_touching_the_others
+        jobs_of_a_dead_worker_are_reclaimed_without_touching_the_others
         on_a_second_attempt_a_job_is_claimed_alone
         neither_new_jobs_nor_retried_ones_starve_the_others
         dead_letters_keep_their_pixels_and_come_newest_first
@@ -393,9 +393,9 @@ async fn a_crashed_worker_costs_each_of_its_jobs_an_attempt(world: &World) {
     world.submit(2).await;
 
     world.claim_as("crashed", 2).await;
-    let abandoned = world.queue.abandon(&"crashed".into(), Cause::Crashed).await.unwrap();
+    let reclaimed = world.queue.reclaim(&"crashed".into(), Cause::Crashed).await.unwrap();
 
-    assert_eq!(abandoned, 2);
+    assert_eq!(reclaimed, 2);
     for _ in 0..2 {
         let claim = world.claim_one_as("other").await;
         assert_eq!((claim.attempt, world.settle(failed(&claim, "no")).await), (2, Settled::Retried));
@@ -408,7 +408,7 @@ async fn a_stopped_worker_costs_its_jobs_no_failed_attempt(world: &World) {
     let id = world.submit_one().await;
 
     world.claim_one_as("stopped").await;
-    world.queue.abandon(&"stopped".into(), Cause::Stopped).await.unwrap();
+    world.queue.reclaim(&"stopped".into(), Cause::Stopped).await.unwrap();
 
     for _ in 1..LIMITS.attempts_max {
         let claim = world.claim_one_as("other").await;
@@ -424,7 +424,7 @@ async fn claims_max_ends_a_job_whose_worker_is_always_stopped(world: &World) {
 
     for _ in 0..LIMITS.claims_max {
         world.claim_one_as("stopped").await;
-        world.queue.abandon(&"stopped".into(), Cause::Stopped).await.unwrap();
+        world.queue.reclaim(&"stopped".into(), Cause::Stopped).await.unwrap();
     }
 
     let outcome = world.outcome(id).await.unwrap();
@@ -433,15 +433,15 @@ async fn claims_max_ends_a_job_whose_worker_is_always_stopped(world: &World) {
     assert_eq!(outcome.worker, None);
 }
 
-async fn a_dead_worker_is_abandoned_without_touching_the_others(world: &World) {
+async fn jobs_of_a_dead_worker_are_reclaimed_without_touching_the_others(world: &World) {
     world.submit(3).await;
     world.claim_as("dead", 2).await;
     let alive = world.claim_one_as("alive").await;
 
-    let abandoned = world.queue.abandon(&"dead".into(), Cause::Stopped).await.unwrap();
-    let nobody = world.queue.abandon(&"unheard of".into(), Cause::Crashed).await.unwrap();
+    let reclaimed = world.queue.reclaim(&"dead".into(), Cause::Stopped).await.unwrap();
+    let nobody = world.queue.reclaim(&"unheard of".into(), Cause::Crashed).await.unwrap();
 
-    assert_eq!((abandoned, nobody), (2, 0));
+    assert_eq!((reclaimed, nobody), (2, 0));
     assert_eq!(world.queue.extend(&[alive.lease]).await.unwrap(), [Hold::Kept]);
     assert_eq!(world.queue.depth().await.unwrap().waiting, 2);
 }
@@ -449,7 +449,7 @@ async fn a_dead_worker_is_abandoned_without_touching_the_others(world: &World) {
 async fn on_a_second_attempt_a_job_is_claimed_alone(world: &World) {
     world.submit(3).await;
     world.claim_as("first", 3).await;
-    world.queue.abandon(&"first".into(), Cause::Crashed).await.unwrap();
+    world.queue.reclaim(&"first".into(), Cause::Crashed).await.unwrap();
 
     let sizes =
         [world.claim_as("second", 9).await, world.claim_as("second", 9).await, world.claim_as("second", 9).await]
@@ -461,7 +461,7 @@ async fn on_a_second_attempt_a_job_is_claimed_alone(world: &World) {
 async fn neither_new_jobs_nor_retried_ones_starve_the_others(world: &World) {
     world.submit(6).await;
     world.claim_as("crashed", 3).await;
-    world.queue.abandon(&"crashed".into(), Cause::Crashed).await.unwrap();
+    world.queue.reclaim(&"crashed".into(), Cause::Crashed).await.unwrap();
 
     let mut attempts = Vec::new();
     for _ in 0..4 {

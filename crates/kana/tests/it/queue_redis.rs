@@ -73,7 +73,7 @@ fn every_verb<'a>(world: &'a World, held: &'a Claim) -> Vec<Said<'a>> {
         ("extend", Box::pin(async { queue.extend(std::slice::from_ref(&held.lease)).await.map(drop) })),
         ("settle", Box::pin(async { queue.settle(vec![done(held)]).await.map(drop) })),
         ("release", Box::pin(async { queue.release(std::slice::from_ref(&held.lease)).await.map(drop) })),
-        ("abandon", Box::pin(async { queue.abandon(&"nobody".into(), Cause::Crashed).await.map(drop) })),
+        ("reclaim", Box::pin(async { queue.reclaim(&"nobody".into(), Cause::Crashed).await.map(drop) })),
         ("sweep", Box::pin(async { queue.sweep().await })),
         ("statuses", Box::pin(async move { queue.statuses(&[job]).await.map(drop) })),
         ("batch", Box::pin(async { queue.batch(held.job.batch).await.map(drop) })),

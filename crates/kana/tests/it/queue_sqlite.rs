@@ -360,7 +360,7 @@ async fn nothing_promised_is_lost_when_processes_are_killed_at_any_moment() {
         }
         let queue = open(&path).unwrap();
         for child in &children {
-            queue.abandon(&WorkerId::of_pod(format!("worker-{}", child.id())), Cause::Stopped).await.unwrap();
+            queue.reclaim(&WorkerId::of_pod(format!("worker-{}", child.id())), Cause::Stopped).await.unwrap();
         }
     }
 

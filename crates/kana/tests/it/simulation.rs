@@ -78,7 +78,7 @@ impl History {
                 9..13 => self.settle(),
                 13 => self.extend(),
                 14 => self.release(),
-                15 => self.abandon(),
+                15 => self.reclaim(),
                 16 => self.cancel(),
                 17 => self.follow(),
                 _ => self.jump(),
@@ -193,11 +193,11 @@ impl History {
         }
     }
 
-    fn abandon(&mut self) {
+    fn reclaim(&mut self) {
         let worker = self.worker();
         let cause = if self.random.random_bool(0.5) { Cause::Stopped } else { Cause::Crashed };
 
-        block_on(self.queue.abandon(&worker.into(), cause)).expect("an answer");
+        block_on(self.queue.reclaim(&worker.into(), cause)).expect("an answer");
 
         let tokens: HashSet<u64> = self
             .claims

@@ -215,7 +215,7 @@ impl Ledger {
         }
     }
 
-    pub fn abandon(&mut self, worker: &WorkerId, cause: Cause, now: Timestamp) -> usize {
+    pub fn reclaim(&mut self, worker: &WorkerId, cause: Cause, now: Timestamp) -> usize {
         self.catch_up(now);
         let holds = |id: &JobId| {
             self.entries

@@ -92,8 +92,8 @@ impl Queue for Memory {
         Ok(self.write(|ledger, now| ledger.settle(settlements, now)))
     }
 
-    async fn abandon(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
-        Ok(self.write(|ledger, now| ledger.abandon(worker, cause, now)))
+    async fn reclaim(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
+        Ok(self.write(|ledger, now| ledger.reclaim(worker, cause, now)))
     }
 
     async fn sweep(&self) -> Result<(), Error> {

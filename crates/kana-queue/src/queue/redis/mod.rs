@@ -179,9 +179,9 @@ impl Queue for Redis {
         Ok(answers)
     }
 
-    async fn abandon(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
-        let action = "take jobs back";
-        let mut call = self.link.scripts.call("abandon");
+    async fn reclaim(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
+        let action = "reclaim jobs";
+        let mut call = self.link.scripts.call("reclaim");
         call.arg(worker).arg(match cause {
             Cause::Stopped => "stopped",
             Cause::Crashed => "crashed",

@@ -31,7 +31,7 @@ const FUNCTIONS: [(&str, &str, &str); 16] = [
     ("extend", ALWAYS, include_str!("lua/extend.lua")),
     ("release", ALWAYS, include_str!("lua/release.lua")),
     ("settle", ALWAYS, include_str!("lua/settle.lua")),
-    ("abandon", ALWAYS, include_str!("lua/abandon.lua")),
+    ("reclaim", ALWAYS, include_str!("lua/reclaim.lua")),
     ("sweep", ALWAYS, include_str!("lua/sweep.lua")),
     ("cancel", ALWAYS, include_str!("lua/cancel.lua")),
     ("discard", ALWAYS, include_str!("lua/discard.lua")),

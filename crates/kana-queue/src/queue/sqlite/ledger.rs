@@ -233,7 +233,7 @@ impl Ledger<'_> {
         }
     }
 
-    pub fn abandon(&mut self, worker: &WorkerId, cause: Cause) -> Result<usize, Stop> {
+    pub fn reclaim(&mut self, worker: &WorkerId, cause: Cause) -> Result<usize, Stop> {
         let sql = format!("SELECT {ENTRY} FROM jobs WHERE state = 2 AND worker = ? ORDER BY place");
         let held = self.entries(&sql, params![worker])?;
         let end = match cause {

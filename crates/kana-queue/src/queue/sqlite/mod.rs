@@ -137,9 +137,9 @@ impl Queue for Sqlite {
         self.desk.ask("settle jobs", Flush::Soon, move |ledger| ledger.settle(&settlements)).await
     }
 
-    async fn abandon(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
+    async fn reclaim(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
         let worker = worker.to_owned();
-        self.desk.ask("take jobs back", Flush::Soon, move |ledger| ledger.abandon(&worker, cause)).await
+        self.desk.ask("reclaim jobs", Flush::Soon, move |ledger| ledger.reclaim(&worker, cause)).await
     }
 
     async fn sweep(&self) -> Result<(), Error> {

@@ -120,7 +120,7 @@ async fn a_batch_counts_its_jobs_by_state() {
     let receipt = app.accept(vec![("a.png", png(1)), ("b.png", png(2)), ("c.png", png(3))]).await;
     app.work("pod-1", 1).await;
     let held = app.claim("pod-2", 1).await;
-    app.queue_abandon("pod-2").await;
+    app.queue_reclaim("pod-2").await;
     assert_eq!(app.claim("pod-3", 1).await.len(), held.len());
 
     let batch = app.json(&format!("/v1/batches/{}", receipt["batch"].as_str().unwrap())).await;

@@ -106,8 +106,8 @@ impl App {
     }
 
     /// Takes back what a worker holds that somebody stopped.
-    pub async fn queue_abandon(&self, worker: &str) {
-        self.queue.abandon(&worker.into(), Cause::Stopped).await.expect("a queue that answers");
+    pub async fn queue_reclaim(&self, worker: &str) {
+        self.queue.reclaim(&worker.into(), Cause::Stopped).await.expect("a queue that answers");
     }
 
     /// A worker that answers whatever comes, as long as the gateway serves.
