@@ -8,7 +8,7 @@ use std::fmt;
 
 /// Separates a pod's name from its incarnation in text. No pod's name can contain it: Kubernetes allows lower-case
 /// letters, digits, `-` and `.` (RFC 1123), and local pods are named by kana.
-const SEPARATOR: char = '~';
+pub(crate) const SEPARATOR: char = '~';
 
 /// The identity of one worker process: its pod, and which process of that pod it is.
 ///

@@ -19,11 +19,11 @@
 
 pub mod memory;
 mod message;
+mod poll;
 pub mod redis;
 mod rules;
 pub mod sqlite;
 mod url;
-mod watch;
 
 use std::time::Duration;
 

@@ -385,7 +385,7 @@ async fn lapsed_leases_make_a_dead_letter_that_names_the_last_worker(world: &Wor
 
     let outcome = world.outcome(id).await.unwrap();
     let Verdict::Failed { reason } = outcome.verdict else { panic!("not failed") };
-    assert!(reason.contains("lease of worker worker-3 lapsed") && reason.contains("3 of 3"), "{reason}");
+    assert!(reason.contains("lease of worker worker-3 expired") && reason.contains("3 of 3"), "{reason}");
     assert_eq!(outcome.worker, None, "nobody settled it");
 }
 

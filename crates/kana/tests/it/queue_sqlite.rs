@@ -119,7 +119,7 @@ async fn a_queue_goes_on_where_it_was_when_it_is_opened_again() {
 async fn a_waiting_claim_is_woken_by_another_process_without_looking() {
     let folder = folder();
     let path = folder.path().join("queue.db");
-    let (gateway, worker) = (open(&path).unwrap(), open(&path).unwrap().trusting_its_bell());
+    let (gateway, worker) = (open(&path).unwrap(), open(&path).unwrap().without_looking());
 
     let waiting = tokio::spawn(async move { worker.claim(&"worker".into(), 1, LONG).await });
     eventually("the worker listens", async || (pipes(&path, "jobs-") == 1).then_some(())).await;
@@ -132,7 +132,7 @@ async fn a_waiting_claim_is_woken_by_another_process_without_looking() {
 async fn no_ring_is_lost_between_looking_and_listening() {
     let folder = folder();
     let path = folder.path().join("queue.db");
-    let (gateway, worker) = (open(&path).unwrap().trusting_its_bell(), open(&path).unwrap().trusting_its_bell());
+    let (gateway, worker) = (open(&path).unwrap().without_looking(), open(&path).unwrap().without_looking());
 
     for _ in 0..100 {
         let latest = gateway.latest().await.unwrap();
@@ -162,7 +162,7 @@ async fn every_waiting_process_is_woken_until_each_has_a_job() {
     let folder = folder();
     let path = folder.path().join("queue.db");
     let gateway = open(&path).unwrap();
-    let workers: Vec<_> = (0..3).map(|_| open(&path).unwrap().trusting_its_bell()).collect();
+    let workers: Vec<_> = (0..3).map(|_| open(&path).unwrap().without_looking()).collect();
 
     let name = "worker".into();
     let waiting = join_all(workers.iter().map(|worker| worker.claim(&name, 1, LONG)));

@@ -1,14 +1,14 @@
 //! What does every call do to the file, inside one transaction?
 //!
-//! The same verbs as the memory queue's ledger, over the same rules; the orders that live there in trees live here in
-//! indexes. Every verb checks before it writes, so that a refusal leaves no trace in the transaction it shares.
+//! The same verbs as in `memory`, over the same rules; the orders that are trees there are indexes here. Every verb
+//! checks before it writes, so that a refusal leaves no trace in the transaction it shares.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{Job, JobId, Verdict};
-use crate::queue::rules::{self, End, Line, Tally};
+use crate::queue::rules::{self, Attempts, End, Line};
 use crate::queue::{
     Cancellation, Cause, Claim, Error, Hold, Idempotency, Inference, Lease, Limits, Receipt, Settled, Settlement,
     Submission,
@@ -19,33 +19,33 @@ use super::schema::{AGAIN, FIRST, RUNNING, SETTLED};
 
 /// Why a verb did nothing.
 #[derive(Debug)]
-pub enum Stop {
-    /// The queue's answer is no; the transaction goes on.
+pub enum OperationError {
+    /// The queue refused the call; the transaction goes on.
     Refused(Error),
     /// The file failed; the transaction is over.
-    Broken(rusqlite::Error),
+    Failed(rusqlite::Error),
 }
 
-impl From<rusqlite::Error> for Stop {
+impl From<rusqlite::Error> for OperationError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Broken(error)
+        Self::Failed(error)
     }
 }
 
-/// The queue during one transaction, all of which happens at one moment.
-pub struct Ledger<'a> {
+/// The queue's verbs during one transaction, all of which happens at one moment.
+pub struct Operations<'a> {
     pub(super) connection: &'a Connection,
     pub(super) limits: Limits,
     pub(super) now: Timestamp,
-    pub(super) book: Book,
-    /// The book as the transaction found it.
-    pub(super) opened: Book,
+    pub(super) counters: Counters,
+    /// The counters as the transaction found them.
+    pub(super) counters_before: Counters,
     pub(super) waiting_grew: bool,
 }
 
-/// What would take too long to count, and the number of the latest change.
+/// Counts that would take too long to make, and the number of the latest change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Book {
+pub struct Counters {
     pub changed: u64,
     pub waiting: usize,
     pub running: usize,
@@ -53,19 +53,19 @@ pub struct Book {
     pub last: Line,
 }
 
-/// What the moves need to know of a job.
+/// What the transitions need to know of a job.
 pub(super) struct Entry {
     pub(super) place: i64,
     pub(super) state: i64,
     again: bool,
-    pub(super) tally: Tally,
+    pub(super) attempts: Attempts,
     pub(super) worker: Option<WorkerId>,
     token: Option<i64>,
     pub(super) claimed: Option<Timestamp>,
     pub(super) submitted: Timestamp,
 }
 
-/// What [`Entry::read`] reads, in its order.
+/// The columns that [`Entry::read`] reads, in its order.
 pub(super) const ENTRY: &str = "place, state, again, claims, faults, worker, token, claimed, submitted";
 
 impl Entry {
@@ -74,7 +74,7 @@ impl Entry {
             place: row.get(0)?,
             state: row.get(1)?,
             again: row.get(2)?,
-            tally: Tally { claims: unsigned(row, 3)?, faults: unsigned(row, 4)? },
+            attempts: Attempts { claims: unsigned(row, 3)?, failures: unsigned(row, 4)? },
             worker: row.get(5)?,
             token: row.get(6)?,
             claimed: row.get::<_, Option<i64>>(7)?.map(|_| row::timestamp(row, 7)).transpose()?,
@@ -88,8 +88,8 @@ impl Entry {
     }
 }
 
-impl Ledger<'_> {
-    pub fn submit(&mut self, submission: &Submission) -> Result<Receipt, Stop> {
+impl Operations<'_> {
+    pub fn submit(&mut self, submission: &Submission) -> Result<Receipt, OperationError> {
         if let Some(receipt) = self.repeated(submission.idempotency.as_ref())? {
             return Ok(receipt);
         }
@@ -113,21 +113,23 @@ impl Ledger<'_> {
         Ok(Receipt::Accepted)
     }
 
-    fn repeated(&self, idempotency: Option<&Idempotency>) -> Result<Option<Receipt>, Stop> {
+    fn repeated(&self, idempotency: Option<&Idempotency>) -> Result<Option<Receipt>, OperationError> {
         let Some(Idempotency { key, fingerprint, .. }) = idempotency else { return Ok(None) };
         let sql = "SELECT fingerprint, batch, answer FROM repeats WHERE key = ? AND ends > ?";
         let read = |row: &Row<'_>| Ok((row.get::<_, [u8; 32]>(0)?, row::batch_id(row, 1)?, row.get(2)?));
         match self.connection.prepare_cached(sql)?.query_row(params![key, moment(self.now)], read).optional()? {
             None => Ok(None),
-            Some((known, ..)) if known != *fingerprint => Err(Stop::Refused(Error::KeyReused { key: key.clone() })),
+            Some((known, ..)) if known != *fingerprint => {
+                Err(OperationError::Refused(Error::KeyReused { key: key.clone() }))
+            }
             Some((_, batch, answer)) => Ok(Some(Receipt::Repeated { batch, answer })),
         }
     }
 
-    pub(super) fn check_room(&self, jobs: usize) -> Result<(), Stop> {
+    pub(super) fn check_room(&self, jobs: usize) -> Result<(), OperationError> {
         let limit = self.limits.jobs_max;
-        if self.book.waiting + self.book.running + jobs > limit {
-            Err(Stop::Refused(Error::Full { limit }))
+        if self.counters.waiting + self.counters.running + jobs > limit {
+            Err(OperationError::Refused(Error::Full { limit }))
         } else {
             Ok(())
         }
@@ -149,13 +151,13 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    pub fn claim(&mut self, worker: &WorkerId, room: usize) -> Result<Vec<Claim>, Stop> {
-        let line = rules::line_next(self.waits(FIRST)?, self.waits(AGAIN)?, self.book.last);
-        let Some(line) = line.filter(|_| room > 0) else { return Ok(Vec::new()) };
-        self.book.last = line;
+    pub fn claim(&mut self, worker: &WorkerId, limit: usize) -> Result<Vec<Claim>, OperationError> {
+        let line = rules::line_next(self.waits(FIRST)?, self.waits(AGAIN)?, self.counters.last);
+        let Some(line) = line.filter(|_| limit > 0) else { return Ok(Vec::new()) };
+        self.counters.last = line;
         // The state is spelled out, because only then does the line's own index answer.
         let (sql, count) = match line {
-            Line::First => ("SELECT place FROM jobs WHERE state = 0 ORDER BY place LIMIT ?", room),
+            Line::First => ("SELECT place FROM jobs WHERE state = 0 ORDER BY place LIMIT ?", limit),
             Line::Again => ("SELECT place FROM jobs WHERE state = 1 ORDER BY place LIMIT ?", 1),
         };
         let mut select = self.connection.prepare_cached(sql)?;
@@ -180,17 +182,17 @@ impl Ledger<'_> {
         let ends = moment(self.now.after(self.limits.lease));
         let values = params![RUNNING, token, worker, moment(self.now), ends, place];
         self.connection.prepare_cached(sql)?.execute(values)?;
-        self.book.waiting -= 1;
-        self.book.running += 1;
+        self.counters.waiting -= 1;
+        self.counters.running += 1;
         let sql = "SELECT claims, id, batch, filename, submitted, channels, height, width, samples
                    FROM jobs JOIN pixels USING (place) WHERE place = ?";
         let read = |row: &Row<'_>| Ok((unsigned(row, 0)?, row::job(row, 1)?));
         let (attempt, job) = self.connection.prepare_cached(sql)?.query_row([place], read)?;
-        let lease = Lease { job: job.id, worker: worker.to_owned(), token: self.book.changed };
+        let lease = Lease { job: job.id, worker: worker.to_owned(), token: self.counters.changed };
         Ok(Claim { lease, job, attempt })
     }
 
-    pub fn extend(&mut self, leases: &[Lease]) -> Result<Vec<Hold>, Stop> {
+    pub fn extend(&mut self, leases: &[Lease]) -> Result<Vec<Hold>, OperationError> {
         let ends = moment(self.now.after(self.limits.lease));
         let extend = |lease: &Lease| {
             let sql = "UPDATE jobs SET ends = ? WHERE id = ? AND state = 2 AND token = ? AND worker = ?";
@@ -201,19 +203,19 @@ impl Ledger<'_> {
         leases.iter().map(extend).collect()
     }
 
-    pub fn release(&mut self, leases: &[Lease]) -> Result<Vec<Hold>, Stop> {
+    pub fn release(&mut self, leases: &[Lease]) -> Result<Vec<Hold>, OperationError> {
         let mut holds = Vec::with_capacity(leases.len());
         for lease in leases {
             let held = self.entry(lease.job)?.filter(|entry| entry.is_held_under(lease));
             holds.push(if held.is_some() { Hold::Kept } else { Hold::Lost });
             if let Some(entry) = held {
-                self.wait(&entry, entry.tally.given_back(), entry.again)?;
+                self.wait(&entry, entry.attempts.released(), entry.again)?;
             }
         }
         Ok(holds)
     }
 
-    pub fn settle(&mut self, settlements: &[Settlement]) -> Result<Vec<Settled>, Stop> {
+    pub fn settle(&mut self, settlements: &[Settlement]) -> Result<Vec<Settled>, OperationError> {
         Ok(settlements.iter().map(|settlement| self.settle_one(settlement)).collect::<Result<_>>()?)
     }
 
@@ -233,7 +235,7 @@ impl Ledger<'_> {
         }
     }
 
-    pub fn reclaim(&mut self, worker: &WorkerId, cause: Cause) -> Result<usize, Stop> {
+    pub fn reclaim(&mut self, worker: &WorkerId, cause: Cause) -> Result<usize, OperationError> {
         let sql = format!("SELECT {ENTRY} FROM jobs WHERE state = 2 AND worker = ? ORDER BY place");
         let held = self.entries(&sql, params![worker])?;
         let end = match cause {
@@ -246,7 +248,7 @@ impl Ledger<'_> {
         Ok(held.len())
     }
 
-    pub fn cancel(&mut self, job: JobId) -> Result<Cancellation, Stop> {
+    pub fn cancel(&mut self, job: JobId) -> Result<Cancellation, OperationError> {
         let Some(entry) = self.entry(job)? else { return Ok(Cancellation::Unknown) };
         Ok(match entry.state {
             RUNNING => Cancellation::Running,
@@ -257,5 +259,31 @@ impl Ledger<'_> {
                 Cancellation::Cancelled
             }
         })
+    }
+
+    pub fn replay(&mut self, job: JobId) -> Result<bool, OperationError> {
+        let Some((death, _)) = self.dead_letter(job)? else { return Ok(false) };
+        self.check_room(1)?;
+        let changed = self.next_change();
+        let sql = "INSERT OR REPLACE INTO jobs
+                   (place, id, batch, filename, submitted, state, again, claims, faults, changed)
+                   SELECT place, id, batch, filename, submitted, ?, TRUE, 0, 0, ? FROM dead WHERE death = ?";
+        self.connection.prepare_cached(sql)?.execute(params![AGAIN, changed, death])?;
+        self.remove_dead_letter(death)?;
+        self.join_line();
+        Ok(true)
+    }
+
+    pub fn discard(&mut self, job: JobId) -> Result<bool, OperationError> {
+        let Some((death, place)) = self.dead_letter(job)? else { return Ok(false) };
+        self.remove_dead_letter(death)?;
+        self.drop_pixels(place)?;
+        Ok(true)
+    }
+
+    fn dead_letter(&self, job: JobId) -> Result<Option<(i64, i64)>> {
+        let sql = "SELECT death, place FROM dead WHERE id = ?";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        self.connection.prepare_cached(sql)?.query_row([job.as_bytes()], read).optional()
     }
 }

@@ -1,11 +1,12 @@
--- How jobs leave a worker: with an outcome, or back into a line. And what time asks for.
+-- How does a job leave a worker: with an outcome, or back into a line? And which leases have expired?
 
 -- Nudges pending at most: each wakes one worker that waits, and a worker that is awake looks by itself.
 local NUDGES_MAX = 64
 
--- What is written when the script ends: records by bucket, entries that are over, settled jobs by batch.
+-- What finish() writes: records by bucket, entries that are over, settled jobs by batch.
 local fresh, over, closed, nudges, stamp, once
-beginnings[1] = function() fresh, over, closed, nudges, stamp, once = {}, {}, {}, 0, nil, pack('>I4', 1) end
+local function clear() fresh, over, closed, nudges, stamp, once = {}, {}, {}, 0, nil, pack('>I4', 1) end
+initialisers[1] = clear
 
 local function finish()
   for key, pairs_ in pairs(fresh) do
@@ -21,8 +22,8 @@ local function finish()
   end
   if #over > 0 then
     in_parts(over, function(...) call('XACK', JOBS, GROUP, ...) call('XDEL', JOBS, ...) end)
-    if call('EXISTS', TALLY, BACK, AGAIN) > 0 then
-      in_parts(over, function(...) call('HDEL', TALLY, ...) end)
+    if call('EXISTS', ATTEMPTS, BACK, AGAIN) > 0 then
+      in_parts(over, function(...) call('HDEL', ATTEMPTS, ...) end)
       for _, entry in ipairs(over) do
         local at = place(entry)
         call('ZREM', BACK, at)
@@ -32,7 +33,7 @@ local function finish()
   end
   for _ = 1, math.min(nudges, NUDGES_MAX) do call('XADD', NUDGES, 'MAXLEN', NUDGES_MAX, '*', 'n', '') end
   flush_events()
-  beginnings[1]()
+  clear()
 end
 
 -- Gives a job its outcome. `tail` is its worker and its verdict, `claimed` eight bytes.
@@ -47,45 +48,44 @@ local function conclude(id, record, claimed, attempts, tail)
   list[#list + 1] = settled
   closed[batch] = (closed[batch] or 0) + 1
   over[#over + 1] = entry
-  tell(id, settled)
+  publish(id, settled)
 end
 
 local function tail_of(worker, verdict) return pack('>I2', #worker) .. worker .. pack('>I4', #verdict) .. verdict end
 
 -- Puts a job back in line, at the place that it was given when it was submitted.
-local function park(id, record, tally)
+local function requeue(id, record, attempts)
   local entry = entry_of(record)
   call('XACK', JOBS, GROUP, entry)
-  keep_tally(entry, tally)
-  call('ZADD', tally.again and AGAIN or BACK, 0, place(entry))
+  store_attempts(entry, attempts)
+  call('ZADD', attempts.again and AGAIN or BACK, 0, place(entry))
   nudges = nudges + 1
-  tell_queued(id, rest_of(record), tally.claims)
+  publish_queued(id, rest_of(record), attempts.claims)
 end
 
 local LAST = {
   failed = function(worker, why) return 'worker ' .. worker .. ' failed: ' .. why end,
-  lapsed = function(worker) return 'the lease of worker ' .. worker .. ' lapsed' end,
+  expired = function(worker) return 'the lease of worker ' .. worker .. ' expired' end,
   crashed = function(worker) return 'worker ' .. worker .. ' crashed' end,
   stopped = function(worker) return 'worker ' .. worker .. ' was stopped' end,
 }
 
-local function reason(tally, worker, how, why)
-  -- The pod, whichever of its lives.
-  worker = string.match(worker, '^[^~]*')
+local function reason(attempts, worker, how, why)
+  -- The pod, whichever of its incarnations.
+  worker = string.match(worker, '^[^' .. WORKER_SEPARATOR .. ']*')
   local last = LAST[how](worker, why)
-  if tally.faults >= ATTEMPTS_MAX then
-    return tally.faults .. ' of ' .. ATTEMPTS_MAX .. ' attempts failed; the last time, ' .. last
+  if attempts.failures >= ATTEMPTS_MAX then
+    return attempts.failures .. ' of ' .. ATTEMPTS_MAX .. ' attempts failed; the last time, ' .. last
   end
-  return 'claimed ' .. tally.claims .. ' times and never finished; the last time, ' .. last
+  return 'claimed ' .. attempts.claims .. ' times and never finished; the last time, ' .. last
 end
 
-local function bury(id, fields, tally, worker, why)
-  local letter = pack('>LI4I2', NOW, tally.claims, #worker) .. worker .. why
-  local grave = call('XADD', DEAD, '*', 'job', fields[2], 'image', fields[4], 'letter', letter)
-  call('HSET', GRAVES, id, grave)
+local function dead_letter(id, fields, attempts, worker, why)
+  local letter = pack('>LI4I2', NOW, attempts.claims, #worker) .. worker .. why
+  call('HSET', LETTERS, id, call('XADD', DEAD, '*', 'job', fields[2], 'image', fields[4], 'letter', letter))
 end
 
--- Ends the attempt under way without an outcome: the job waits for another, or is buried.
+-- Ends the attempt under way without an outcome: the job waits for another, or is dead-lettered.
 local function end_attempt(held, how, why)
   local entry, worker = held[1], held[2]
   local found = call('XRANGE', JOBS, entry, entry)[1]
@@ -99,22 +99,22 @@ local function end_attempt(held, how, why)
     over[#over + 1] = entry
     return 'late'
   end
-  local tally = tally_of(entry, held)
-  if how ~= 'stopped' then tally.faults = tally.faults + 1 end
-  tally.again = true
-  if tally.faults < ATTEMPTS_MAX and tally.claims < CLAIMS_MAX then
-    park(id, record, tally)
+  local attempts = attempts_of(entry, held)
+  if how ~= 'stopped' then attempts.failures = attempts.failures + 1 end
+  attempts.again = true
+  if attempts.failures < ATTEMPTS_MAX and attempts.claims < CLAIMS_MAX then
+    requeue(id, record, attempts)
     return 'retried'
   end
-  local why_dead = reason(tally, worker, how, why)
+  local why_dead = reason(attempts, worker, how, why)
   local settler = how == 'failed' and worker or ''
-  conclude(id, record, pack('>L', NOW - held[3]), tally.claims, tail_of(settler, '\1' .. why_dead))
-  bury(id, fields, tally, worker, why_dead)
+  conclude(id, record, pack('>L', NOW - held[3]), attempts.claims, tail_of(settler, '\1' .. why_dead))
+  dead_letter(id, fields, attempts, worker, why_dead)
   return 'dead'
 end
 
 -- Calls f with all that workers hold; `worker` only with what that one holds.
-local function each_held(f, ...)
+local function for_each_held(f, ...)
   local start = '-'
   repeat
     local found = call('XPENDING', JOBS, GROUP, start, '+', 1000, ...)
@@ -130,7 +130,7 @@ local GRACE = LEASE / 2
 -- Lets every lease whose last heartbeat is longer ago than `idle` count as though it were that long ago.
 local function renew(idle)
   local by_worker = {}
-  each_held(function(held)
+  for_each_held(function(held)
     if held[3] >= idle then
       local list = by_worker[held[2]]
       if not list then list = {} by_worker[held[2]] = list end
@@ -152,7 +152,7 @@ local CLOCK_STALE_MAX = 100
 -- What the server calls this run of its own.
 local function run_of_server() return string.match(call('INFO', 'server'), 'run_id:(%x+)') end
 
--- Takes back what lapsed, and answers whose turn was last. While the server was down nobody could extend a lease; while
+-- Requeues what expired, and answers which line was last claimed from. While the server was down nobody could extend a lease; while
 -- its clock was ahead leases were given that would now last too long.
 local function catch_up()
   local state = call('HMGET', STATE, 'clock', 'lapse', 'run', 'epoch', 'cut', 'last')
@@ -172,11 +172,11 @@ local function catch_up()
     renew(LEASE - GRACE)
     lapse = NOW + GRACE
   else
-    local longest, lapsed = 0, {}
-    each_held(function(held)
-      if held[3] >= LEASE then lapsed[#lapsed + 1] = held else longest = math.max(longest, held[3]) end
+    local longest, expired = 0, {}
+    for_each_held(function(held)
+      if held[3] >= LEASE then expired[#expired + 1] = held else longest = math.max(longest, held[3]) end
     end)
-    for _, held in ipairs(lapsed) do end_attempt(held, 'lapsed') end
+    for _, held in ipairs(expired) do end_attempt(held, 'expired') end
     lapse = NOW + LEASE - longest
     finish()
   end

@@ -1,4 +1,4 @@
--- Puts aside, to be claimed alone, what was read from the stream among others. ARGV: entries.
+-- Releases jobs that were read from the stream among others, but are to be claimed alone. ARGV: entries.
 for _, entry in ipairs(ARGV) do
   local held = holder(entry)
   local found = held and call('XRANGE', JOBS, entry, entry)[1]
@@ -6,7 +6,7 @@ for _, entry in ipairs(ARGV) do
     local id = sub(found[2][2], 1, 16)
     local record = record_of(id)
     if record and not is_settled(record) then
-      park(id, record, { deliveries = tonumber(held[4]), claims = 0, faults = 0, again = true })
+      requeue(id, record, { deliveries = tonumber(held[4]), claims = 0, failures = 0, again = true })
     end
   end
 end

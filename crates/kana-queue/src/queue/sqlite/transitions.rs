@@ -1,47 +1,47 @@
-//! Where does a job stand, in every order in which jobs are asked for?
+//! How does a job move between waiting, running and settled?
 //!
-//! The moves that [`Ledger`]'s verbs are made of: each keeps the rows and the book in step.
+//! The transitions that the verbs of [`Operations`] are made of: each keeps the rows and the counters consistent.
 
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params};
 
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{JobId, Verdict};
-use crate::queue::rules::{self, End, Line, Tally};
+use crate::queue::rules::{self, Attempts, End, Line};
 use crate::queue::{Limits, Settled};
 
-use super::ledger::{Book, ENTRY, Entry, Ledger};
+use super::operations::{Counters, ENTRY, Entry, Operations};
 use super::row::{Columns, moment, number, unsigned};
 use super::schema::{AGAIN, FIRST, RUNNING, SETTLED};
 
 /// Expired rows deleted in one transaction, at most, so that none holds the others up for more than milliseconds.
 const EXPIRED_MAX: i64 = 500;
 
-impl<'a> Ledger<'a> {
-    /// Opens the book. The connection is in a transaction, and stays in it until the ledger is [closed](Self::close).
+impl<'a> Operations<'a> {
+    /// Reads the counters. The connection is in a transaction, and stays in it until this is [closed](Self::close).
     pub fn begin(connection: &'a Connection, limits: Limits, now: Timestamp) -> Result<Self> {
-        let book = Book::read(connection)?;
-        Ok(Self { connection, limits, now, book, opened: book, waiting_grew: false })
+        let counters = Counters::read(connection)?;
+        Ok(Self { connection, limits, now, counters, counters_before: counters, waiting_grew: false })
     }
 
-    /// Writes the book back, and answers with what others may be waiting for.
-    pub fn close(self) -> Result<News> {
-        let Book { changed, waiting, running, dead, last } = self.book;
-        if self.book != self.opened {
+    /// Writes the counters back, and returns what others may be waiting for.
+    pub fn close(self) -> Result<Effects> {
+        let Counters { changed, waiting, running, dead, last } = self.counters;
+        if self.counters != self.counters_before {
             let sql = "UPDATE book SET changed = ?, waiting = ?, running = ?, dead = ?, last = ?";
             let values = params![number(changed), number(waiting), number(running), number(dead), last == Line::Again];
             self.connection.prepare_cached(sql)?.execute(values)?;
         }
-        Ok(News { waiting_grew: self.waiting_grew, changed: changed != self.opened.changed })
+        Ok(Effects { waiting_grew: self.waiting_grew, changed: changed != self.counters_before.changed })
     }
 
-    /// Does what time asks for. Answers whether expired rows are left for another time.
+    /// Does what time asks for. Returns whether expired rows are left for another time.
     pub fn catch_up(&mut self) -> Result<bool> {
         self.cut()?;
         let now = moment(self.now);
         let sql = format!("SELECT {ENTRY} FROM jobs WHERE state = 2 AND ends <= ? ORDER BY ends");
         for entry in self.entries(&sql, [now])? {
-            self.end(&entry, End::Lapsed)?;
+            self.end(&entry, End::Expired)?;
         }
         let mut left = false;
         for sql in [
@@ -55,13 +55,13 @@ impl<'a> Ledger<'a> {
         let mut select = self.connection.prepare_cached(sql)?;
         let deaths = select.query_map([now, EXPIRED_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
         for (death, place) in deaths.collect::<Result<Vec<(i64, i64)>>>()? {
-            self.bury(death)?;
+            self.remove_dead_letter(death)?;
             self.drop_pixels(place)?;
         }
         Ok(left)
     }
 
-    /// Cuts what would end later than it possibly can, because the clock was set back.
+    /// Cuts every end to the latest possible one: later ones began before the clock was set back.
     fn cut(&self) -> Result<()> {
         let Limits { lease, outcome_ttl, dead_ttl, .. } = self.limits;
         for (sql, span) in [
@@ -76,8 +76,8 @@ impl<'a> Ledger<'a> {
     }
 
     pub(super) fn next_change(&mut self) -> i64 {
-        self.book.changed += 1;
-        number(self.book.changed)
+        self.counters.changed += 1;
+        number(self.counters.changed)
     }
 
     /// The job, unless it is unknown or its outcome has expired.
@@ -92,29 +92,29 @@ impl<'a> Ledger<'a> {
     }
 
     /// Puts a job back in line, at the place that it was given when it was submitted.
-    pub(super) fn wait(&mut self, entry: &Entry, tally: Tally, again: bool) -> Result<()> {
+    pub(super) fn wait(&mut self, entry: &Entry, attempts: Attempts, again: bool) -> Result<()> {
         let changed = self.next_change();
         let sql =
             "UPDATE jobs SET state = ?, again = ?, claims = ?, faults = ?, changed = ?, worker = NULL, token = NULL,
                    ends = NULL WHERE place = ?";
         let state = if again { AGAIN } else { FIRST };
-        let values = params![state, again, tally.claims, tally.faults, changed, entry.place];
+        let values = params![state, again, attempts.claims, attempts.failures, changed, entry.place];
         self.connection.prepare_cached(sql)?.execute(values)?;
         self.leave(entry);
         self.join_line();
         Ok(())
     }
 
-    /// Ends the attempt under way without an outcome: the job waits for another, or is buried.
+    /// Ends the attempt under way without an outcome: the job waits for another, or is dead-lettered.
     pub(super) fn end(&mut self, entry: &Entry, end: End<'_>) -> Result<Settled> {
-        let tally = entry.tally.after(end);
-        if !tally.is_spent(&self.limits) {
-            self.wait(entry, tally, true)?;
+        let attempts = entry.attempts.ended(end);
+        if !attempts.are_exhausted(&self.limits) {
+            self.wait(entry, attempts, true)?;
             return Ok(Settled::Retried);
         }
         let nobody = WorkerId::of_pod("");
         let worker = entry.worker.as_ref().unwrap_or(&nobody);
-        let reason = tally.reason(&self.limits, worker, end);
+        let reason = attempts.reason(&self.limits, worker, end);
         let settler = matches!(end, End::Failed(_)).then_some(worker);
         self.conclude(entry, settler, &Verdict::Failed { reason: reason.clone() })?;
         let sql =
@@ -123,7 +123,7 @@ impl<'a> Ledger<'a> {
         let ends = moment(self.now.after(self.limits.dead_ttl));
         let values = params![reason, worker, moment(self.now), ends, entry.place];
         self.connection.prepare_cached(sql)?.execute(values)?;
-        self.book.dead += 1;
+        self.counters.dead += 1;
         Ok(Settled::Dead)
     }
 
@@ -143,15 +143,15 @@ impl<'a> Ledger<'a> {
     }
 
     pub(super) fn join_line(&mut self) {
-        self.book.waiting += 1;
+        self.counters.waiting += 1;
         self.waiting_grew = true;
     }
 
-    /// Strikes a job from the count of where it was.
+    /// Removes a job from the count of where it was.
     fn leave(&mut self, entry: &Entry) {
         match entry.state {
-            RUNNING => self.book.running -= 1,
-            FIRST | AGAIN => self.book.waiting -= 1,
+            RUNNING => self.counters.running -= 1,
+            FIRST | AGAIN => self.counters.waiting -= 1,
             _ => {}
         }
     }
@@ -161,21 +161,21 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
-    /// Forgets a dead letter, but for its pixels.
-    pub(super) fn bury(&mut self, death: i64) -> Result<()> {
+    /// Removes a dead letter, but not its pixels.
+    pub(super) fn remove_dead_letter(&mut self, death: i64) -> Result<()> {
         self.connection.prepare_cached("DELETE FROM dead WHERE death = ?")?.execute([death])?;
-        self.book.dead -= 1;
+        self.counters.dead -= 1;
         Ok(())
     }
 }
 
 /// What a transaction did that others may be waiting for.
-pub struct News {
+pub struct Effects {
     pub waiting_grew: bool,
     pub changed: bool,
 }
 
-impl Book {
+impl Counters {
     pub fn read(connection: &Connection) -> Result<Self> {
         let read = |row: &Row<'_>| {
             Ok(Self {
@@ -190,7 +190,7 @@ impl Book {
     }
 }
 
-/// Whether a claim at this moment would find anything, lapsed leases included.
+/// Whether a claim at this moment would find anything, expired leases included.
 pub fn is_claimable(connection: &Connection, limits: &Limits, now: Timestamp) -> Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 0) OR EXISTS (SELECT 1 FROM jobs WHERE state = 1)
                OR EXISTS (SELECT 1 FROM jobs WHERE state = 2 AND ends <= ?)

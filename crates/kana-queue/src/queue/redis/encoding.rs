@@ -1,4 +1,4 @@
-//! How is a job written down in Redis?
+//! How is a job encoded in Redis?
 //!
 //! ```text
 //! stream entry  job = head, image = channels height width (u32 each) pixels, alone = "1" where it was replayed
@@ -14,7 +14,7 @@
 //! letter        died (u64 ms) attempts (u32) length (u16) worker, reason
 //! ```
 //!
-//! Numbers are big-endian, so that times compare as text. The scripts in `lua/` read and write the same.
+//! Numbers are big-endian, so that times compare as text. The functions in `lua/` read and write the same.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ fn put_rest(bytes: &mut Vec<u8>, job: &Job) {
     bytes.extend(job.filename.as_bytes());
 }
 
-/// What is told of a job that was submitted. Its rest begins at byte 5.
+/// The change of a job that was submitted. Its rest begins at byte 5.
 pub fn queued(job: &Job) -> Vec<u8> {
     let mut body = Vec::with_capacity(5 + rest_len(job));
     body.push(b'Q');
@@ -56,7 +56,7 @@ pub fn queued(job: &Job) -> Vec<u8> {
     body
 }
 
-/// What is told of a job that was claimed.
+/// The change of a job that was claimed.
 pub fn running(job: &Job, attempt: u32, worker: &WorkerId) -> Vec<u8> {
     let worker = worker.to_string();
     let mut body = Vec::with_capacity(7 + worker.len() + rest_len(job));
@@ -82,56 +82,56 @@ pub fn image(image: &Image) -> Vec<u8> {
     bytes
 }
 
-/// The end of the record of a job that was done, from its worker to its verdict.
+/// The end of a done job's record, from its worker to its verdict.
 pub fn done_tail(worker: &WorkerId, inference: &Inference) -> Vec<u8> {
-    let mut said = Vec::with_capacity(96);
-    put_inference(&mut said, inference);
+    let mut verdict = Vec::with_capacity(96);
+    put_inference(&mut verdict, inference);
     let worker = worker.to_string();
-    let mut bytes = Vec::with_capacity(6 + worker.len() + said.len());
+    let mut bytes = Vec::with_capacity(6 + worker.len() + verdict.len());
     put_short(&mut bytes, worker.as_bytes());
-    bytes.extend(u32::try_from(said.len()).unwrap_or(u32::MAX).to_be_bytes());
-    bytes.extend(said);
+    bytes.extend(u32::try_from(verdict.len()).unwrap_or(u32::MAX).to_be_bytes());
+    bytes.extend(verdict);
     bytes
 }
 
-/// The end of the record of a job that was cancelled: no worker, and its verdict.
+/// The end of a cancelled job's record: no worker, and its verdict.
 pub const CANCELLED_TAIL: [u8; 7] = [0, 0, 0, 0, 0, 1, CANCELLED];
 
-fn put_inference(said: &mut Vec<u8>, inference: &Inference) {
+fn put_inference(verdict: &mut Vec<u8>, inference: &Inference) {
     let Prediction { label, class, confidence, probabilities } = &inference.prediction;
-    said.push(DONE);
-    said.extend(u64::try_from(inference.elapsed.as_micros()).unwrap_or(u64::MAX).to_be_bytes());
-    said.extend(u32::try_from(*class).unwrap_or(u32::MAX).to_be_bytes());
-    said.extend(confidence.to_be_bytes());
-    put_short(said, label.as_bytes());
-    said.extend(u16::try_from(probabilities.len()).unwrap_or(u16::MAX).to_be_bytes());
+    verdict.push(DONE);
+    verdict.extend(u64::try_from(inference.elapsed.as_micros()).unwrap_or(u64::MAX).to_be_bytes());
+    verdict.extend(u32::try_from(*class).unwrap_or(u32::MAX).to_be_bytes());
+    verdict.extend(confidence.to_be_bytes());
+    put_short(verdict, label.as_bytes());
+    verdict.extend(u16::try_from(probabilities.len()).unwrap_or(u16::MAX).to_be_bytes());
     for probability in probabilities {
-        said.extend(probability.to_be_bytes());
+        verdict.extend(probability.to_be_bytes());
     }
 }
 
-/// A length and as many bytes: what is longer than 64 KiB is cut.
+/// Writes a length and as many bytes; cuts what is longer than 64 KiB.
 fn put_short(bytes: &mut Vec<u8>, text: &[u8]) {
     let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
     bytes.extend(length.to_be_bytes());
     bytes.extend(&text[..usize::from(length)]);
 }
 
-/// The job of a stream entry; `None` where the entry is not one of ours.
+/// Decodes the job of a stream entry; `None` where the entry is not one of ours.
 pub fn job(head: &[u8], image: &[u8]) -> Option<Job> {
-    let mut head = Reader(head);
+    let mut head = Fields(head);
     let id = JobId::from_bytes(head.array()?);
     let Rest { batch, submitted, filename } = head.rest()?;
-    let mut image = Reader(image);
+    let mut image = Fields(image);
     let mut side = || image.u32().map(|side| side as usize);
     let shape = Shape { channels: side()?, height: side()?, width: side()? };
     let image = Image::new(shape, image.0.to_vec())?;
     Some(Job { id, batch, filename, image, submitted })
 }
 
-/// Where a job stands, by the body of a change or a settled record.
+/// Decodes where a job stands, from the body of a change or a settled record.
 pub fn status(id: JobId, body: &[u8]) -> Option<Status> {
-    let mut body = Reader(body);
+    let mut body = Fields(body);
     let (attempts, progress) = match body.byte()? {
         b'Q' => (body.u32()?, Progress::Queued),
         b'R' => (body.u32()?, Progress::Running { worker: WorkerId::from(body.short()?.as_str()) }),
@@ -142,7 +142,7 @@ pub fn status(id: JobId, body: &[u8]) -> Option<Status> {
     Some(Status { id, batch, filename, submitted, attempts, progress })
 }
 
-fn settled(id: JobId, mut body: Reader<'_>) -> Option<Status> {
+fn settled(id: JobId, mut body: Fields<'_>) -> Option<Status> {
     let (settled, _epoch) = (body.time()?, body.u16()?);
     let (claimed, attempts) = (body.time()?, body.u32()?);
     let worker = worker(&body.short()?);
@@ -154,7 +154,7 @@ fn settled(id: JobId, mut body: Reader<'_>) -> Option<Status> {
 }
 
 fn verdict(bytes: &[u8]) -> Option<Verdict> {
-    let mut bytes = Reader(bytes);
+    let mut bytes = Fields(bytes);
     Some(match bytes.byte()? {
         DONE => {
             let inference = Duration::from_micros(bytes.u64()?);
@@ -170,23 +170,23 @@ fn verdict(bytes: &[u8]) -> Option<Verdict> {
     })
 }
 
-/// The worker of this text; empty where there was none.
+/// Decodes a worker; `None` where the text is empty.
 fn worker(text: &str) -> Option<WorkerId> {
     (!text.is_empty()).then(|| WorkerId::from(text))
 }
 
-/// A dead letter, of its entry's three fields.
+/// Decodes a dead letter from its entry's three fields.
 pub fn dead_letter(head: &[u8], image: &[u8], letter: &[u8]) -> Option<DeadLetter> {
     let job = job(head, image)?;
-    let mut letter = Reader(letter);
+    let mut letter = Fields(letter);
     let (died, attempts) = (letter.time()?, letter.u32()?);
     let worker = worker(&letter.short()?);
     Some(DeadLetter { job, attempts, reason: text(letter.0), worker, died })
 }
 
-/// When the job of this head was submitted, of the eight bytes that say so.
+/// Decodes eight bytes as a time.
 pub fn time(bytes: &[u8]) -> Option<Timestamp> {
-    Reader(bytes).time()
+    Fields(bytes).time()
 }
 
 struct Rest {
@@ -195,9 +195,10 @@ struct Rest {
     filename: String,
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Encoded fields, read one after the other.
+struct Fields<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> Fields<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, left) = self.0.split_at_checked(count)?;
         self.0 = left;
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_read_as_it_was_written() {
+    fn a_job_is_decoded_as_it_was_encoded() {
         let written = a_job();
         let head = [written.id.as_bytes(), &queued(&written)[5..]].concat();
 
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_says_who_runs_a_job() {
+    fn a_change_names_the_worker_that_runs_a_job() {
         let job = a_job();
 
         let waits = status(job.id, &queued(&job)).expect("a status");
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_is_nothing() {
+    fn a_truncated_change_is_refused() {
         let body = running(&a_job(), 1, &"w".into());
         let head = 8 + ID + 8;
 

@@ -1,15 +1,17 @@
-//! What may be asked of a ledger, and what may be done with its dead?
+//! What may be asked of a queue in memory?
+//!
+//! Nothing here writes: a job whose outcome has expired is answered as unknown, though nothing has removed it yet.
 
 use std::collections::BTreeMap;
 
 use crate::clock::Timestamp;
 use crate::job::{BatchId, JobId, Status};
 use crate::queue::rules;
-use crate::queue::{CHANGES_MAX, Changes, Cursor, DeadLetter, Depth, Error};
+use crate::queue::{CHANGES_MAX, Changes, Cursor, DeadLetter, Depth};
 
-use super::ledger::{Grave, Ledger, State};
+use super::operations::{Jobs, State};
 
-impl Ledger {
+impl Jobs {
     pub fn statuses(&self, jobs: &[JobId], now: Timestamp) -> Vec<Option<Status>> {
         jobs.iter().map(|id| self.status_now(*id, now)).collect()
     }
@@ -23,7 +25,7 @@ impl Ledger {
             .collect()
     }
 
-    /// Where a job stands, and nothing where its outcome has expired and nobody has swept it away yet.
+    /// Where a job stands; `None` where its outcome has expired.
     fn status_now(&self, id: JobId, now: Timestamp) -> Option<Status> {
         let expired = self.outcomes.ends(&id).is_some_and(|ends| rules::is_over(ends, now));
         if expired { None } else { self.status(id) }
@@ -42,7 +44,7 @@ impl Ledger {
         Depth { waiting: self.waiting(), running, dead: self.dead.len(), oldest }
     }
 
-    /// What changed behind `after`; from the beginning where `after` is a place that this queue has never reached.
+    /// The jobs that changed after `after`; from the beginning where this queue has never reached `after`.
     pub fn changes(&self, after: Cursor) -> Changes {
         let behind = if after.0 > self.changed { 0 } else { after.0 };
         let (mut jobs, mut cursor) = (Vec::new(), after);
@@ -54,32 +56,6 @@ impl Ledger {
     }
 
     pub fn dead(&self, limit: usize) -> Vec<DeadLetter> {
-        self.dead.values().rev().take(limit).map(|grave| grave.letter.clone()).collect()
-    }
-
-    pub fn replay(&mut self, id: JobId, now: Timestamp) -> Result<bool, Error> {
-        self.catch_up(now);
-        let Some(death) = self.death(id) else { return Ok(false) };
-        if self.unsettled() >= self.limits.jobs_max {
-            return Err(Error::Full { limit: self.limits.jobs_max });
-        }
-        let Some(Grave { place, letter }) = self.bury(death) else { return Ok(false) };
-        self.forget(id);
-        self.admit(letter.job, place, true);
-        Ok(true)
-    }
-
-    pub fn discard(&mut self, id: JobId, now: Timestamp) -> bool {
-        self.catch_up(now);
-        self.death(id).and_then(|death| self.bury(death)).is_some()
-    }
-
-    fn death(&self, id: JobId) -> Option<u64> {
-        self.dead.iter().find(|(_, grave)| grave.letter.job.id == id).map(|(death, _)| *death)
-    }
-
-    fn bury(&mut self, death: u64) -> Option<Grave> {
-        self.dead_ends.remove(&death);
-        self.dead.remove(&death)
+        self.dead.values().rev().take(limit).map(|dead| dead.letter.clone()).collect()
     }
 }

@@ -1,17 +1,24 @@
-//! Where does a job stand, in every order in which jobs are asked for?
+//! How does a job move between waiting, running and settled?
 //!
-//! The moves that [`Ledger`]'s verbs are made of: each keeps the lines, the leases and the changes in step.
+//! The transitions that the verbs of [`Jobs`] are made of: each keeps the lines, the leases and the changes consistent.
 
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{Job, JobId, Outcome, Progress, Status, Verdict};
-use crate::queue::rules::{End, Tally};
+use crate::queue::rules::{Attempts, End};
 use crate::queue::{DeadLetter, Settled};
 use kana_engine::image::{Image, Shape};
 
-use super::ledger::{Entry, Grave, Ledger, State};
+use super::operations::{DeadEntry, Entry, Jobs, State};
 
-impl Ledger {
+/// A job's outcome, but for the time.
+pub(super) struct Conclusion {
+    /// The worker that settled it; `None` where no worker did.
+    pub(super) worker: Option<WorkerId>,
+    pub(super) verdict: Verdict,
+}
+
+impl Jobs {
     /// Takes a job in, unless it is known: then its sender, unsure of our answer, sent it once more.
     pub(super) fn admit(&mut self, job: Job, place: u64, again: bool) {
         if self.entries.contains_key(&job.id) {
@@ -19,8 +26,8 @@ impl Ledger {
         }
         let id = job.id;
         self.batches.entry(job.batch).or_default().insert(place, id);
-        let (tally, state) = (Tally::default(), State::Waiting);
-        self.entries.insert(id, Entry { job, place, tally, again, changed: 0, claimed: None, state });
+        let (attempts, state) = (Attempts::default(), State::Waiting);
+        self.entries.insert(id, Entry { job, place, attempts, again, changed: 0, claimed: None, state });
         self.wait(id);
     }
 
@@ -45,7 +52,7 @@ impl Ledger {
         self.leases.remove(&id);
     }
 
-    /// Notes that a job changed, and answers with the number of that change.
+    /// Records that a job changed, and returns the number of that change.
     pub(super) fn change(&mut self, id: JobId) -> u64 {
         self.changed += 1;
         let changed = self.changed;
@@ -55,32 +62,34 @@ impl Ledger {
         changed
     }
 
-    /// Ends the attempt under way without an outcome: the job waits for another, or is buried.
+    /// Ends the attempt under way without an outcome: the job waits for another, or is dead-lettered.
     pub(super) fn end(&mut self, id: JobId, end: End<'_>, now: Timestamp) -> Settled {
         let limits = self.limits;
         self.leave(id);
         let entry = self.entry(id);
-        entry.tally = entry.tally.after(end);
+        entry.attempts = entry.attempts.ended(end);
         entry.again = true;
         let State::Running { worker, .. } = std::mem::replace(&mut entry.state, State::Waiting) else {
             return Settled::Late;
         };
-        if !entry.tally.is_spent(&limits) {
+        if !entry.attempts.are_exhausted(&limits) {
             self.wait(id);
             return Settled::Retried;
         }
         let (place, job) = (entry.place, entry.job.clone());
-        let (attempts, reason) = (entry.tally.claims, entry.tally.reason(&limits, &worker, end));
+        let (attempts, reason) = (entry.attempts.claims, entry.attempts.reason(&limits, &worker, end));
         let settler = matches!(end, End::Failed(_)).then(|| worker.clone());
-        self.conclude(id, (settler, Verdict::Failed { reason: reason.clone() }), now);
+        let verdict = Verdict::Failed { reason: reason.clone() };
+        self.conclude(id, Conclusion { worker: settler, verdict }, now);
         let letter = DeadLetter { job, attempts, reason, worker: Some(worker), died: now };
-        self.dead.insert(self.changed, Grave { place, letter });
+        self.dead.insert(self.changed, DeadEntry { place, letter });
         self.dead_ends.set(self.changed, now.after(limits.dead_ttl));
         Settled::Dead
     }
 
-    /// Gives a job its outcome, and lets go of its pixels.
-    pub(super) fn conclude(&mut self, id: JobId, (worker, verdict): (Option<WorkerId>, Verdict), now: Timestamp) {
+    /// Gives a job its outcome, and drops its pixels.
+    pub(super) fn conclude(&mut self, id: JobId, conclusion: Conclusion, now: Timestamp) {
+        let Conclusion { worker, verdict } = conclusion;
         self.leave(id);
         self.change(id);
         self.outcomes.set(id, now.after(self.limits.outcome_ttl));
@@ -90,7 +99,7 @@ impl Ledger {
         entry.state = State::Settled(Outcome { settled: now, worker, queued, verdict });
     }
 
-    /// Lets go of a job whose outcome has expired.
+    /// Removes a job whose outcome has expired.
     pub(super) fn forget(&mut self, id: JobId) {
         let Some(entry) = self.entries.remove(&id) else { return };
         self.changes.remove(&entry.changed);
@@ -107,18 +116,18 @@ impl Ledger {
     }
 
     pub(super) fn status(&self, id: JobId) -> Option<Status> {
-        let Entry { job, tally, state, .. } = self.entries.get(&id)?;
+        let Entry { job, attempts, state, .. } = self.entries.get(&id)?;
         let progress = match state {
             State::Waiting => Progress::Queued,
             State::Running { worker, .. } => Progress::Running { worker: worker.clone() },
             State::Settled(outcome) => Progress::Settled(outcome.clone()),
         };
         let (batch, filename, submitted) = (job.batch, job.filename.clone(), job.submitted);
-        Some(Status { id, batch, filename, submitted, attempts: tally.claims, progress })
+        Some(Status { id, batch, filename, submitted, attempts: attempts.claims, progress })
     }
 }
 
-/// What stands in for pixels that nobody needs any more.
+/// An image without pixels, for jobs that are over.
 fn no_image() -> Image {
     let nothing = Shape { channels: 0, height: 0, width: 0 };
     Image::new(nothing, Vec::new()).expect("BUG: no bytes are exactly as many as no pixels have")

@@ -1,23 +1,23 @@
 //! What changed, and has a reader missed any of it?
 //!
-//! Every change is an entry of one stream, told by the script that made it, and holds where its jobs stand. The stream
-//! is bounded; whoever has been away for longer is told that it missed some, and looks for itself.
+//! Every change is an entry of one stream, written by the function that made it, and holds where its jobs stand. The
+//! stream is bounded: a reader that was away for longer learns that it missed some, and reads its jobs' statuses.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Value, cmd, pipe};
+use redis::{Cmd, Value, cmd, pipe};
 use tokio::time::Instant;
 
 use crate::job::{JobId, Status};
 use crate::queue::{CHANGES_MAX, Changes, Cursor, Error};
 
-use super::layout;
-use super::link::Link;
-use super::reply::{Reply, exactly, field};
+use super::connection::Connection;
+use super::encoding;
+use super::reply::{Reply, exactly};
 
-/// How long one wait lasts before the stream is looked at anew, in case it was deleted under the waiting call.
+/// How long one wait lasts before the stream is looked at anew, in case it was deleted while the call was blocked.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Entries read at once: some 200 KB of full ones.
@@ -28,19 +28,20 @@ const SEQUENCE_BITS: u32 = 22;
 
 const ACTION: &str = "read changes";
 
-/// Follows changes.
-pub struct Follower {
-    link: Arc<Link>,
+/// The stream of changes.
+pub struct ChangeStream {
+    connection: Arc<Connection>,
 }
 
-impl Follower {
-    pub fn new(link: Arc<Link>) -> Self {
-        Self { link }
+impl ChangeStream {
+    pub fn new(connection: Arc<Connection>) -> Self {
+        Self { connection }
     }
 
     pub async fn latest(&self) -> Result<Cursor, Error> {
-        let bounds = self.link.ask("find the latest change", &self.link.scripts.call("bounds")).await?;
-        let (_, last) = bounds_of(bounds).ok_or_else(|| self.link.unexpected(ACTION))?;
+        let action = "find the latest change";
+        let range = self.connection.ask(action, &self.connection.functions.call("change_range")).await?;
+        let Range { last, .. } = Range::read(range).ok_or_else(|| self.connection.unexpected(action))?;
         Ok(last.unwrap_or_default())
     }
 
@@ -61,8 +62,8 @@ impl Follower {
         let mut latest = Latest::default();
         let (mut from, mut is_first) = (after, true);
         loop {
-            let (bounds, entries) = self.page(from, is_first).await?;
-            if let Some((first, last)) = bounds {
+            let (range, entries) = if is_first { self.first_page(from).await? } else { (None, self.page(from).await?) };
+            if let Some(Range { first, last }) = range {
                 // A queue that never came so far has begun again, and what lies before its first change is forgotten.
                 let has_begun_again = last.unwrap_or_default() < after;
                 changes.missed = has_begun_again || (after != Cursor(0) && first.is_some_and(|first| first > after));
@@ -75,8 +76,8 @@ impl Follower {
             }
             is_first = false;
             let page = entries.len();
-            for (cursor, change) in entries {
-                if !latest.add(change) {
+            for Change { cursor, jobs } in entries {
+                if !latest.add(jobs) {
                     changes.jobs = latest.in_order();
                     return Ok(changes);
                 }
@@ -90,66 +91,83 @@ impl Follower {
         }
     }
 
-    /// The entries behind a cursor, and with the first page what the stream's bounds are.
-    async fn page(&self, from: Cursor, with_bounds: bool) -> Result<(Option<Bounds>, Vec<Change>), Error> {
-        let mut asking = pipe();
-        if with_bounds {
-            asking.add_command(self.link.scripts.call("bounds"));
-        }
-        asking.cmd("XRANGE").arg(&self.link.scripts.changes).arg(format!("({}", id_of(from))).arg("+");
-        asking.arg("COUNT").arg(ENTRIES_MAX);
-        let mut answers = self.link.ask_all(ACTION, &asking).await?;
-        let mut read = || {
-            let entries = answers.pop()?.array()?.into_iter().map(entry_of).collect::<Option<_>>()?;
-            let bounds = match answers.pop() {
-                Some(bounds) => Some(bounds_of(bounds)?),
-                None => None,
-            };
-            Some((bounds, entries))
+    /// Reads the entries after a cursor, and the range of the whole stream.
+    async fn first_page(&self, from: Cursor) -> Result<(Option<Range>, Vec<Change>), Error> {
+        let mut reading = pipe();
+        reading.add_command(self.connection.functions.call("change_range"));
+        reading.add_command(self.entries_after(from));
+        let answers = self.connection.ask_all(ACTION, &reading).await?;
+        let read = || {
+            let [range, entries] = exactly(answers)?;
+            Some((Some(Range::read(range)?), Change::read_all(entries)?))
         };
-        read().ok_or_else(|| self.link.unexpected(ACTION))
+        read().ok_or_else(|| self.connection.unexpected(ACTION))
     }
 
-    /// Waits until there is a change behind `after`, or for as long as told.
+    /// Reads the entries after a cursor.
+    async fn page(&self, from: Cursor) -> Result<Vec<Change>, Error> {
+        let answer = self.connection.ask(ACTION, &self.entries_after(from)).await?;
+        Change::read_all(answer).ok_or_else(|| self.connection.unexpected(ACTION))
+    }
+
+    fn entries_after(&self, from: Cursor) -> Cmd {
+        let mut reading = cmd("XRANGE");
+        reading.arg(&self.connection.functions.changes).arg(format!("({}", id_of(from))).arg("+");
+        reading.arg("COUNT").arg(ENTRIES_MAX);
+        reading
+    }
+
+    /// Waits until there is a change after `after`, for at most `wait`.
     async fn wait(&self, after: Cursor, wait: Duration) -> Result<(), Error> {
-        let mut dedicated = self.link.dedicated(ACTION).await?;
+        let mut blocking = self.connection.blocking(ACTION).await?;
         let mut waiting = pipe();
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
         waiting.cmd("XREAD").arg("COUNT").arg(1).arg("BLOCK").arg(millis);
-        waiting.arg("STREAMS").arg(&self.link.scripts.changes).arg(id_of(after));
-        match dedicated.ask(&waiting, wait).await {
-            Ok(Some(_)) => self.link.keep(dedicated),
-            // Looking again says what is the matter.
+        waiting.arg("STREAMS").arg(&self.connection.functions.changes).arg(id_of(after));
+        match blocking.ask(&waiting, wait).await {
+            Ok(Some(_)) => self.connection.keep(blocking),
+            // The next look reports the error, if it lasts.
             Ok(None) => {}
             Err(source) => return Err(Error::Unavailable { action: ACTION, source: Box::new(source) }),
         }
         Ok(())
     }
+}
 
-    /// Dead letters as Redis keeps them, newest first.
-    pub async fn dead(&self, limit: usize) -> Result<Vec<crate::queue::DeadLetter>, Error> {
-        let action = "list dead letters";
-        let mut listing = cmd("XREVRANGE");
-        listing.arg(&self.link.scripts.dead).arg("+").arg("-").arg("COUNT").arg(limit.min(i32::MAX as usize));
-        let answer = self.link.ask(action, &listing).await?;
-        let read = || {
-            let letters = answer.array()?.into_iter().map(|entry| {
-                let [_, fields] = exactly(entry.array()?)?;
-                let mut fields = fields.array()?;
-                let (job, image) = (field(&mut fields, "job")?, field(&mut fields, "image")?);
-                layout::dead_letter(&job, &image, &field(&mut fields, "letter")?)
-            });
-            letters.collect::<Option<Vec<_>>>()
-        };
-        read().ok_or_else(|| self.link.unexpected(action))
+/// One entry: its jobs, each with where it stands.
+struct Change {
+    cursor: Cursor,
+    jobs: Vec<(JobId, Vec<u8>)>,
+}
+
+impl Change {
+    fn read_all(answer: Value) -> Option<Vec<Self>> {
+        answer.array()?.into_iter().map(Self::read).collect()
+    }
+
+    fn read(entry: Value) -> Option<Self> {
+        let [id, fields] = exactly(entry.array()?)?;
+        let cursor = cursor_of(&id.bytes()?)?;
+        let (mut fields, mut jobs) = (fields.array()?.into_iter(), Vec::new());
+        while let Some((job, body)) = fields.next().zip(fields.next()) {
+            jobs.push((JobId::from_bytes(job.bytes()?.try_into().ok()?), body.bytes()?));
+        }
+        Some(Self { cursor, jobs })
     }
 }
 
-/// One entry, and its jobs, each with where it stands.
-type Change = (Cursor, Vec<(JobId, Vec<u8>)>);
+/// The first and the last change in the stream, where it has any.
+struct Range {
+    first: Option<Cursor>,
+    last: Option<Cursor>,
+}
 
-/// The first and the last change there is.
-type Bounds = (Option<Cursor>, Option<Cursor>);
+impl Range {
+    fn read(answer: Value) -> Option<Self> {
+        let [first, last] = exactly(answer.array()?)?;
+        Some(Self { first: cursor_of(&first.bytes()?), last: cursor_of(&last.bytes()?) })
+    }
+}
 
 /// Jobs as they stand after their latest change.
 #[derive(Default)]
@@ -159,14 +177,14 @@ struct Latest {
 }
 
 impl Latest {
-    /// Adds one entry's jobs; `false`, adding none, where they would become more than are answered at once.
-    fn add(&mut self, told: Vec<(JobId, Vec<u8>)>) -> bool {
-        let fresh = told.iter().filter(|(id, _)| !self.statuses.contains_key(id)).count();
+    /// Adds one entry's jobs; `false`, adding none, where they would become more than [`CHANGES_MAX`].
+    fn add(&mut self, jobs: Vec<(JobId, Vec<u8>)>) -> bool {
+        let fresh = jobs.iter().filter(|(id, _)| !self.statuses.contains_key(id)).count();
         if self.statuses.len() + fresh > CHANGES_MAX {
             return false;
         }
-        for (id, body) in told {
-            if let Some(status) = layout::status(id, &body) {
+        for (id, body) in jobs {
+            if let Some(status) = encoding::status(id, &body) {
                 self.count += 1;
                 self.statuses.insert(id, (self.count, status));
             }
@@ -179,21 +197,6 @@ impl Latest {
         statuses.sort_unstable_by_key(|(at, _)| *at);
         statuses.into_iter().map(|(_, status)| status).collect()
     }
-}
-
-fn entry_of(entry: Value) -> Option<Change> {
-    let [id, fields] = exactly(entry.array()?)?;
-    let cursor = cursor_of(&id.bytes()?)?;
-    let (mut fields, mut told) = (fields.array()?.into_iter(), Vec::new());
-    while let Some((job, body)) = fields.next().zip(fields.next()) {
-        told.push((JobId::from_bytes(job.bytes()?.try_into().ok()?), body.bytes()?));
-    }
-    Some((cursor, told))
-}
-
-fn bounds_of(answer: Value) -> Option<Bounds> {
-    let [first, last] = exactly(answer.array()?)?;
-    Some((cursor_of(&first.bytes()?), cursor_of(&last.bytes()?)))
 }
 
 /// A stream's entry as a number: its milliseconds, then its place among the entries of that millisecond. What goes

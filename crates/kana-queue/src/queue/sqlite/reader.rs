@@ -1,4 +1,7 @@
-//! What may be asked of the file without keeping anybody from writing, and what may be done with its dead?
+//! What may be asked of the file without holding up those who write?
+//!
+//! A thread of its own owns a connection that only reads: SQLite's write-ahead log lets it see one consistent state
+//! while other connections write.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,17 +15,16 @@ use crate::clock::{Clock, Timestamp};
 use crate::job::{BatchId, JobId, Status};
 use crate::queue::{CHANGES_MAX, Changes, Cursor, DeadLetter, Depth, Error};
 
-use super::desk::Trouble;
-use super::ledger::{Book, Ledger, Stop};
+use super::operations::Counters;
 use super::row::{self, STATUS, moment, number, unsigned};
-use super::schema::AGAIN;
+use super::writer::FileError;
 
-/// Questions that may wait for the thread; the next ones wait for room, in their own tasks.
+/// Questions that may wait for the thread; further ones wait in their own tasks.
 const WAITING_MAX: usize = 1_024;
 
-type Question = Box<dyn FnOnce(&Reading) + Send>;
+type Question = Box<dyn FnOnce(&ReaderThread) + Send>;
 
-/// The way to the thread that reads.
+/// A handle of the thread that reads.
 pub struct Reader {
     questions: Option<mpsc::Sender<Question>>,
     thread: Option<JoinHandle<()>>,
@@ -30,13 +32,13 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Lets a thread own the connection.
+    /// Starts the thread that owns the connection.
     pub fn start(connection: Connection, path: String, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let (questions, mut waiting) = mpsc::channel::<Question>(WAITING_MAX);
-        let reading = Reading { connection, clock };
+        let reader = ReaderThread { connection, clock };
         let serve = move || {
             while let Some(question) = waiting.blocking_recv() {
-                question(&reading);
+                question(&reader);
             }
         };
         let thread = std::thread::Builder::new().name("kana-reader".to_owned()).spawn(serve)?;
@@ -47,18 +49,18 @@ impl Reader {
     pub async fn ask<T, F>(&self, action: &'static str, question: F) -> std::result::Result<T, Error>
     where
         T: Send + 'static,
-        F: FnOnce(&Reading) -> Result<T> + Send + 'static,
+        F: FnOnce(&ReaderThread) -> Result<T> + Send + 'static,
     {
-        let (tell, told) = oneshot::channel();
-        let answer = move |reading: &Reading| drop(tell.send(reading.snapshot(question)));
+        let (sender, receiver) = oneshot::channel();
+        let answer = move |reader: &ReaderThread| drop(sender.send(reader.snapshot(question)));
         if let Some(questions) = &self.questions {
-            // Where the thread is gone the question is dropped, and with it the way to answer.
+            // Where the thread has ended the question is dropped, and with it the sender of its answer.
             drop(questions.send(Box::new(answer)).await);
         }
-        match told.await {
+        match receiver.await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Trouble::of_sqlite(&self.path, error).told(action)),
-            Err(gone) => Err(Error::Unavailable { action, source: Box::new(gone) }),
+            Ok(Err(error)) => Err(FileError::of_sqlite(&self.path, error).during(action)),
+            Err(source) => Err(Error::Unavailable { action, source: Box::new(source) }),
         }
     }
 }
@@ -70,13 +72,13 @@ impl Drop for Reader {
     }
 }
 
-/// The file, for looking.
-pub struct Reading {
+/// The thread that reads, and all that it works with.
+pub struct ReaderThread {
     connection: Connection,
     clock: Arc<dyn Clock>,
 }
 
-impl Reading {
+impl ReaderThread {
     fn snapshot<T>(&self, question: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
         let transaction = self.connection.unchecked_transaction()?;
         let answer = question(self)?;
@@ -98,7 +100,7 @@ impl Reading {
     }
 
     pub fn depth(&self) -> Result<Depth> {
-        let Book { waiting, dead, .. } = Book::read(&self.connection)?;
+        let Counters { waiting, dead, .. } = Counters::read(&self.connection)?;
         let sql = "SELECT worker, COUNT(*) FROM jobs WHERE state = 2 GROUP BY worker";
         let mut select = self.connection.prepare_cached(sql)?;
         let running = select.query_map([], |row| Ok((row.get(0)?, unsigned(row, 1)?)))?;
@@ -115,10 +117,10 @@ impl Reading {
     }
 
     pub fn latest(&self) -> Result<Cursor> {
-        Ok(Cursor(Book::read(&self.connection)?.changed))
+        Ok(Cursor(Counters::read(&self.connection)?.changed))
     }
 
-    /// What changed behind `after`; from the beginning where `after` is a place that this queue has never reached.
+    /// The jobs that changed after `after`; from the beginning where this queue has never reached `after`.
     pub fn changes(&self, after: Cursor) -> Result<Changes> {
         let behind = if after > self.latest()? { 0 } else { after.0 };
         let sql = format!("SELECT {STATUS}, changed FROM jobs WHERE changed > ? ORDER BY changed LIMIT ?");
@@ -141,33 +143,5 @@ impl Reading {
             Ok(DeadLetter { job, attempts, reason: row.get(9)?, worker: row.get(10)?, died })
         };
         self.connection.prepare_cached(sql)?.query_map([number(limit)], read)?.collect()
-    }
-}
-
-impl Ledger<'_> {
-    pub fn replay(&mut self, job: JobId) -> std::result::Result<bool, Stop> {
-        let Some((death, _)) = self.grave(job)? else { return Ok(false) };
-        self.check_room(1)?;
-        let changed = self.next_change();
-        let sql = "INSERT OR REPLACE INTO jobs
-                   (place, id, batch, filename, submitted, state, again, claims, faults, changed)
-                   SELECT place, id, batch, filename, submitted, ?, TRUE, 0, 0, ? FROM dead WHERE death = ?";
-        self.connection.prepare_cached(sql)?.execute(params![AGAIN, changed, death])?;
-        self.bury(death)?;
-        self.join_line();
-        Ok(true)
-    }
-
-    pub fn discard(&mut self, job: JobId) -> std::result::Result<bool, Stop> {
-        let Some((death, place)) = self.grave(job)? else { return Ok(false) };
-        self.bury(death)?;
-        self.drop_pixels(place)?;
-        Ok(true)
-    }
-
-    fn grave(&self, job: JobId) -> Result<Option<(i64, i64)>> {
-        let sql = "SELECT death, place FROM dead WHERE id = ?";
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        self.connection.prepare_cached(sql)?.query_row([job.as_bytes()], read).optional()
     }
 }

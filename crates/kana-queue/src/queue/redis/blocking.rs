@@ -1,4 +1,6 @@
-//! Who waits for Redis, without anybody waiting behind?
+//! How does a call wait in Redis without holding up the calls behind it?
+//!
+//! On a connection of its own: on the shared one, whatever is sent after a blocking command waits for it too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,18 +9,18 @@ use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError, Value};
 use tokio::time::timeout;
 
-use super::link::ANSWER_MAX;
+use super::connection::ANSWER_MAX;
 
-/// A connection for a call that waits.
-pub struct Dedicated {
+/// A connection for one blocking call at a time.
+pub struct BlockingConnection {
     pub connection: MultiplexedConnection,
-    /// Which run of the server it leads to.
+    /// The run of the server that it leads to.
     pub run: Arc<str>,
 }
 
-impl Dedicated {
-    /// Sends commands of which the first may wait for `wait`, and answers with their answers; `None` where the
-    /// connection is of no more use, or Redis takes longer than it was given.
+impl BlockingConnection {
+    /// Sends commands of which the first may block for `wait`, and returns their answers; `None` where the connection
+    /// is broken, or Redis takes longer than it was given.
     pub async fn ask(&mut self, pipeline: &Pipeline, wait: Duration) -> Result<Option<Vec<Value>>, RedisError> {
         let asking = self.connection.send_packed_commands(pipeline, 0, pipeline.len());
         match timeout(wait.saturating_add(ANSWER_MAX), asking).await {
@@ -30,7 +32,7 @@ impl Dedicated {
     }
 }
 
-/// Whether the connection is of no more use.
+/// Whether the connection that gave this error is broken.
 pub fn is_broken(error: &RedisError) -> bool {
     error.is_io_error() || error.is_connection_dropped()
 }

@@ -1,22 +1,21 @@
--- What every function stands on: names, the time, records, and the changes that readers follow.
+-- What does every function use: names, the time, records, and the changes that readers follow?
 --
--- The lines before this one define ROOT, JOBS_MAX, LEASE, ATTEMPTS_MAX, CLAIMS_MAX, OUTCOME_TTL, DEAD_TTL (times in ms)
--- and PREFIX, which every function's name begins with. ../layout.rs says how records, heads and events are built.
--- Libraries cannot be reached while functions are loaded, so every call binds them.
+-- The lines before this one (../functions.rs) define ROOT, the queue's limits (times in ms), GROUP, CHANGES_KEPT,
+-- EVENTS_MAX, WORKER_SEPARATOR, and PREFIX, which every function's name begins with. ../encoding.rs says how records,
+-- heads and events are encoded. The names of keys and of their fields are part of that format: a queue outlives the
+-- kana that wrote it. Libraries cannot be reached while functions are loaded, so every call binds them.
 local call, sub, byte, pack, unpack_at
-local JOBS, GROUP = ROOT .. ':jobs', 'workers'
-local TALLY, BACK, AGAIN, STATE = ROOT .. ':tally', ROOT .. ':back', ROOT .. ':again', ROOT .. ':state'
-local CHANGES, NUDGES, DEAD, GRAVES = ROOT .. ':changes', ROOT .. ':nudges', ROOT .. ':dead', ROOT .. ':graves'
+local JOBS = ROOT .. ':jobs'
+local ATTEMPTS, BACK, AGAIN, STATE = ROOT .. ':tally', ROOT .. ':back', ROOT .. ':again', ROOT .. ':state'
+local CHANGES, NUDGES, DEAD, LETTERS = ROOT .. ':changes', ROOT .. ':nudges', ROOT .. ':dead', ROOT .. ':graves'
 local OPEN = ROOT .. ':open'
 
--- Change entries kept, at least: a reader further behind is told that it missed some. And jobs told of in one of them.
-local CHANGES_KEPT, EVENTS_MAX = 4000, 100
 -- Arguments given to one command; Lua's stack holds 8,000.
 local ARGS_MAX = 2000
 
--- Of the call under way: begin() sets them.
+-- The time, in ms, and the state of the call under way; register() sets them when it begins.
 local NOW, epoch, cut
--- What readers are told when it ends: of each job its id, and where it stands.
+-- The changes to publish when the call ends: of each job its id, and where it stands.
 local events = {}
 
 -- Calls f with at most ARGS_MAX of the values at a time.
@@ -85,20 +84,20 @@ end
 -- Who holds an entry: { entry, worker, ms since the last heartbeat, deliveries }, or nil.
 local function holder(entry) return call('XPENDING', JOBS, GROUP, entry, entry, 1)[1] end
 
--- What a job has been through; `held` where a worker holds it.
-local function tally_of(entry, held)
-  local text = call('HGET', TALLY, entry)
+-- A job's attempts so far; `held` where a worker holds it.
+local function attempts_of(entry, held)
+  local text = call('HGET', ATTEMPTS, entry)
   if text then
-    local deliveries, claims, faults, again = string.match(text, '(%d+) (%d+) (%d+) (%d)')
-    return { deliveries = tonumber(deliveries), claims = tonumber(claims), faults = tonumber(faults), again = again == '1' }
+    local deliveries, claims, failures, again = string.match(text, '(%d+) (%d+) (%d+) (%d)')
+    return { deliveries = tonumber(deliveries), claims = tonumber(claims), failures = tonumber(failures), again = again == '1' }
   end
-  if held then return { deliveries = tonumber(held[4]), claims = 1, faults = 0, again = false } end
-  return { deliveries = 0, claims = 0, faults = 0, again = false }
+  if held then return { deliveries = tonumber(held[4]), claims = 1, failures = 0, again = false } end
+  return { deliveries = 0, claims = 0, failures = 0, again = false }
 end
 
-local function keep_tally(entry, tally)
-  local again = tally.again and 1 or 0
-  call('HSET', TALLY, entry, tally.deliveries .. ' ' .. tally.claims .. ' ' .. tally.faults .. ' ' .. again)
+local function store_attempts(entry, attempts)
+  local again = attempts.again and 1 or 0
+  call('HSET', ATTEMPTS, entry, attempts.deliveries .. ' ' .. attempts.claims .. ' ' .. attempts.failures .. ' ' .. again)
 end
 
 local function flush_events()
@@ -108,14 +107,14 @@ local function flush_events()
   end
   events = {}
 end
-local function tell(id, body)
+local function publish(id, body)
   events[#events + 1] = id
   events[#events + 1] = body
 end
-local function tell_queued(id, rest, claims) tell(id, 'Q' .. pack('>I4', claims) .. rest) end
+local function publish_queued(id, rest, claims) publish(id, 'Q' .. pack('>I4', claims) .. rest) end
 
--- Every function begins anew, whatever became of the one before.
-local beginnings = {}
+-- Every call begins with fresh state, whatever became of the one before.
+local initialisers = {}
 local function register(name, flags, body)
   redis.register_function({
     function_name = PREFIX .. name,
@@ -124,7 +123,7 @@ local function register(name, flags, body)
       call, sub, byte, pack, unpack_at = redis.call, string.sub, string.byte, struct.pack, struct.unpack
       local time = call('TIME')
       NOW, epoch, events = time[1] * 1000 + math.floor(time[2] / 1000), nil, {}
-      for _, begin in ipairs(beginnings) do begin() end
+      for _, initialise in ipairs(initialisers) do initialise() end
       return body(args)
     end,
   })

@@ -1,24 +1,25 @@
 //! What does every call do to a queue, given the time?
 //!
-//! A [`Ledger`] is a plain state machine: no lock, no clock, no waiting. Each verb is handed the moment at which it
-//! happens and first does what time asked for until then, so that nobody's answer depends on who swept last.
+//! [`Jobs`] is a plain state machine: no lock, no clock, no waiting. Each verb is handed the moment at which it happens
+//! and first does what time asked for until then, so that no answer depends on who swept last.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{BatchId, Job, JobId, Outcome, Verdict};
-use crate::queue::rules::{self, End, Line, Tally};
+use crate::queue::rules::{self, Attempts, End, Line};
 use crate::queue::{
     Cancellation, Cause, Claim, DeadLetter, Error, Hold, Idempotency, Inference, Lease, Limits, Receipt, Settled,
     Settlement, Submission,
 };
 
 use super::deadlines::Deadlines;
+use super::transitions::Conclusion;
 
-/// Every job, and every order in which jobs are asked for.
+/// Every job of a queue, and every order in which jobs are asked for.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct Jobs {
     pub(super) limits: Limits,
     pub(super) entries: HashMap<JobId, Entry>,
     pub(super) batches: HashMap<BatchId, BTreeMap<u64, JobId>>,
@@ -30,8 +31,8 @@ pub struct Ledger {
     pub(super) outcomes: Deadlines<JobId>,
     repeats: HashMap<String, Repeat>,
     repeat_ends: Deadlines<String>,
-    /// Dead letters by when they died, in changes.
-    pub(super) dead: BTreeMap<u64, Grave>,
+    /// Dead letters by the change in which they died.
+    pub(super) dead: BTreeMap<u64, DeadEntry>,
     pub(super) dead_ends: Deadlines<u64>,
     pub(super) changes: BTreeMap<u64, JobId>,
     /// The number of the latest change.
@@ -43,8 +44,8 @@ pub struct Ledger {
 pub(super) struct Entry {
     pub(super) job: Job,
     pub(super) place: u64,
-    pub(super) tally: Tally,
-    /// Whether it was attempted before, by whatever tally.
+    pub(super) attempts: Attempts,
+    /// Whether it was attempted before: attempts that were stopped, or before a replay, count too.
     pub(super) again: bool,
     pub(super) changed: u64,
     pub(super) claimed: Option<Timestamp>,
@@ -58,14 +59,14 @@ pub(super) enum State {
     Settled(Outcome),
 }
 
-/// A dead letter, and the place in line that it had.
+/// A dead letter, and the place in line that its job had.
 #[derive(Debug)]
-pub(super) struct Grave {
+pub(super) struct DeadEntry {
     pub(super) place: u64,
     pub(super) letter: DeadLetter,
 }
 
-/// What a submission under an idempotency key was answered.
+/// The answer to a submission under an idempotency key.
 #[derive(Debug)]
 struct Repeat {
     fingerprint: [u8; 32],
@@ -73,7 +74,7 @@ struct Repeat {
     answer: String,
 }
 
-impl Ledger {
+impl Jobs {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -137,17 +138,17 @@ impl Ledger {
         Ok(Some(Receipt::Repeated { batch: known.batch, answer: known.answer.clone() }))
     }
 
-    pub fn claim(&mut self, worker: &WorkerId, room: usize, now: Timestamp) -> Vec<Claim> {
+    pub fn claim(&mut self, worker: &WorkerId, limit: usize, now: Timestamp) -> Vec<Claim> {
         self.catch_up(now);
         let Some(line) = rules::line_next(!self.first.is_empty(), !self.again.is_empty(), self.last) else {
             return Vec::new();
         };
-        if room == 0 {
+        if limit == 0 {
             return Vec::new();
         }
         self.last = line;
         let ids: Vec<JobId> = match line {
-            Line::First => self.first.values().take(room).copied().collect(),
+            Line::First => self.first.values().take(limit).copied().collect(),
             Line::Again => self.again.values().take(1).copied().collect(),
         };
         ids.into_iter().map(|id| self.lease(id, worker, now)).collect()
@@ -158,28 +159,28 @@ impl Ledger {
         let token = self.change(id);
         self.leases.set(id, now.after(self.limits.lease));
         let entry = self.entry(id);
-        entry.tally = entry.tally.claimed();
+        entry.attempts = entry.attempts.claimed();
         entry.claimed = Some(now);
         entry.state = State::Running { worker: worker.to_owned(), token };
         let lease = Lease { job: id, worker: worker.to_owned(), token };
-        Claim { lease, job: entry.job.clone(), attempt: entry.tally.claims }
+        Claim { lease, job: entry.job.clone(), attempt: entry.attempts.claims }
     }
 
     pub fn extend(&mut self, leases: &[Lease], now: Timestamp) -> Vec<Hold> {
         self.catch_up(now);
         let ends = now.after(self.limits.lease);
-        leases.iter().map(|lease| self.if_held(lease, |ledger| ledger.leases.set(lease.job, ends))).collect()
+        leases.iter().map(|lease| self.if_held(lease, |jobs| jobs.leases.set(lease.job, ends))).collect()
     }
 
     pub fn release(&mut self, leases: &[Lease], now: Timestamp) -> Vec<Hold> {
         self.catch_up(now);
-        let give_back = |ledger: &mut Self, id| {
-            ledger.leave(id);
-            let entry = ledger.entry(id);
-            entry.tally = entry.tally.given_back();
-            ledger.wait(id);
+        let release = |jobs: &mut Self, id| {
+            jobs.leave(id);
+            let entry = jobs.entry(id);
+            entry.attempts = entry.attempts.released();
+            jobs.wait(id);
         };
-        leases.iter().map(|lease| self.if_held(lease, |ledger| give_back(ledger, lease.job))).collect()
+        leases.iter().map(|lease| self.if_held(lease, |jobs| release(jobs, lease.job))).collect()
     }
 
     fn if_held(&mut self, lease: &Lease, then: impl FnOnce(&mut Self)) -> Hold {
@@ -207,7 +208,7 @@ impl Ledger {
             (_, None | Some(State::Settled(_))) => Settled::Late,
             (Ok(Inference { prediction, elapsed }), Some(_)) => {
                 let verdict = Verdict::Done { prediction, inference: elapsed };
-                self.conclude(lease.job, (Some(lease.worker), verdict), now);
+                self.conclude(lease.job, Conclusion { worker: Some(lease.worker), verdict }, now);
                 Settled::Done
             }
             (Err(_), Some(_)) if !self.is_held(&lease) => Settled::Late,
@@ -240,13 +241,39 @@ impl Ledger {
             Some(State::Running { .. }) => Cancellation::Running,
             Some(State::Settled(_)) => Cancellation::Settled,
             Some(State::Waiting) => {
-                self.conclude(id, (None, Verdict::Cancelled), now);
+                self.conclude(id, Conclusion { worker: None, verdict: Verdict::Cancelled }, now);
                 Cancellation::Cancelled
             }
         }
     }
 
-    /// Does what time asks for, and would have done by itself had somebody looked.
+    pub fn replay(&mut self, id: JobId, now: Timestamp) -> Result<bool, Error> {
+        self.catch_up(now);
+        let Some(death) = self.death_of(id) else { return Ok(false) };
+        if self.unsettled() >= self.limits.jobs_max {
+            return Err(Error::Full { limit: self.limits.jobs_max });
+        }
+        let Some(DeadEntry { place, letter }) = self.remove_dead_letter(death) else { return Ok(false) };
+        self.forget(id);
+        self.admit(letter.job, place, true);
+        Ok(true)
+    }
+
+    pub fn discard(&mut self, id: JobId, now: Timestamp) -> bool {
+        self.catch_up(now);
+        self.death_of(id).and_then(|death| self.remove_dead_letter(death)).is_some()
+    }
+
+    fn death_of(&self, id: JobId) -> Option<u64> {
+        self.dead.iter().find(|(_, dead)| dead.letter.job.id == id).map(|(death, _)| *death)
+    }
+
+    fn remove_dead_letter(&mut self, death: u64) -> Option<DeadEntry> {
+        self.dead_ends.remove(&death);
+        self.dead.remove(&death)
+    }
+
+    /// Does what time has asked for since the last call.
     pub fn catch_up(&mut self, now: Timestamp) {
         let Limits { lease, outcome_ttl, dead_ttl, .. } = self.limits;
         self.leases.cut(now, lease);
@@ -254,7 +281,7 @@ impl Ledger {
         self.repeat_ends.cut(now, outcome_ttl);
         self.dead_ends.cut(now, dead_ttl);
         while let Some(id) = self.leases.pop(now) {
-            self.end(id, End::Lapsed, now);
+            self.end(id, End::Expired, now);
         }
         while let Some(id) = self.outcomes.pop(now) {
             self.forget(id);
