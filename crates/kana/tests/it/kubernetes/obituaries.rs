@@ -14,7 +14,7 @@ use super::{A, B, Stand};
 use crate::support::api_server::{PODS, worker};
 use crate::support::eventually;
 use crate::support::faulty::Faulty;
-use crate::support::world::a_job;
+use kana_queue::conformance::a_job;
 
 /// A life of pod `A`, and the one after it.
 const FIRST: &str = "kana-worker-5d4f8-aaaaa~first";

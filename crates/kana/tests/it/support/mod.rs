@@ -11,6 +11,7 @@ pub mod idx;
 pub mod pictures;
 pub mod process;
 pub mod proxy;
+pub mod queue;
 pub mod redis;
 pub mod resp;
 pub mod samples;
@@ -20,7 +21,6 @@ pub mod shim;
 pub mod stage;
 pub mod time;
 pub mod tls;
-pub mod world;
 
 pub use eventually::eventually;
 

@@ -1,9 +1,13 @@
-//! Does every accepted job come to exactly one outcome, whatever workers, clocks and senders do?
+//! Does every accepted job get exactly one outcome, whatever workers, clocks and senders do?
 //!
-//! A history is a seed: from it follow who submits, claims, dies, settles twice, settles late, is stopped, cancels,
-//! and where the clock jumps. [`History`] plays it against a queue and believes nothing: it keeps its own small record
-//! of who holds what, and objects to the first answer that contradicts it. Nothing in a history waits, so thousands
-//! pass in a second. A failure prints its seed; `KANA_SEED` plays that one again.
+//! A history follows from a seed: who submits, claims, dies, settles twice, settles late, is stopped, cancels, and
+//! where the clock jumps. [`History`] runs it against a queue, keeps its own small record of who holds what, and
+//! fails at the first answer that contradicts it. Nothing in a history waits, so thousands pass in a second. A failure
+//! prints its seed, and one command runs that history again:
+//!
+//! ```text
+//! KANA_SEED=42 cargo test -p kana --test it simulation
+//! ```
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -11,15 +15,16 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use kana_queue::clock::Timestamp;
+use kana_queue::conformance::Fixture;
 use kana_queue::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
 use kana_queue::{
-    Cancellation, Cause, Claim, Cursor, Error, Hold, Idempotency, Limits, Queue, Receipt, Settled, Submission, WorkerId,
+    Cancellation, Cause, Claim, Cursor, Error, Hold, Idempotency, Limits, Receipt, Settled, Submission, WorkerId,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::runtime::{self, Runtime};
 
-use crate::support::world::{Ground, LIMITS, NOW, a_job, done_as, failed};
+use crate::support::queue::{Backend, LIMITS, NOW, a_job, done_as, failed};
 
 /// Long enough that no outcome expires in a history, however far its clock jumps.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -27,10 +32,10 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// The suite's limits, but small enough to be full often.
 const SMALL: Limits = Limits { jobs_max: 12, outcome_ttl: FOREVER, dead_ttl: FOREVER, ..LIMITS };
 
-/// Things that happen in one history.
+/// Steps of one history.
 const STEPS: usize = 60;
 
-/// Histories played where no seed is given.
+/// Histories run where no seed is given.
 const HISTORIES_IN_MEMORY: u64 = 3_000;
 const HISTORIES_IN_A_FILE: u64 = 12;
 const HISTORIES_IN_REDIS: u64 = 12;
@@ -39,28 +44,26 @@ const WORKERS: [&str; 4] = ["ka", "ki", "ku", "ke"];
 
 struct History {
     random: StdRng,
-    queue: Box<dyn Queue>,
-    ground: Ground,
+    fixture: Fixture,
     /// Every job accepted, in the order submitted.
     accepted: Vec<JobId>,
     /// Every claim ever handed out: workers settle old ones too.
     claims: Vec<Claim>,
     /// Leases that must hold, and until when.
     held: HashMap<JobId, (u64, Timestamp)>,
-    /// Jobs whose outcome somebody was told of, and that outcome once it was read.
+    /// Jobs that have an outcome, and that outcome once it was read.
     over: HashMap<JobId, Option<Outcome>>,
-    /// What a reader of changes knows.
+    /// Jobs as a reader of changes last saw them.
     followed: HashMap<JobId, Status>,
     cursor: Cursor,
 }
 
 impl History {
-    fn new(seed: u64, ground: Ground) -> Self {
-        let _at_hand = RUNTIME.enter();
+    fn new(seed: u64, backend: Backend) -> Self {
+        let _runtime = RUNTIME.enter();
         Self {
             random: StdRng::seed_from_u64(seed),
-            queue: ground.open(SMALL),
-            ground,
+            fixture: Fixture::with_limits(backend, SMALL),
             accepted: Vec::new(),
             claims: Vec::new(),
             held: HashMap::new(),
@@ -70,7 +73,7 @@ impl History {
         }
     }
 
-    fn play(mut self) {
+    fn run(mut self) {
         for _ in 0..STEPS {
             match self.random.random_range(0..20) {
                 0..4 => self.submit(),
@@ -91,12 +94,12 @@ impl History {
     fn submit(&mut self) {
         let batch = BatchId::from_bytes(self.random.random());
         let count = self.random.random_range(1..=5);
-        let now = self.ground.time.now();
-        // Names follow from the seed too: what lapses at the same moment lapses in their order.
-        let name = |random: &mut StdRng| JobId::from_bytes(random.random());
-        let jobs: Vec<_> = (0..count).map(|n| Job { id: name(&mut self.random), ..a_job(batch, n, now) }).collect();
+        let now = self.fixture.now();
+        // Ids follow from the seed too: leases that expire at the same moment expire in their order.
+        let id = |random: &mut StdRng| JobId::from_bytes(random.random());
+        let jobs: Vec<_> = (0..count).map(|n| Job { id: id(&mut self.random), ..a_job(batch, n, now) }).collect();
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-        let waiting = block_on(self.queue.depth()).expect("a depth");
+        let waiting = block_on(self.fixture.queue.depth()).expect("a depth");
         let idempotency = self.random.random_bool(0.5).then(|| Idempotency {
             key: batch.to_string(),
             fingerprint: [1; 32],
@@ -104,32 +107,35 @@ impl History {
         });
         let submission = Submission { batch, jobs, idempotency };
 
-        let answer = block_on(self.queue.submit(submission.clone()));
+        let answer = block_on(self.fixture.queue.submit(submission.clone()));
 
         match answer {
             Ok(Receipt::Accepted) => self.accepted.extend(&ids),
             Err(Error::Full { .. }) => {
-                // The clock may have buried a lapsed job since the depth was read, and made room; never taken any.
+                // The clock may have dead-lettered a job since the depth was read, and made room; never taken any.
                 assert!(waiting.waiting + waiting.in_flight() + ids.len() > SMALL.jobs_max, "full with room to spare");
-                assert!(block_on(self.queue.batch(batch)).expect("a batch").is_empty(), "full, and took something");
+                assert!(
+                    block_on(self.fixture.queue.batch(batch)).expect("a batch").is_empty(),
+                    "full, and accepted something"
+                );
                 return;
             }
             other => panic!("{other:?}"),
         }
         if self.random.random_bool(0.3) {
-            let again = block_on(self.queue.submit(submission.clone())).expect("a repetition");
+            let again = block_on(self.fixture.queue.submit(submission.clone())).expect("a repetition");
             assert_eq!(matches!(again, Receipt::Repeated { .. }), submission.idempotency.is_some());
         }
     }
 
     fn claim(&mut self) {
         let worker = self.worker();
-        let room = self.random.random_range(1..=6);
-        let now = self.ground.time.now();
+        let limit = self.random.random_range(1..=6);
+        let now = self.fixture.now();
 
-        let claims = block_on(self.queue.claim(&worker.into(), room, NOW)).expect("a claim");
+        let claims = block_on(self.fixture.queue.claim(&worker.into(), limit, NOW)).expect("a claim");
 
-        assert!(claims.len() <= room, "more than there is room for");
+        assert!(claims.len() <= limit, "more than the limit");
         assert!(claims.len() == 1 || claims.iter().all(|claim| claim.attempt == 1), "a retried job has neighbours");
         for claim in claims {
             let id = claim.job.id;
@@ -149,8 +155,8 @@ impl History {
         let id = claim.job.id;
         let (was_over, held) = (self.over.contains_key(&id), self.holds(&claim));
 
-        let settled = block_on(self.queue.settle(vec![settlement.clone()])).expect("an answer")[0];
-        let again = block_on(self.queue.settle(vec![settlement])).expect("an answer")[0];
+        let settled = block_on(self.fixture.queue.settle(vec![settlement.clone()])).expect("an answer")[0];
+        let again = block_on(self.fixture.queue.settle(vec![settlement])).expect("an answer")[0];
 
         match settled {
             Settled::Done => assert!(good && !was_over, "{id} done twice"),
@@ -158,7 +164,7 @@ impl History {
             Settled::Dead => assert!(!good && self.is_latest(&claim) && !was_over, "{id} died twice"),
             Settled::Late => assert!(was_over || !held || self.is_over(id), "{id} was held, and its settlement late"),
         }
-        assert_eq!(again, Settled::Late, "said again, it counted again");
+        assert_eq!(again, Settled::Late, "settled again, it counted again");
         if settled != Settled::Late {
             self.held.remove(&id);
         }
@@ -173,11 +179,11 @@ impl History {
         let Some(claim) = self.some_claim() else { return };
         let held = self.holds(&claim);
 
-        let hold = block_on(self.queue.extend(std::slice::from_ref(&claim.lease))).expect("an answer")[0];
+        let hold = block_on(self.fixture.queue.extend(std::slice::from_ref(&claim.lease))).expect("an answer")[0];
 
         assert!(!held || hold == Hold::Kept, "a lease that held was lost");
         if hold == Hold::Kept {
-            self.held.insert(claim.job.id, (claim.lease.token, self.ground.time.now().after(SMALL.lease)));
+            self.held.insert(claim.job.id, (claim.lease.token, self.fixture.now().after(SMALL.lease)));
         }
     }
 
@@ -185,7 +191,7 @@ impl History {
         let Some(claim) = self.some_claim() else { return };
         let held = self.holds(&claim);
 
-        let hold = block_on(self.queue.release(std::slice::from_ref(&claim.lease))).expect("an answer")[0];
+        let hold = block_on(self.fixture.queue.release(std::slice::from_ref(&claim.lease))).expect("an answer")[0];
 
         assert!(!held || hold == Hold::Kept, "a lease that held was lost");
         if hold == Hold::Kept {
@@ -197,7 +203,7 @@ impl History {
         let worker = self.worker();
         let cause = if self.random.random_bool(0.5) { Cause::Stopped } else { Cause::Crashed };
 
-        block_on(self.queue.reclaim(&worker.into(), cause)).expect("an answer");
+        block_on(self.fixture.queue.reclaim(&worker.into(), cause)).expect("an answer");
 
         let tokens: HashSet<u64> = self
             .claims
@@ -212,9 +218,9 @@ impl History {
         let Some(id) = self.some_job() else { return };
         let was_over = self.over.contains_key(&id);
 
-        match block_on(self.queue.cancel(id)).expect("an answer") {
+        match block_on(self.fixture.queue.cancel(id)).expect("an answer") {
             Cancellation::Cancelled => {
-                let held = self.held.get(&id).is_some_and(|(_, until)| *until > self.ground.time.now());
+                let held = self.held.get(&id).is_some_and(|(_, until)| *until > self.fixture.now());
                 assert!(!was_over && !held, "{id} had started, or was over");
                 assert_eq!(self.outcome(id).map(|outcome| outcome.verdict), Some(Verdict::Cancelled));
                 self.over.insert(id, None);
@@ -230,30 +236,30 @@ impl History {
         let spans = [1, 900, 5_999, 6_000, 60_000, 86_400_000].map(Duration::from_millis);
         let span = spans[self.random.random_range(0..spans.len())];
         if self.random.random_bool(0.75) {
-            self.ground.time.advance(span);
+            self.fixture.advance(span);
         } else {
-            self.ground.time.set_back(span);
-            block_on(self.queue.sweep()).expect("a sweep");
-            let latest = self.ground.time.now().after(SMALL.lease);
+            self.fixture.set_back(span);
+            block_on(self.fixture.queue.sweep()).expect("a sweep");
+            let latest = self.fixture.now().after(SMALL.lease);
             self.held.values_mut().for_each(|(_, until)| *until = latest.min(*until));
         }
         if self.random.random_bool(0.5) {
-            block_on(self.queue.sweep()).expect("a sweep");
+            block_on(self.fixture.queue.sweep()).expect("a sweep");
         }
-        // What lapsed may lapse for good: after another jump backwards nobody may rely on it.
-        let now = self.ground.time.now();
+        // An expired lease stays expired: after another jump backwards no worker may rely on it.
+        let now = self.fixture.now();
         self.held.retain(|_, (_, until)| *until > now);
     }
 
     fn follow(&mut self) {
-        let changes = block_on(self.queue.changes(self.cursor, NOW)).expect("changes");
+        let changes = block_on(self.fixture.queue.changes(self.cursor, NOW)).expect("changes");
         self.cursor = changes.cursor;
         self.followed.extend(changes.jobs.into_iter().map(|status| (status.id, status)));
     }
 
-    /// Reads everything, and objects to an outcome that was another one before.
+    /// Reads everything, and fails where an outcome was another one before.
     fn look(&mut self) {
-        let statuses = block_on(self.queue.statuses(&self.accepted)).expect("statuses");
+        let statuses = block_on(self.fixture.queue.statuses(&self.accepted)).expect("statuses");
         let mut unsettled = 0;
         for (id, status) in self.accepted.iter().zip(statuses) {
             let status = status.unwrap_or_else(|| panic!("{id} was accepted, and is lost"));
@@ -269,25 +275,28 @@ impl History {
                 }
             }
         }
-        let depth = block_on(self.queue.depth()).expect("a depth");
+        let depth = block_on(self.fixture.queue.depth()).expect("a depth");
         assert_eq!(depth.waiting + depth.in_flight(), unsettled, "the depth is not what is there");
         assert!(unsettled <= SMALL.jobs_max, "more than the queue may hold");
     }
 
-    /// Lets honest workers finish, and counts.
+    /// Lets a worker finish everything, and counts.
     fn drain(mut self) {
-        // Every claim settles a job; where nothing can be claimed, a lease has to lapse first.
+        // Every claim settles a job; where nothing can be claimed, a lease has to expire first.
         for _ in 0..self.accepted.len() * 2 {
-            for claim in block_on(self.queue.claim(&"honest".into(), 4, NOW)).expect("a claim") {
-                assert_eq!(block_on(self.queue.settle(vec![done_as(&claim, 1)])).expect("an answer"), [Settled::Done]);
+            for claim in block_on(self.fixture.queue.claim(&"honest".into(), 4, NOW)).expect("a claim") {
+                assert_eq!(
+                    block_on(self.fixture.queue.settle(vec![done_as(&claim, 1)])).expect("an answer"),
+                    [Settled::Done]
+                );
             }
-            self.ground.time.advance(SMALL.lease);
+            self.fixture.advance(SMALL.lease);
         }
         self.held.clear();
         self.look();
         self.follow();
 
-        let dead = block_on(self.queue.dead(usize::MAX)).expect("dead letters");
+        let dead = block_on(self.fixture.queue.dead(usize::MAX)).expect("dead letters");
         let failed =
             |outcome: &&Option<Outcome>| matches!(outcome, Some(Outcome { verdict: Verdict::Failed { .. }, .. }));
         assert_eq!(self.over.len(), self.accepted.len(), "as many outcomes as jobs accepted");
@@ -299,7 +308,7 @@ impl History {
         }
     }
 
-    /// Whether nobody claimed the same job after this. Such a lease may hold beyond its end, where the clock was set
+    /// Whether no worker claimed the same job after this. Such a lease may hold beyond its end, where the clock was set
     /// back before anybody looked.
     fn is_latest(&self, claim: &Claim) -> bool {
         let latest = self.claims.iter().rfind(|other| other.job.id == claim.job.id);
@@ -307,7 +316,7 @@ impl History {
     }
 
     fn holds(&self, claim: &Claim) -> bool {
-        let now = self.ground.time.now();
+        let now = self.fixture.now();
         self.held.get(&claim.job.id).is_some_and(|(token, until)| *token == claim.lease.token && *until > now)
     }
 
@@ -316,7 +325,7 @@ impl History {
     }
 
     fn outcome(&self, id: JobId) -> Option<Outcome> {
-        match block_on(self.queue.statuses(&[id])).expect("a status").remove(0)?.progress {
+        match block_on(self.fixture.queue.statuses(&[id])).expect("a status").remove(0)?.progress {
             Progress::Settled(outcome) => Some(outcome),
             _ => None,
         }
@@ -337,8 +346,8 @@ impl History {
     }
 }
 
-/// Plays `count` histories, or the one that `KANA_SEED` names.
-fn play(count: u64, ground: impl Fn() -> Ground) {
+/// Runs `count` histories, or the one of the seed in `KANA_SEED`.
+fn run(count: u64, backend: impl Fn() -> Backend) {
     let seeds = match std::env::var("KANA_SEED") {
         Ok(seed) => {
             let seed = seed.parse().expect("KANA_SEED is a number");
@@ -346,18 +355,18 @@ fn play(count: u64, ground: impl Fn() -> Ground) {
         }
         Err(_) => 0..count,
     };
-    let (begun, played) = (Instant::now(), seeds.end - seeds.start);
+    let (begun, count) = (Instant::now(), seeds.end - seeds.start);
     for seed in seeds {
-        let history = std::panic::AssertUnwindSafe(|| History::new(seed, ground()).play());
+        let history = std::panic::AssertUnwindSafe(|| History::new(seed, backend()).run());
         if let Err(panic) = std::panic::catch_unwind(history) {
-            eprintln!("this history fails; KANA_SEED={seed} plays it again");
+            eprintln!("history {seed} fails: KANA_SEED={seed} cargo test -p kana --test it simulation");
             std::panic::resume_unwind(panic);
         }
     }
-    println!("{played} histories in {:?}", begun.elapsed());
+    println!("{count} histories in {:?}", begun.elapsed());
 }
 
-/// Where a queue does what it does between two calls.
+/// The runtime of every queue, also between two calls.
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime"));
 
@@ -367,15 +376,15 @@ fn block_on<T>(answer: impl Future<Output = T>) -> T {
 
 #[test]
 fn every_accepted_job_has_exactly_one_outcome_in_memory() {
-    play(HISTORIES_IN_MEMORY, Ground::memory);
+    run(HISTORIES_IN_MEMORY, Backend::memory);
 }
 
 #[test]
 fn every_accepted_job_has_exactly_one_outcome_in_a_file() {
-    play(HISTORIES_IN_A_FILE, Ground::sqlite);
+    run(HISTORIES_IN_A_FILE, Backend::sqlite);
 }
 
 #[test]
 fn every_accepted_job_has_exactly_one_outcome_in_redis() {
-    play(HISTORIES_IN_REDIS, Ground::redis);
+    run(HISTORIES_IN_REDIS, Backend::redis);
 }

@@ -13,8 +13,8 @@ use kana_queue::{Error, Idempotency, Settled, Submission};
 use tokio::time::Instant;
 
 use crate::support::eventually;
+use crate::support::queue::{Backend, Setup, done_as};
 use crate::support::redis::{Options, RedisServer, Synced};
-use crate::support::world::{Ground, World, done_as};
 
 use super::drain;
 
@@ -57,13 +57,13 @@ impl Promises {
     }
 
     /// Submits, and whatever is not answered again under its key, until it is enough.
-    async fn gateway(&self, world: &World) {
+    async fn gateway(&self, setup: &Setup) {
         while !self.is_enough() {
-            let submission = world.submission(BATCH);
+            let submission = setup.submission(BATCH);
             let idempotency =
                 Idempotency { key: submission.batch.to_string(), fingerprint: [1; 32], answer: String::new() };
             let submission = Submission { idempotency: Some(idempotency), ..submission };
-            eventually("a submission to be taken", async || match world.queue.submit(submission.clone()).await {
+            eventually("a submission to be taken", async || match setup.queue.submit(submission.clone()).await {
                 Ok(_) => Some(()),
                 Err(Error::Full { .. } | Error::Unavailable { .. }) => None,
                 Err(error) => panic!("{error}"),
@@ -74,16 +74,16 @@ impl Promises {
         }
     }
 
-    async fn worker(&self, world: &World) {
+    async fn worker(&self, setup: &Setup) {
         let mut class = 0;
         while !self.is_enough() {
-            let Ok(claims) = world.queue.claim(&"worker".into(), 8, SHORT).await else {
+            let Ok(claims) = setup.queue.claim(&"worker".into(), 8, SHORT).await else {
                 tokio::task::yield_now().await;
                 continue;
             };
             class = (class + 1) % 10;
             let said: Vec<_> = claims.iter().map(|claim| done_as(claim, class)).collect();
-            let settled = eventually("an answer", async || world.queue.settle(said.clone()).await.ok()).await;
+            let settled = eventually("an answer", async || setup.queue.settle(said.clone()).await.ok()).await;
             for (claim, settled) in claims.iter().zip(settled) {
                 if settled == Settled::Done {
                     self.done.borrow_mut().insert(claim.lease.job, class);
@@ -95,7 +95,7 @@ impl Promises {
 
 /// Lets `deaths` happen under load, and answers what was promised meanwhile.
 async fn under_load(server: &RedisServer, deaths: impl AsyncFnOnce(&Promises)) -> Promised {
-    let (gateway, worker) = (World::on(Ground::at(&server.url())), World::on(Ground::at(&server.url())));
+    let (gateway, worker) = (Setup::on(Backend::at(&server.url())), Setup::on(Backend::at(&server.url())));
     let promises = Promises::default();
     let story = async {
         deaths(&promises).await;
@@ -125,9 +125,9 @@ async fn nothing_accepted_is_lost_by_power_cuts_where_redis_syncs_always() {
     })
     .await;
 
-    let world = World::on(Ground::at(&server.url()));
+    let setup = Setup::on(Backend::at(&server.url()));
     for (id, _) in &promised.accepted {
-        let outcome = world.outcome(*id).await.unwrap_or_else(|| panic!("{id} is lost"));
+        let outcome = setup.outcome(*id).await.unwrap_or_else(|| panic!("{id} is lost"));
         let Verdict::Done { prediction, .. } = outcome.verdict else { panic!("{id} failed: {outcome:?}") };
         assert!(promised.done.get(id).is_none_or(|class| *class == prediction.class), "the outcome of {id} changed");
     }
@@ -166,10 +166,10 @@ async fn losses(server: RedisServer, death: fn(&RedisServer)) -> Vec<Loss> {
         }
     })
     .await;
-    let world = World::on(Ground::at(&server.url()));
+    let setup = Setup::on(Backend::at(&server.url()));
     let mut losses = losses.into_inner();
     for (id, accepted) in &promised.accepted {
-        if world.status(*id).await.is_none() {
+        if setup.status(*id).await.is_none() {
             let loss = losses.iter_mut().find(|loss| *accepted < loss.back);
             loss.unwrap_or_else(|| panic!("{id} is lost, and nothing died since")).accepted.push(*accepted);
         }

@@ -15,7 +15,7 @@ use kana_queue::sqlite::Sqlite;
 use kana_queue::{Cause, Error, Limits, Queue, Settled, WorkerId};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::support::world::{LONG, NOW, TICK, World, done_as, ids};
+use crate::support::queue::{LONG, NOW, Setup, TICK, done_as, ids};
 use crate::support::{child, eventually};
 
 /// As in life, but with leases that nobody outlives here.
@@ -42,9 +42,9 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-/// A world is only wanted for the jobs that it makes.
+/// A setup is only wanted for the jobs that it makes.
 async fn submit(queue: &dyn Queue, count: usize) -> Result<Vec<JobId>, Error> {
-    let submission = World::memory().submission(count);
+    let submission = Setup::memory().submission(count);
     let ids = submission.jobs.iter().map(|job| job.id).collect();
     queue.submit(submission).await.map(|_| ids)
 }
@@ -340,7 +340,7 @@ async fn nothing_promised_is_lost_when_processes_are_killed_at_any_moment() {
 
     for kill in 0..KILLS {
         let spawn =
-            || child::running("queue_sqlite::a_process_works_until_it_is_killed", &path.to_string_lossy()).spawn();
+            || child::running("queue::sqlite::a_process_works_until_it_is_killed", &path.to_string_lossy()).spawn();
         let mut children = [spawn().unwrap(), spawn().unwrap()];
         // Killed after some promises: another number each time, so that it is caught in another act.
         for (n, child) in children.iter_mut().enumerate() {
@@ -421,7 +421,7 @@ fn a_full_disk_is_an_error_that_passes_and_corrupts_nothing() {
     let folder = folder();
     let path = folder.path().join("queue.db");
 
-    let ended = child::running("queue_sqlite::a_process_fills_its_disk", &path.to_string_lossy()).output().unwrap();
+    let ended = child::running("queue::sqlite::a_process_fills_its_disk", &path.to_string_lossy()).output().unwrap();
 
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
     assert!(is_whole(&path));

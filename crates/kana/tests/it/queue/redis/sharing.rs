@@ -6,13 +6,13 @@ use kana_queue::job::Progress;
 use kana_queue::{Idempotency, Settled, Submission, WorkerId};
 
 use crate::support::eventually;
+use crate::support::queue::{Backend, LIMITS, LONG, Setup, done, done_as, failed};
 use crate::support::redis::{Options, RedisServer};
-use crate::support::world::{Ground, LIMITS, LONG, World, done, done_as, failed};
 
 use super::jobs_are_done;
 
-fn at(url: &str) -> World {
-    World::on(Ground::at(url))
+fn at(url: &str) -> Setup {
+    Setup::on(Backend::at(url))
 }
 
 /// How many keys match a pattern.
@@ -23,21 +23,21 @@ fn count(server: &RedisServer, pattern: &str) -> usize {
 }
 
 /// Leaves a key of every kind behind.
-async fn live_a_full_life(world: &World) {
-    world.submit(4).await;
-    let claims = world.claim_as("worker", 3).await;
-    world.queue.release(&[claims[0].lease.clone()]).await.unwrap();
-    world.settle(failed(&claims[1], "no")).await;
-    world.settle(done(&claims[2])).await;
-    while world.queue.depth().await.unwrap().dead == 0 {
-        let claim = world.claim_one_as("worker").await;
-        world.settle(failed(&claim, "poison")).await;
+async fn live_a_full_life(setup: &Setup) {
+    setup.submit(4).await;
+    let claims = setup.claim_as("worker", 3).await;
+    setup.queue.release(&[claims[0].lease.clone()]).await.unwrap();
+    setup.settle(failed(&claims[1], "no")).await;
+    setup.settle(done(&claims[2])).await;
+    while setup.queue.depth().await.unwrap().dead == 0 {
+        let claim = setup.claim_one_as("worker").await;
+        setup.settle(failed(&claim, "poison")).await;
     }
-    let submission = world.submission(1);
+    let submission = setup.submission(1);
     let idempotency = Idempotency { key: "once".to_owned(), fingerprint: [7; 32], answer: String::new() };
     let named = Submission { idempotency: Some(idempotency), ..submission };
-    world.queue.submit(named).await.unwrap();
-    world.queue.sweep().await.unwrap();
+    setup.queue.submit(named).await.unwrap();
+    setup.queue.sweep().await.unwrap();
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn a_change_wakes_the_readers_of_every_gateway() {
 #[tokio::test]
 async fn one_job_is_handed_to_one_of_many_that_wait() {
     let server = RedisServer::start();
-    let worlds: Vec<_> = (0..4).map(|_| at(&server.url())).collect();
+    let setups: Vec<_> = (0..4).map(|_| at(&server.url())).collect();
     let names = ["ka", "ki", "ku", "ke"].map(WorkerId::of_pod);
     let wait = Duration::from_millis(800);
     let submit = async {
@@ -95,9 +95,9 @@ async fn one_job_is_handed_to_one_of_many_that_wait() {
             server.command(&["INFO", "clients"]).contains("blocked_clients:4").then_some(())
         })
         .await;
-        worlds[0].submit_one().await
+        setups[0].submit_one().await
     };
-    let claims = worlds.iter().zip(&names).map(|(world, name)| world.queue.claim(name, 5, wait));
+    let claims = setups.iter().zip(&names).map(|(setup, name)| setup.queue.claim(name, 5, wait));
 
     let (claimed, _) = tokio::join!(futures::future::join_all(claims), submit);
 
@@ -108,9 +108,9 @@ async fn one_job_is_handed_to_one_of_many_that_wait() {
 async fn every_key_has_the_hash_tag_of_its_prefix() {
     for (url_ends, tag) in [("", "{kana}:"), ("?prefix=blue-2", "{blue-2}:")] {
         let server = RedisServer::start();
-        let world = at(&format!("{}{url_ends}", server.url()));
+        let setup = at(&format!("{}{url_ends}", server.url()));
 
-        live_a_full_life(&world).await;
+        live_a_full_life(&setup).await;
 
         let all = count(&server, "*");
         assert!(all >= 8, "{all}");
@@ -177,49 +177,49 @@ async fn a_server_whose_authority_nobody_vouches_for_is_refused() {
 
 #[tokio::test]
 async fn consumers_that_hold_nothing_and_are_gone_do_not_pile_up() {
-    let world = World::redis();
-    let server = world.ground.redis.as_ref().unwrap();
+    let setup = Setup::redis();
+    let server = setup.server();
     let consumers = |stream: &str| {
         let listed = server.command(&["XINFO", "CONSUMERS", stream, "workers"]);
         listed.lines().filter(|line| *line == "name").count()
     };
     for n in 0..20 {
-        world.submit_one().await;
-        let claim = world.claim_one_as(&format!("pod-{n}")).await;
-        world.settle(done(&claim)).await;
+        setup.submit_one().await;
+        let claim = setup.claim_one_as(&format!("pod-{n}")).await;
+        setup.settle(done(&claim)).await;
     }
-    world.submit_one().await;
-    let held = world.claim_one_as("busy").await;
+    setup.submit_one().await;
+    let held = setup.claim_one_as("busy").await;
     let before = consumers("{kana}:jobs");
 
     // Longer than any consumer may be idle, of which whoever lives extends what it holds.
     for _ in 0..24 {
-        world.advance(LIMITS.lease / 2);
-        world.queue.extend(std::slice::from_ref(&held.lease)).await.unwrap();
-        world.queue.sweep().await.unwrap();
+        setup.advance(LIMITS.lease / 2);
+        setup.queue.extend(std::slice::from_ref(&held.lease)).await.unwrap();
+        setup.queue.sweep().await.unwrap();
     }
 
     assert!(before > 20, "{before}");
     assert_eq!(consumers("{kana}:jobs"), 1);
     assert!(consumers("{kana}:nudges") <= 1);
-    assert_eq!(world.settle(done(&held)).await, Settled::Done);
+    assert_eq!(setup.settle(done(&held)).await, Settled::Done);
 }
 
 #[tokio::test]
 async fn nothing_is_left_of_jobs_whose_time_to_live_has_ended() {
-    let world = World::redis();
-    let server = world.ground.redis.as_ref().unwrap();
-    live_a_full_life(&world).await;
+    let setup = Setup::redis();
+    let server = setup.server();
+    live_a_full_life(&setup).await;
     loop {
-        let claims = world.claim_as("worker", 9).await;
+        let claims = setup.claim_as("worker", 9).await;
         if claims.is_empty() {
             break;
         }
-        world.queue.settle(claims.iter().map(done).collect()).await.unwrap();
+        setup.queue.settle(claims.iter().map(done).collect()).await.unwrap();
     }
 
-    world.advance(LIMITS.dead_ttl * 2);
-    world.queue.sweep().await.unwrap();
+    setup.advance(LIMITS.dead_ttl * 2);
+    setup.queue.sweep().await.unwrap();
 
     for kind in ["at:*", "batch:*", "key:*", "tally", "open", "graves", "back", "again"] {
         assert_eq!(count(server, &format!("{{kana}}:{kind}")), 0, "{kind}");
@@ -240,8 +240,8 @@ async fn in_a_redis_cluster_the_queue_is_found_wherever_it_lives() {
     eventually("the cluster", async || named.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok").then_some(()))
         .await;
 
-    let world = at(&named.url());
-    jobs_are_done(&world).await;
+    let setup = at(&named.url());
+    jobs_are_done(&setup).await;
 
     assert_eq!(holding.command(&["EXISTS", "{kana}:jobs"]), "1");
 }
