@@ -20,23 +20,23 @@ pub struct WorkerId {
 }
 
 impl WorkerId {
-    /// The only process of a pod.
+    /// Creates the identity of a pod's only process.
     pub fn of_pod(pod: impl Into<String>) -> Self {
         Self { pod: pod.into(), incarnation: None }
     }
 
-    /// One of several processes that follow each other in a pod.
+    /// Creates the identity of one of several processes that follow each other in a pod.
     pub fn incarnation(pod: impl Into<String>, incarnation: impl Into<String>) -> Self {
         Self { pod: pod.into(), incarnation: Some(incarnation.into()) }
     }
 
-    /// The name of the worker's pod, which is what people see.
+    /// The name of the worker's pod.
     pub fn pod(&self) -> &str {
         &self.pod
     }
 }
 
-/// Reads what [`Display`](fmt::Display) wrote.
+/// Parses what [`Display`](fmt::Display) wrote.
 impl From<&str> for WorkerId {
     fn from(text: &str) -> Self {
         match text.split_once(SEPARATOR) {
