@@ -1,7 +1,7 @@
-//! What time is it, and who says so?
+//! What time is it, and by which clock?
 //!
-//! Leases and times-to-live are judged by wall-clock milliseconds, because several processes share them. Whoever
-//! needs the time takes a [`Clock`], so that tests move it by hand and never sleep.
+//! Leases and times-to-live are judged by wall-clock milliseconds, because several processes share them. Code that needs
+//! the time takes a [`Clock`], so that tests move it by hand and never sleep.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -34,7 +34,7 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis(span)))
     }
 
-    /// How long after `earlier` this is; zero where the clock went backwards in between.
+    /// The span from `earlier` to this moment; zero where the clock went backwards in between.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -44,7 +44,7 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Tells the time.
+/// A source of the time.
 pub trait Clock: Send + Sync {
     /// The present moment. It may jump in either direction, as wall clocks do.
     fn now(&self) -> Timestamp;
@@ -66,7 +66,7 @@ impl Clock for SystemClock {
 pub struct ManualClock(AtomicU64);
 
 impl ManualClock {
-    /// A clock that shows `now`.
+    /// Creates a clock that shows `now`.
     pub fn at(now: Timestamp) -> Self {
         Self(AtomicU64::new(now.as_millis()))
     }

@@ -1,4 +1,4 @@
-//! What travels through the queue, and what comes back?
+//! What is a job, and what is its outcome?
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,17 +20,17 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new one, unlike every other; later ones sort behind earlier ones (UUID version 7, RFC 9562).
+            /// Creates a new id; later ones sort after earlier ones (UUID version 7, RFC 9562).
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }
 
-            /// The one made of these 16 bytes, for stores and simulations.
+            /// Creates the id of these 16 bytes, for stores and simulations.
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
 
-            /// Its 16 bytes.
+            /// The id's 16 bytes.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
@@ -59,48 +59,48 @@ macro_rules! id {
 }
 
 id!(
-    /// Names one image's journey.
+    /// The id of a job.
     JobId
 );
 id!(
-    /// Names what was submitted together.
+    /// The id of the jobs that were submitted together.
     BatchId
 );
 
-/// One image on its way.
+/// One image to classify.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
-    /// Its name, given by whoever submits it.
+    /// The job's id, chosen by the process that submits it.
     pub id: JobId,
-    /// What it was submitted with.
+    /// The batch that the job was submitted in.
     pub batch: BatchId,
-    /// What its sender calls it; only for people.
+    /// The sender's name for the image; only for people.
     pub filename: String,
     /// The pixels, already in the model's shape.
     pub image: Image,
-    /// When the gateway took it in.
+    /// The time at which the gateway received the job.
     pub submitted: Timestamp,
 }
 
-/// A job's one and only end.
+/// The one result of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// When it was settled.
+    /// The time at which the job was settled.
     pub settled: Timestamp,
-    /// The worker that settled it; `None` where no worker did (cancelled, or dead-lettered after a crash).
+    /// The worker that settled the job; `None` where no worker did (cancelled, or dead-lettered after a crash).
     pub worker: Option<WorkerId>,
-    /// From submission to the claim that settled it.
+    /// The span from submission to the claim that settled the job.
     pub queued: Duration,
-    /// What it came to.
+    /// How the job ended.
     pub verdict: Verdict,
 }
 
-/// What a job came to.
+/// How a job ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// The classifier answered.
     Done {
-        /// Its answer.
+        /// The classifier's answer.
         prediction: Prediction,
         /// The job's share of its batch's time in the classifier.
         inference: Duration,
@@ -110,7 +110,7 @@ pub enum Verdict {
         /// Why, in words for its sender.
         reason: String,
     },
-    /// Its sender took it back before it started.
+    /// The sender cancelled the job before it started.
     Cancelled,
 }
 
@@ -121,25 +121,25 @@ pub enum Progress {
     Queued,
     /// Leased to a worker.
     Running {
-        /// That worker.
+        /// The worker that has it.
         worker: WorkerId,
     },
-    /// Over.
+    /// Finished, with this outcome.
     Settled(Outcome),
 }
 
-/// All that a reader may know of a job; its pixels are not among it.
+/// Everything that a reader may know of a job, which is all but its pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Status {
     /// The job.
     pub id: JobId,
-    /// What it was submitted with.
+    /// The batch that the job was submitted in.
     pub batch: BatchId,
-    /// What its sender calls it.
+    /// The sender's name for the image; only for people.
     pub filename: String,
-    /// When the gateway took it in.
+    /// The time at which the gateway received the job.
     pub submitted: Timestamp,
-    /// How many times a worker has claimed it and not given it back; 1 on an undisturbed journey.
+    /// Claims that were not released; 1 where nothing went wrong.
     pub attempts: u32,
     /// Where it stands.
     pub progress: Progress,

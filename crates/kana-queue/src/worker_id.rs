@@ -8,7 +8,7 @@ use std::fmt;
 
 /// Separates a pod's name from its incarnation in text. No pod's name can contain it: Kubernetes allows lower-case
 /// letters, digits, `-` and `.` (RFC 1123), and local pods are named by kana.
-const SEPARATOR: char = '~';
+pub(crate) const SEPARATOR: char = '~';
 
 /// The identity of one worker process: its pod, and which process of that pod it is.
 ///
@@ -20,23 +20,23 @@ pub struct WorkerId {
 }
 
 impl WorkerId {
-    /// The only process of a pod.
+    /// Creates the identity of a pod's only process.
     pub fn of_pod(pod: impl Into<String>) -> Self {
         Self { pod: pod.into(), incarnation: None }
     }
 
-    /// One of several processes that follow each other in a pod.
+    /// Creates the identity of one of several processes that follow each other in a pod.
     pub fn incarnation(pod: impl Into<String>, incarnation: impl Into<String>) -> Self {
         Self { pod: pod.into(), incarnation: Some(incarnation.into()) }
     }
 
-    /// The name of the worker's pod, which is what people see.
+    /// The name of the worker's pod.
     pub fn pod(&self) -> &str {
         &self.pod
     }
 }
 
-/// Reads what [`Display`](fmt::Display) wrote.
+/// Parses what [`Display`](fmt::Display) wrote.
 impl From<&str> for WorkerId {
     fn from(text: &str) -> Self {
         match text.split_once(SEPARATOR) {

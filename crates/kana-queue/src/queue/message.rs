@@ -1,4 +1,4 @@
-//! What do a queue and its callers say to each other?
+//! What do callers pass to a queue, and what does it return?
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use crate::clock::Timestamp;
 use crate::job::{BatchId, Job, JobId, Status};
 use kana_engine::Prediction;
 
-/// Jobs to be taken in together, all or none.
+/// Jobs to be accepted together, all or none.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    /// What the jobs are submitted as; each job names the same one.
+    /// The batch of the jobs; each of them names the same one.
     pub batch: BatchId,
     /// One or more, fewer than [`Limits::jobs_max`](super::Limits::jobs_max).
     pub jobs: Vec<Job>,
-    /// Makes a second submission of the same a repetition instead.
+    /// The key that makes a second submission of the same a repetition.
     pub idempotency: Option<Idempotency>,
 }
 
@@ -26,18 +26,18 @@ pub struct Idempotency {
     pub key: String,
     /// SHA-256 of what the sender sent, to tell repetition from reuse.
     pub fingerprint: [u8; 32],
-    /// What the gateway will need to give the same answer again; the queue keeps it and never reads it.
+    /// The text that the gateway needs to give the same answer again; the queue keeps it and never reads it.
     pub answer: String,
 }
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Receipt {
-    /// Its jobs are safe.
+    /// The jobs are safe.
     Accepted,
-    /// It was taken in before, under its idempotency key; nothing was taken now.
+    /// The submission was accepted before, under its idempotency key; nothing was accepted now.
     Repeated {
-        /// The batch that it was taken in as.
+        /// The batch of the first submission.
         batch: BatchId,
         /// The first submission's [`Idempotency::answer`].
         answer: String,
@@ -49,36 +49,36 @@ pub enum Receipt {
 pub struct Lease {
     /// The job.
     pub job: JobId,
-    /// Who holds it.
+    /// The worker that holds it.
     pub worker: WorkerId,
-    /// Tells this claim from every other claim of the same job.
+    /// The number that tells this claim from every other claim of the same job.
     pub token: u64,
 }
 
-/// A job, handed to a worker.
+/// A job, leased to a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
     /// The right to settle it.
     pub lease: Lease,
     /// The job.
     pub job: Job,
-    /// Which attempt this is, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: u32,
 }
 
-/// Whether a lease still held when it was used.
+/// Whether a worker still held a lease when it used it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
-    /// It held.
+    /// The worker held the lease.
     Kept,
-    /// It had lapsed, or its job was over. Caller: drop the work.
+    /// The lease had expired, or its job was over. Caller: drop the work.
     Lost,
 }
 
-/// A worker's word on one job.
+/// A worker's result of one job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settlement {
-    /// The right to say it.
+    /// The right to settle the job.
     pub lease: Lease,
     /// The classifier's answer, or why the attempt failed.
     pub result: Result<Inference, String>,
@@ -93,10 +93,10 @@ pub struct Inference {
     pub elapsed: Duration,
 }
 
-/// What a settlement came to.
+/// The effect of a settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// The answer is the job's outcome. An answer whose lease has lapsed still wins when it comes first.
+    /// The answer is the job's outcome. An answer whose lease has expired still wins when it comes first.
     Done,
     /// The failed attempt is counted, and the job waits for another.
     Retried,
@@ -106,29 +106,29 @@ pub enum Settled {
     Late,
 }
 
-/// Why a worker is gone.
+/// Why a worker died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody stopped it: its jobs are not to blame.
+    /// The worker was stopped from outside: its jobs are not to blame.
     Stopped,
-    /// It crashed: one of its jobs may be to blame, and each is charged a failed attempt.
+    /// The worker crashed: one of its jobs may be to blame, and each is charged a failed attempt.
     Crashed,
 }
 
-/// What became of an attempt to cancel.
+/// The effect of a cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancellation {
-    /// It had not started, and now never will: its outcome is `Cancelled`.
+    /// The job had not started, and now never will: its outcome is `Cancelled`.
     Cancelled,
     /// Too late: a worker has it.
     Running,
-    /// Too late: it is over.
+    /// Too late: the job has its outcome.
     Settled,
-    /// There is no such job, or no longer.
+    /// The job is unknown, or expired.
     Unknown,
 }
 
-/// How much there is to do.
+/// Counts of the jobs in a queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
     /// Jobs that wait for a worker.
@@ -137,14 +137,14 @@ pub struct Depth {
     pub running: BTreeMap<WorkerId, usize>,
     /// Dead letters kept.
     pub dead: usize,
-    /// When the job that has waited longest was submitted.
+    /// The time at which the job that has waited longest was submitted.
     pub oldest: Option<Timestamp>,
 }
 
 impl Depth {
     /// Jobs that a pod holds, in all its incarnations.
     pub fn held_by(&self, pod: &str) -> usize {
-        // A pod's incarnations are neighbours in this order, and the one without a mark is the first of them.
+        // A pod's incarnations are neighbours in this order, and the worker without one is the first of them.
         let workers = self.running.range(WorkerId::of_pod(pod)..);
         workers.take_while(|(worker, _)| worker.pod() == pod).map(|(_, held)| held).sum()
     }
@@ -155,35 +155,35 @@ impl Depth {
     }
 }
 
-/// A place in the order in which jobs change; each queue counts its own way, upwards.
+/// A position in the order in which jobs change; each queue counts in its own way, upwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cursor(pub u64);
 
-/// The jobs that changed behind a cursor, each as it stands now; several changes of one job may show as one.
+/// The jobs that changed after a cursor, each as it stands now; several changes of one job may show as one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     /// In order of their last change, at most [`CHANGES_MAX`].
     pub jobs: Vec<Status>,
-    /// Where to go on from.
+    /// The cursor to continue from.
     pub cursor: Cursor,
-    /// Whether the queue has forgotten some of what changed behind the cursor: look at what you wait for.
+    /// Whether the queue no longer has some of the changes after the cursor. Caller: read the statuses that matter.
     pub missed: bool,
 }
 
-/// Changes answered at once, at most: some 400 KB.
+/// Changes returned at once, at most: some 400 KB.
 pub const CHANGES_MAX: usize = 1_000;
 
-/// A job that every attempt failed.
+/// A job whose every attempt failed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {
     /// The job, pixels included.
     pub job: Job,
-    /// How often it was claimed.
+    /// The number of times that it was claimed.
     pub attempts: u32,
     /// Why the last attempt failed.
     pub reason: String,
     /// The worker of the last attempt.
     pub worker: Option<WorkerId>,
-    /// When it was given up.
+    /// The time at which it was given up.
     pub died: Timestamp,
 }

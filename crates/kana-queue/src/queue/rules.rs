@@ -1,7 +1,7 @@
-//! Who is next, when does a lease lapse, and when has a job failed often enough?
+//! Which job is next, and when has a job failed often enough?
 //!
-//! The decisions that every queue takes, without the storage that they are taken over: each implementation asks here,
-//! so that a job fares the same wherever it waits. Nothing in this file waits, stores or reads a clock.
+//! The decisions that every queue takes, without the storage: each implementation asks here, so that a job is treated
+//! the same wherever it waits. Nothing in this file waits, stores or reads a clock.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ use crate::clock::Timestamp;
 
 use super::Limits;
 
-/// What a job has been through.
+/// The claims of one job so far, and how many of them failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Claims that were not given back.
+pub struct Attempts {
+    /// Claims that were not released.
     pub claims: u32,
     /// Attempts that failed.
-    pub faults: u32,
+    pub failures: u32,
 }
 
 /// How an attempt ended without an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End<'a> {
-    /// The worker said so, and why.
+    /// The worker reported a failure, with this reason.
     Failed(&'a str),
-    /// The worker was not heard of for as long as its lease lasted.
-    Lapsed,
+    /// The lease ended before the worker extended it.
+    Expired,
     /// The worker is known to have crashed.
     Crashed,
     /// The worker was stopped from outside, which proves nothing against the job.
     Stopped,
 }
 
-/// Which line of waiting jobs is meant.
+/// One of the two lines of waiting jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Line {
     /// Jobs never attempted: claimed many at a time.
@@ -42,48 +42,49 @@ pub enum Line {
     Again,
 }
 
-impl Tally {
-    /// The tally once the attempt under way has ended so.
-    pub fn after(self, end: End<'_>) -> Self {
+impl Attempts {
+    /// The attempts once the one under way has ended so.
+    pub fn ended(self, end: End<'_>) -> Self {
         match end {
             End::Stopped => self,
-            End::Failed(_) | End::Lapsed | End::Crashed => Self { faults: self.faults.saturating_add(1), ..self },
+            End::Failed(_) | End::Expired | End::Crashed => Self { failures: self.failures.saturating_add(1), ..self },
         }
     }
 
-    /// The tally once the attempt under way is as though it had never begun.
-    pub fn given_back(self) -> Self {
+    /// The attempts once the claim under way is released, as though it had never been made.
+    pub fn released(self) -> Self {
         Self { claims: self.claims.saturating_sub(1), ..self }
     }
 
-    /// The tally once the job is claimed.
+    /// The attempts once the job is claimed.
     pub fn claimed(self) -> Self {
         Self { claims: self.claims.saturating_add(1), ..self }
     }
 
     /// Whether the job gets no further attempt.
-    pub fn is_spent(self, limits: &Limits) -> bool {
-        self.faults >= limits.attempts_max || self.claims >= limits.claims_max
+    pub fn are_exhausted(self, limits: &Limits) -> bool {
+        self.failures >= limits.attempts_max || self.claims >= limits.claims_max
     }
 
-    /// Why a job with this tally got no further attempt, in words for its sender.
+    /// The reason why a job got no further attempt, in words for its sender.
     pub fn reason(self, limits: &Limits, worker: &WorkerId, end: End<'_>) -> String {
         let worker = worker.pod();
         let last = match end {
             End::Failed(why) => format!("worker {worker} failed: {why}"),
-            End::Lapsed => format!("the lease of worker {worker} lapsed"),
+            End::Expired => format!("the lease of worker {worker} expired"),
             End::Crashed => format!("worker {worker} crashed"),
             End::Stopped => format!("worker {worker} was stopped"),
         };
-        if self.faults >= limits.attempts_max {
-            format!("{} of {} attempts failed; the last time, {last}", self.faults, limits.attempts_max)
+        if self.failures >= limits.attempts_max {
+            format!("{} of {} attempts failed; the last time, {last}", self.failures, limits.attempts_max)
         } else {
             format!("claimed {} times and never finished; the last time, {last}", self.claims)
         }
     }
 }
 
-/// The line that the next claim takes from, given which lines are not empty and which one the last claim took from.
+/// Chooses the line that the next claim takes from, given which lines are not empty and which one the last claim took
+/// from.
 ///
 /// Jobs attempted before are older, so they go first; but never twice in a row while others wait, because each of
 /// them takes a worker's whole claim. So neither line can starve the other.
@@ -116,29 +117,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_that_was_stopped_leaves_no_fault_behind() {
-        let once = Tally { claims: 1, faults: 0 };
+    fn a_worker_that_was_stopped_adds_no_failure() {
+        let once = Attempts { claims: 1, failures: 0 };
 
-        assert_eq!(once.after(End::Stopped), once);
-        assert_eq!(once.after(End::Crashed).faults, 1);
+        assert_eq!(once.ended(End::Stopped), once);
+        assert_eq!(once.ended(End::Crashed).failures, 1);
     }
 
     #[test]
-    fn a_job_is_spent_by_its_faults_or_by_its_claims() {
+    fn attempts_are_exhausted_by_failures_or_by_claims() {
         let limits = Limits { attempts_max: 3, claims_max: 5, ..Limits::default() };
 
-        assert!(!Tally { claims: 4, faults: 2 }.is_spent(&limits));
-        assert!(Tally { claims: 3, faults: 3 }.is_spent(&limits));
-        assert!(Tally { claims: 5, faults: 0 }.is_spent(&limits));
+        assert!(!Attempts { claims: 4, failures: 2 }.are_exhausted(&limits));
+        assert!(Attempts { claims: 3, failures: 3 }.are_exhausted(&limits));
+        assert!(Attempts { claims: 5, failures: 0 }.are_exhausted(&limits));
     }
 
     #[test]
     fn a_reason_names_the_worker_and_how_its_attempt_ended() {
         let limits = Limits { attempts_max: 3, ..Limits::default() };
 
-        let reason = Tally { claims: 3, faults: 3 }.reason(&limits, &WorkerId::of_pod("w1"), End::Lapsed);
+        let reason = Attempts { claims: 3, failures: 3 }.reason(&limits, &WorkerId::of_pod("w1"), End::Expired);
 
-        assert_eq!(reason, "3 of 3 attempts failed; the last time, the lease of worker w1 lapsed");
+        assert_eq!(reason, "3 of 3 attempts failed; the last time, the lease of worker w1 expired");
     }
 
     #[test]

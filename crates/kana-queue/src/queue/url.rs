@@ -11,7 +11,7 @@ use super::redis::{Address, Redis};
 use super::sqlite::Sqlite;
 use super::{Error, Limits, Queue};
 
-/// Where a queue lives.
+/// The address of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Url {
     /// `memory:`: in this process, and gone with it.
@@ -22,8 +22,8 @@ pub enum Url {
     Redis(Address),
 }
 
-/// Opens the queue that `url` names, and makes it where it does not exist yet. A queue in Redis goes by the clock of
-/// its server, and is first called when it is first used.
+/// Opens the queue that `url` names, and creates it where it does not exist yet. A queue in Redis goes by the clock of
+/// its server, and connects when it is first used.
 ///
 /// # Errors
 /// [`Error::Unavailable`] where its file cannot be opened, is no queue, or is one of a newer kana.

@@ -15,8 +15,8 @@ use super::evaluator::Evaluator;
 use super::weights::{encode_weights, parse_weights};
 use crate::data::Dataset;
 use kana_engine::image::Image;
-use kana_engine::model::{CARD_FILE, Card};
 use kana_engine::model::card::{Member, Specimen};
+use kana_engine::model::{CARD_FILE, Card};
 
 /// Weight file of an artifact with one member.
 const WEIGHTS_FILE: &str = "weights.safetensors";

@@ -16,7 +16,7 @@ const CONCURRENCY_MAX: usize = 8;
 
 /// Returns a dead worker's jobs to the queue at once. Where the queue does not answer, their leases expire instead.
 pub async fn reclaim(queue: Arc<dyn Queue>, worker: WorkerId, cause: Cause) {
-    match queue.abandon(&worker, cause).await {
+    match queue.reclaim(&worker, cause).await {
         Ok(0) => {}
         Ok(jobs) => info!(worker = %worker, pod = worker.pod(), jobs, "reclaimed {jobs} jobs of {worker}"),
         Err(error) => {

@@ -108,7 +108,7 @@ pub async fn run(config: Config, shutdown: &Shutdown, ready: impl FnOnce(SocketA
 async fn reclaim_from_earlier_run(queue: &dyn Queue) -> anyhow::Result<()> {
     let depth = queue.depth().await.context("could not read the queue")?;
     for worker in depth.running.keys() {
-        let jobs = queue.abandon(worker, Cause::Stopped).await;
+        let jobs = queue.reclaim(worker, Cause::Stopped).await;
         let jobs = jobs.with_context(|| format!("could not reclaim the jobs of {worker}"))?;
         info!(worker = %worker, jobs, "reclaimed {jobs} jobs of {worker}, which ended with its service");
     }

@@ -182,7 +182,7 @@ impl Consumer {
             debug!(job.id = %lease.job, worker = %context.id, "released job {}", lease.job);
         }
         if self.claim_cut {
-            context.queue.abandon(&context.id, Cause::Stopped).await?;
+            context.queue.reclaim(&context.id, Cause::Stopped).await?;
         }
         Ok(())
     }

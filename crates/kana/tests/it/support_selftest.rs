@@ -14,7 +14,7 @@ const DAWN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 #[test]
 fn a_servers_clock_stands_still_until_it_is_moved() {
-    let server = RedisServer::stopped_in_time(DAWN);
+    let server = RedisServer::with_manual_clock(DAWN);
     let time = Time::from(DAWN).with(server.clock());
 
     let first = server.command(&["TIME"]);
@@ -30,7 +30,7 @@ fn a_servers_clock_stands_still_until_it_is_moved() {
 
 #[test]
 fn what_a_server_measures_by_its_clock_jumps_with_it() {
-    let server = RedisServer::stopped_in_time(DAWN);
+    let server = RedisServer::with_manual_clock(DAWN);
     let time = Time::from(DAWN).with(server.clock());
     server.command(&["XGROUP", "CREATE", "s", "g", "0", "MKSTREAM"]);
     let entry = server.command(&["XADD", "s", "*", "k", "v"]);

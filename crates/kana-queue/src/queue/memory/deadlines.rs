@@ -1,4 +1,4 @@
-//! What ends next?
+//! Which of many things ends next?
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::queue::rules;
 
-/// Things that end, in the order in which they do.
+/// Keys and the times at which they end, in that order.
 #[derive(Debug)]
 pub struct Deadlines<K> {
     by_end: BTreeSet<(Timestamp, K)>,
@@ -23,7 +23,7 @@ impl<K: Clone + Eq + Hash + Ord> Deadlines<K> {
         self.ends.len()
     }
 
-    /// Every key, the one that ends first first.
+    /// Every key, in the order in which they end.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.by_end.iter().map(|(_, key)| key)
     }
@@ -32,7 +32,7 @@ impl<K: Clone + Eq + Hash + Ord> Deadlines<K> {
         self.ends.get(key).copied()
     }
 
-    /// Lets `key` end at `ends`, whenever it was to end before.
+    /// Sets the time at which `key` ends, in place of any other.
     pub fn set(&mut self, key: K, ends: Timestamp) {
         self.remove(&key);
         self.by_end.insert((ends, key.clone()));
@@ -45,7 +45,7 @@ impl<K: Clone + Eq + Hash + Ord> Deadlines<K> {
         }
     }
 
-    /// Takes out one key that is over.
+    /// Removes one key that is over, and returns it.
     pub fn pop(&mut self, now: Timestamp) -> Option<K> {
         let (ends, key) = self.by_end.first()?;
         if !rules::is_over(*ends, now) {
@@ -56,7 +56,7 @@ impl<K: Clone + Eq + Hash + Ord> Deadlines<K> {
         Some(key)
     }
 
-    /// Cuts to `span` from now what would end later, as it would where the clock was set back.
+    /// Cuts every end to `span` from now, at the latest: later ones began before the clock was set back.
     pub fn cut(&mut self, now: Timestamp, span: Duration) {
         let latest = rules::ends_latest(now, span);
         while let Some((_, key)) = self.by_end.last().filter(|(ends, _)| *ends > latest) {

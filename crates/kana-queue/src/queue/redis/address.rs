@@ -1,26 +1,27 @@
-//! Which Redis, and which of its keys?
+//! Which Redis holds the queue, and under which keys?
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use redis::{Client, ConnectionAddr, IntoConnectionInfo, TlsCertificates};
 
-use super::trouble::{Failure, Trouble};
+use super::error::{BoxError, ConnectionError};
 
-/// Every key begins with this where the URL names no other prefix.
+/// The prefix of every key where the URL names no other.
 const PREFIX: &str = "kana";
 
-/// What a prefix may be made of: it stands between the braces of a hash tag, and in a script.
+/// Whether a prefix is made of allowed characters: it stands between the braces of a hash tag, and in Lua code.
 fn is_prefix(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte))
 }
 
-/// `redis://[user:password@]host[:port][/database][?prefix=NAME&ca=FILE]`; `rediss://` for TLS.
+/// The address of a queue in Redis: `redis://[user:password@]host[:port][/database][?prefix=NAME&ca=FILE]`, with
+/// `rediss://` for TLS.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     /// The URL as redis understands it, without our own parameters.
     pub(super) server: String,
-    /// What every key's hash tag is.
+    /// The hash tag of every key.
     pub(super) prefix: String,
     /// The certificate authority that the server's certificate must come from, instead of the system's.
     pub(super) authority: Option<PathBuf>,
@@ -29,26 +30,41 @@ pub struct Address {
 }
 
 impl Address {
-    /// The URL as it was given, password included: for whoever must open the same queue.
+    /// The URL as it was given, password included, for another process that is to open the same queue.
     pub fn secret(&self) -> &str {
         &self.given
     }
 
-    /// What connects to the server, or to the node of its cluster that the queue has moved to.
-    pub(super) fn client(&self, moved: Option<(String, u16)>) -> Result<Client, Failure> {
+    /// A client of the server, or of the node of its cluster that the queue has moved to.
+    pub(super) fn client(&self, moved: Option<Node>) -> Result<Client, BoxError> {
         let mut server = self.server.as_str().into_connection_info()?;
-        if let Some((to_host, to_port)) = moved {
+        if let Some(node) = moved {
             let mut place = server.addr().clone();
             if let ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } = &mut place {
-                (*host, *port) = (to_host, to_port);
+                (*host, *port) = (node.host, node.port);
             }
             server = server.set_addr(place);
         }
         let Some(path) = &self.authority else { return Ok(Client::open(server)?) };
         let root = std::fs::read(path);
-        let root = root.map_err(|source| Trouble::Authority { path: path.display().to_string(), source })?;
+        let root = root.map_err(|source| ConnectionError::Authority { path: path.display().to_string(), source })?;
         let trusted = TlsCertificates { client_tls: None, root_cert: Some(root) };
         Ok(Client::build_with_tls(server, trusted)?)
+    }
+}
+
+/// A node of a Redis Cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Node {
+    host: String,
+    port: u16,
+}
+
+impl Node {
+    /// Reads `HOST:PORT`, as in a redirection.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        Some(Self { host: host.to_owned(), port: port.parse().ok()? })
     }
 }
 
@@ -85,7 +101,7 @@ impl FromStr for Address {
 }
 
 impl std::fmt::Display for Address {
-    /// Without the password, for logs.
+    /// Writes the URL without its password, for logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&without_password(&self.given))
     }

@@ -5,34 +5,34 @@
 //!
 //! ```text
 //! {prefix}:jobs      stream     what waits and what runs, oldest first; image bytes inline
-//! {prefix}:back      sorted set entries given back before they were ever attempted
+//! {prefix}:back      sorted set entries released before they were ever attempted
 //! {prefix}:again     sorted set entries attempted before: each is claimed alone
-//! {prefix}:tally     hash       what those have been through
+//! {prefix}:tally     hash       their attempts
 //! {prefix}:at:…      hashes     where each job stands, those of one minute together
 //! {prefix}:batch:…   hashes     the jobs of a batch
 //! {prefix}:key:…     strings    idempotency keys
-//! {prefix}:changes   stream     what readers are told, bounded
+//! {prefix}:changes   stream     changes for readers, bounded
 //! {prefix}:nudges    stream     wakes one waiting worker when a job comes back
 //! {prefix}:dead      stream     dead letters, and {prefix}:graves, a hash that finds them
 //! {prefix}:open      hash       jobs without an outcome, counted: more than the stream holds means that some were lost
-//! {prefix}:state     hash       when leases lapse next, and whose turn it is
+//! {prefix}:state     hash       when leases expire next, and which line was claimed from last
 //! ```
 //!
-//! Leases are the group's own pending entries: reading gives one, a heartbeat renews it, and time is told by Redis
-//! alone, so that the clocks of its clients do not matter. Every verb is one function (`script`, `lua/`), which
-//! Redis runs completely or not at all.
+//! Leases are the group's own pending entries: reading gives one, a heartbeat renews it. Only the clock of Redis counts,
+//! so that the clocks of its clients do not matter. Every verb is one function (`functions`, `lua/`), which Redis runs
+//! completely or not at all.
 
 mod address;
-mod claiming;
-mod dedicated;
-mod following;
-mod layout;
-mod link;
-mod reached;
+mod blocking;
+mod changes;
+mod claim;
+mod connection;
+mod delivered;
+mod delivery;
+mod encoding;
+mod error;
+mod functions;
 mod reply;
-mod script;
-mod taken;
-mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,64 +49,65 @@ use super::{
     Settled, Settlement, Submission,
 };
 pub use address::Address;
-use claiming::Claims;
-use following::Follower;
-use link::Link;
-use reply::{Reply, Submitted, exactly};
-use script::Scripts;
-use taken::of_token;
+use changes::ChangeStream;
+use claim::{Claims, add_leases};
+use connection::Connection;
+use delivery::Token;
+use functions::Functions;
+use reply::{Reply, Submitted, exactly, field};
 
 /// A queue in Redis 7.0 or newer, or in Valkey.
 pub struct Redis {
-    link: Arc<Link>,
+    connection: Arc<Connection>,
     claims: Arc<Claims>,
-    follower: Follower,
+    changes: ChangeStream,
     limits: Limits,
 }
 
 impl Redis {
-    /// The queue at `address`, which is first called when it is first used: a Redis that is away now may come later.
+    /// Creates the queue at `address`. It connects when it is first used: a Redis that is away now may come later.
     pub fn new(address: &Address, limits: Limits) -> Self {
-        let link = Arc::new(Link::new(address, Scripts::new(address, &limits)));
-        let (claims, follower) = (Arc::new(Claims::new(Arc::clone(&link))), Follower::new(Arc::clone(&link)));
-        Self { link, claims, follower, limits }
+        let connection = Arc::new(Connection::new(address, Functions::new(address, &limits)));
+        let claims = Arc::new(Claims::new(Arc::clone(&connection)));
+        let changes = ChangeStream::new(Arc::clone(&connection));
+        Self { connection, claims, changes, limits }
     }
 
-    /// Calls a script that answers 1 or 0 for each lease, and forgets those that are over.
-    async fn hold(&self, action: &'static str, script: &'static str, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
+    /// Calls a function that answers 1 or 0 for each lease.
+    async fn hold(&self, action: &'static str, function: &'static str, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
-        let mut call = self.link.scripts.call(script);
-        self.claims.naming(&mut call, leases.iter());
-        let answers = self.link.ask(action, &call).await?.array();
+        let mut call = self.connection.functions.call(function);
+        add_leases(&mut call, leases);
+        let answers = self.connection.ask(action, &call).await?.array();
         let answers = answers.filter(|answers| answers.len() == leases.len());
-        let answers = answers.ok_or_else(|| self.link.unexpected(action))?;
+        let answers = answers.ok_or_else(|| self.connection.unexpected(action))?;
         let hold = |answer: &redis::Value| if answer.number() == Some(1) { Hold::Kept } else { Hold::Lost };
         Ok(answers.iter().map(hold).collect())
     }
 
-    /// Calls a script with one job, and answers with the one word or number that it answers.
-    async fn ask_of(&self, action: &'static str, script: &'static str, job: JobId) -> Result<redis::Value, Error> {
-        let mut call = self.link.scripts.call(script);
+    /// Calls a function with one job, and returns its answer.
+    async fn call_with(&self, action: &'static str, function: &'static str, job: JobId) -> Result<redis::Value, Error> {
+        let mut call = self.connection.functions.call(function);
         call.arg(job.as_bytes());
-        self.link.ask(action, &call).await
+        self.connection.ask(action, &call).await
     }
 
-    /// The statuses that the `statuses` script answers, each with its place in what was asked.
-    async fn look(&self, action: &'static str, call: &Cmd) -> Result<Vec<(usize, Status)>, Error> {
-        let answer = self.link.ask(action, call).await?;
+    /// Calls `statuses`, and returns its statuses, each with its position in what was asked.
+    async fn look_up(&self, action: &'static str, call: &Cmd) -> Result<Vec<(usize, Status)>, Error> {
+        let answer = self.connection.ask(action, call).await?;
         let read = || {
             let statuses = answer.array()?.into_iter().map(|one| {
                 let [place, id, body] = exactly(one.array()?)?;
                 let id = JobId::from_bytes(id.bytes()?.try_into().ok()?);
-                Some((usize::try_from(place.number()?).ok()?.checked_sub(1)?, layout::status(id, &body.bytes()?)?))
+                Some((usize::try_from(place.number()?).ok()?.checked_sub(1)?, encoding::status(id, &body.bytes()?)?))
             });
             let mut statuses = statuses.collect::<Option<Vec<_>>>()?;
             statuses.sort_unstable_by_key(|(place, _)| *place);
             Some(statuses)
         };
-        read().ok_or_else(|| self.link.unexpected(action))
+        read().ok_or_else(|| self.connection.unexpected(action))
     }
 }
 
@@ -114,27 +115,27 @@ impl Redis {
 impl Queue for Redis {
     async fn submit(&self, submission: Submission) -> Result<Receipt, Error> {
         let action = "submit jobs";
-        let mut call = self.link.scripts.call("submit");
+        let mut call = self.connection.functions.call("submit");
         call.arg(submission.batch.as_bytes());
         match &submission.idempotency {
-            Some(named) => call.arg(&named.key).arg(&named.fingerprint).arg(&named.answer),
+            Some(idempotency) => call.arg(&idempotency.key).arg(&idempotency.fingerprint).arg(&idempotency.answer),
             None => call.arg("").arg("").arg(""),
         };
         for job in &submission.jobs {
-            call.arg(job.id.as_bytes()).arg(layout::queued(job)).arg(layout::image(&job.image));
+            call.arg(job.id.as_bytes()).arg(encoding::queued(job)).arg(encoding::image(&job.image));
         }
-        let answer = self.link.ask(action, &call).await?;
-        match reply::submitted(answer).ok_or_else(|| self.link.unexpected(action))? {
-            Submitted::Taken(receipt) => Ok(receipt),
+        let answer = self.connection.ask(action, &call).await?;
+        match reply::submitted(answer).ok_or_else(|| self.connection.unexpected(action))? {
+            Submitted::Receipt(receipt) => Ok(receipt),
             Submitted::Full => Err(Error::Full { limit: self.limits.jobs_max }),
-            Submitted::Reused => {
-                Err(Error::KeyReused { key: submission.idempotency.map_or_else(String::new, |named| named.key) })
-            }
+            Submitted::KeyReused => Err(Error::KeyReused {
+                key: submission.idempotency.map_or_else(String::new, |idempotency| idempotency.key),
+            }),
         }
     }
 
-    async fn claim(&self, worker: &WorkerId, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
-        self.claims.claim(worker, room, wait).await
+    async fn claim(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
+        self.claims.claim(worker, limit, wait).await
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
@@ -155,16 +156,16 @@ impl Queue for Redis {
         if settlements.is_empty() {
             return Ok(Vec::new());
         }
-        let mut call = self.link.scripts.call("settle");
+        let mut call = self.connection.functions.call("settle");
         for Settlement { lease: Lease { job, worker, token }, result } in &settlements {
-            let (claimed, deliveries) = of_token(*token);
+            let Token { claimed, deliveries } = Token::unpack(*token);
             call.arg(job.as_bytes()).arg(worker).arg(deliveries).arg(&claimed.to_be_bytes());
             match result {
-                Ok(inference) => call.arg("1").arg(layout::done_tail(worker, inference)),
+                Ok(inference) => call.arg("1").arg(encoding::done_tail(worker, inference)),
                 Err(why) => call.arg("0").arg(why),
             };
         }
-        let answers = self.link.ask(action, &call).await?.array().unwrap_or_default();
+        let answers = self.connection.ask(action, &call).await?.array().unwrap_or_default();
         let settled = |answer: redis::Value| match answer.bytes()?.as_slice() {
             b"done" => Some(Settled::Done),
             b"retried" => Some(Settled::Retried),
@@ -174,33 +175,36 @@ impl Queue for Redis {
         };
         let answers = answers.into_iter().map(settled).collect::<Option<Vec<_>>>();
         let answers = answers.filter(|answers| answers.len() == settlements.len());
-        let answers = answers.ok_or_else(|| self.link.unexpected(action))?;
+        let answers = answers.ok_or_else(|| self.connection.unexpected(action))?;
         self.claims.forget(settlements.iter().map(|settlement| &settlement.lease));
         Ok(answers)
     }
 
-    async fn abandon(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
-        let action = "take jobs back";
-        let mut call = self.link.scripts.call("abandon");
+    async fn reclaim(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
+        let action = "reclaim jobs";
+        let mut call = self.connection.functions.call("reclaim");
         call.arg(worker).arg(match cause {
             Cause::Stopped => "stopped",
             Cause::Crashed => "crashed",
         });
-        let held = self.link.ask(action, &call).await?.number();
+        let held = self.connection.ask(action, &call).await?.number();
         let held = held.and_then(|held| usize::try_from(held).ok());
-        held.ok_or_else(|| self.link.unexpected(action))
+        held.ok_or_else(|| self.connection.unexpected(action))
     }
 
     async fn sweep(&self) -> Result<(), Error> {
         let action = "sweep the queue";
-        let answer = self.link.ask(action, &self.link.scripts.call("sweep")).await?;
+        let answer = self.connection.ask(action, &self.connection.functions.call("sweep")).await?;
         let found = answer.array().and_then(exactly).and_then(|[a, b]| Some((a.number()?, b.number()?)));
-        let (orphans, lost) = found.ok_or_else(|| self.link.unexpected(action))?;
-        if orphans > 0 {
-            warn!("put {orphans} jobs back in line whose consumer somebody else deleted");
+        let (unheld, lost) = found.ok_or_else(|| self.connection.unexpected(action))?;
+        if unheld > 0 {
+            warn!(jobs = unheld, "requeued {unheld} jobs whose consumer another program deleted");
         }
         if lost > 0 {
-            error!("{lost} jobs are lost: somebody else deleted them from the stream; each has failed and says so");
+            error!(
+                jobs = lost,
+                "{lost} jobs are lost: another program deleted them from the stream; their outcome says so"
+            );
         }
         Ok(())
     }
@@ -210,11 +214,11 @@ impl Queue for Redis {
         if jobs.is_empty() {
             return Ok(statuses);
         }
-        let mut call = self.link.scripts.call("statuses");
+        let mut call = self.connection.functions.call("statuses");
         for job in jobs {
             call.arg(job.as_bytes());
         }
-        for (place, status) in self.look("look jobs up", &call).await? {
+        for (place, status) in self.look_up("look jobs up", &call).await? {
             if let Some(asked) = statuses.get_mut(place) {
                 *asked = Some(status);
             }
@@ -223,54 +227,67 @@ impl Queue for Redis {
     }
 
     async fn batch(&self, batch: BatchId) -> Result<Vec<Status>, Error> {
-        let mut call = self.link.scripts.call("statuses");
+        let mut call = self.connection.functions.call("statuses");
         call.arg("batch").arg(batch.as_bytes());
-        Ok(self.look("look a batch up", &call).await?.into_iter().map(|(_, status)| status).collect())
+        Ok(self.look_up("look a batch up", &call).await?.into_iter().map(|(_, status)| status).collect())
     }
 
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error> {
         let action = "cancel a job";
-        let mut call = self.link.scripts.call("cancel");
-        call.arg(job.as_bytes()).arg(&layout::CANCELLED_TAIL);
-        match self.link.ask(action, &call).await?.bytes().as_deref() {
+        let mut call = self.connection.functions.call("cancel");
+        call.arg(job.as_bytes()).arg(&encoding::CANCELLED_TAIL);
+        match self.connection.ask(action, &call).await?.bytes().as_deref() {
             Some(b"cancelled") => Ok(Cancellation::Cancelled),
             Some(b"running") => Ok(Cancellation::Running),
             Some(b"settled") => Ok(Cancellation::Settled),
             Some(b"unknown") => Ok(Cancellation::Unknown),
-            _ => Err(self.link.unexpected(action)),
+            _ => Err(self.connection.unexpected(action)),
         }
     }
 
     async fn depth(&self) -> Result<Depth, Error> {
         let action = "count jobs";
-        let answer = self.link.ask(action, &self.link.scripts.call("depth")).await?;
-        reply::depth(answer).ok_or_else(|| self.link.unexpected(action))
+        let answer = self.connection.ask(action, &self.connection.functions.call("depth")).await?;
+        reply::depth(answer).ok_or_else(|| self.connection.unexpected(action))
     }
 
     async fn latest(&self) -> Result<Cursor, Error> {
-        self.follower.latest().await
+        self.changes.latest().await
     }
 
     async fn changes(&self, after: Cursor, wait: Duration) -> Result<Changes, Error> {
-        self.follower.changes(after, wait).await
+        self.changes.changes(after, wait).await
     }
 
     async fn dead(&self, limit: usize) -> Result<Vec<DeadLetter>, Error> {
-        self.follower.dead(limit).await
+        let action = "list dead letters";
+        let mut listing = redis::cmd("XREVRANGE");
+        listing.arg(&self.connection.functions.dead).arg("+").arg("-").arg("COUNT").arg(limit.min(i32::MAX as usize));
+        let answer = self.connection.ask(action, &listing).await?;
+        let read = || {
+            let letters = answer.array()?.into_iter().map(|entry| {
+                let [_, fields] = exactly(entry.array()?)?;
+                let mut fields = fields.array()?;
+                let (job, image) = (field(&mut fields, "job")?, field(&mut fields, "image")?);
+                encoding::dead_letter(&job, &image, &field(&mut fields, "letter")?)
+            });
+            letters.collect::<Option<Vec<_>>>()
+        };
+        read().ok_or_else(|| self.connection.unexpected(action))
     }
 
     async fn replay(&self, job: JobId) -> Result<bool, Error> {
         let action = "replay a dead letter";
-        match self.ask_of(action, "replay", job).await?.bytes().as_deref() {
+        match self.call_with(action, "replay", job).await?.bytes().as_deref() {
             Some(b"replayed") => Ok(true),
             Some(b"unknown") => Ok(false),
             Some(b"full") => Err(Error::Full { limit: self.limits.jobs_max }),
-            _ => Err(self.link.unexpected(action)),
+            _ => Err(self.connection.unexpected(action)),
         }
     }
 
     async fn discard(&self, job: JobId) -> Result<bool, Error> {
-        let answer = self.ask_of("discard a dead letter", "discard", job).await?;
+        let answer = self.call_with("discard a dead letter", "discard", job).await?;
         Ok(answer.number() == Some(1))
     }
 }

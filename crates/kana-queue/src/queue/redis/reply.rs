@@ -1,4 +1,6 @@
 //! What did Redis answer?
+//!
+//! An answer is taken apart here, and `None` wherever it is not of the expected shape: what that means, the caller says.
 
 use redis::Value;
 
@@ -6,9 +8,9 @@ use crate::WorkerId;
 use crate::job::BatchId;
 use crate::queue::{Depth, Receipt};
 
-use super::layout;
+use super::encoding;
 
-/// An answer taken apart; `None` wherever it is not what was asked for.
+/// The parts of an answer; `None` wherever it is of another shape.
 pub trait Reply: Sized {
     fn array(self) -> Option<Vec<Value>>;
     fn bytes(self) -> Option<Vec<u8>>;
@@ -50,47 +52,47 @@ impl Reply for Value {
     }
 }
 
-/// Exactly `N` values.
+/// Returns exactly `N` values.
 pub fn exactly<const N: usize>(values: Vec<Value>) -> Option<[Value; N]> {
     values.try_into().ok()
 }
 
-/// The fields of a stream entry, which are few: the value of the one called `name`.
+/// Takes the value of the field `name` out of a stream entry's few fields.
 pub fn field(fields: &mut [Value], name: &str) -> Option<Vec<u8>> {
     let at = fields.chunks_exact(2).position(|pair| pair[0].is(name))?;
     std::mem::replace(&mut fields[2 * at + 1], Value::Nil).bytes()
 }
 
-/// What became of a submission.
+/// The result of a submission.
 pub enum Submitted {
-    Taken(Receipt),
+    Receipt(Receipt),
     Full,
-    /// Its idempotency key was used with another body.
-    Reused,
+    /// The idempotency key was used with another body.
+    KeyReused,
 }
 
-/// What `submit` answers.
+/// Reads the answer of `submit`.
 pub fn submitted(answer: Value) -> Option<Submitted> {
     let mut words = answer.array()?.into_iter();
     let word = words.next()?.bytes()?;
     match word.as_slice() {
-        b"accepted" => Some(Submitted::Taken(Receipt::Accepted)),
+        b"accepted" => Some(Submitted::Receipt(Receipt::Accepted)),
         b"full" => Some(Submitted::Full),
-        b"reused" => Some(Submitted::Reused),
+        b"reused" => Some(Submitted::KeyReused),
         b"repeated" => {
             let batch = BatchId::from_bytes(words.next()?.bytes()?.try_into().ok()?);
             let answer = String::from_utf8(words.next()?.bytes()?).ok()?;
-            Some(Submitted::Taken(Receipt::Repeated { batch, answer }))
+            Some(Submitted::Receipt(Receipt::Repeated { batch, answer }))
         }
         _ => None,
     }
 }
 
-/// What `depth` answers.
+/// Reads the answer of `depth`.
 pub fn depth(answer: Value) -> Option<Depth> {
     let [waiting, dead, oldest, running] = exactly(answer.array()?)?;
     let count = |value: &Value| value.number().and_then(|count| usize::try_from(count).ok());
-    let (waiting, dead, oldest) = (count(&waiting)?, count(&dead)?, layout::time(&oldest.bytes()?));
+    let (waiting, dead, oldest) = (count(&waiting)?, count(&dead)?, encoding::time(&oldest.bytes()?));
     let mut depth = Depth { waiting, dead, oldest, ..Depth::default() };
     for pair in running.array()?.chunks_exact(2) {
         let worker = String::from_utf8(pair[0].clone().bytes()?).ok()?;

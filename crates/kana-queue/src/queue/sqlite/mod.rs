@@ -1,19 +1,19 @@
 //! How does one file hold a queue for many processes?
 //!
-//! Each process has two connections, each on a thread of its own: `desk` writes, many calls to a commit, and `reading`
-//! looks. What is decided is decided by the same rules as in memory. Waiting processes are woken through `bell`, and
-//! `flush` says what a power cut can take: no job that was accepted. A process that is killed takes nothing at all. A
-//! full disk is an error until there is room, and takes nothing either.
+//! Each process has two connections, each on a thread of its own: `writer` does many calls in one commit, and `reader`
+//! only reads. The decisions are the same `rules` as in memory. Waiting processes are woken through `wakeup`, and
+//! `fsync` says what a power cut can take: no job that was accepted. A process that is killed takes nothing at all. A
+//! full disk is an error until there is limit, and takes nothing either.
 
-mod bell;
-mod desk;
-mod flush;
-mod handover;
-mod ledger;
-mod reading;
+mod delivery;
+mod fsync;
+mod operations;
+mod reader;
 mod row;
 mod schema;
-mod shelf;
+mod transitions;
+mod wakeup;
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,35 +25,35 @@ use crate::WorkerId;
 use crate::clock::Clock;
 use crate::job::{BatchId, JobId, Status};
 
-use super::watch::Watch;
+use super::poll::Poll;
 use super::{
     Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt,
     Settled, Settlement, Submission,
 };
-use bell::Bell;
-use desk::{Desk, Flush, Writer};
-use flush::Flusher;
-use handover::Returns;
-use reading::Reader;
-use schema::Problem;
+use delivery::DroppedLeases;
+use fsync::LogSync;
+use reader::Reader;
+use schema::OpenError;
+use wakeup::Wakeup;
+use writer::{Durability, Writer, WriterThread};
 
-/// How often somebody who waits looks again by itself: a lease lapses without anybody ringing.
+/// How often a waiting call looks again without a wakeup: none comes when a lease expires.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// How often it looks where nobody can ring: slow enough to cost nothing, fast enough to go on working.
-const LOOK_UNRUNG: Duration = Duration::from_millis(100);
+/// How often it looks where no wakeup can reach it: slow enough to cost nothing, fast enough to go on working.
+const LOOK_WITHOUT_WAKEUP: Duration = Duration::from_millis(100);
 
 /// A queue in one file.
 pub struct Sqlite {
-    desk: Desk,
+    writer: Writer,
     reader: Reader,
-    waiting_grew: Arc<Bell>,
-    changed: Arc<Bell>,
+    waiting_grew: Arc<Wakeup>,
+    changed: Arc<Wakeup>,
     look_again: Duration,
 }
 
 impl Sqlite {
-    /// Opens the file at `path`, and makes it where there is none.
+    /// Opens the file at `path`, and creates it where there is none.
     ///
     /// # Errors
     /// [`Error::Unavailable`], naming the file, where it cannot be opened, is no queue, or is one of a newer kana.
@@ -61,9 +61,9 @@ impl Sqlite {
         Self::start(path, limits, clock).map_err(|source| Error::Unavailable { action: "open the queue", source })
     }
 
-    /// This queue, but whoever waits is woken by nothing except a ring or the end of the wait, for tests of the bell.
+    /// Makes waiting calls look again only on a wakeup or at the end of their wait, for tests of the wakeups.
     #[must_use]
-    pub fn trusting_its_bell(self) -> Self {
+    pub fn without_looking(self) -> Self {
         Self { look_again: Duration::MAX, ..self }
     }
 
@@ -75,33 +75,34 @@ impl Sqlite {
         let connection = schema::open(path)?;
         let looking = schema::open_reader(path)?;
         let name = path.display().to_string();
-        let unopened = |source| Problem::Unopened { path: path.to_owned(), source };
-        let folder = bells(path);
-        let (waiting_grew, changed) = (Arc::new(Bell::new(&folder, "jobs-")), Arc::new(Bell::new(&folder, "changes-")));
-        let desk = Desk::start(Writer {
+        let unopened = |source| OpenError::Unopened { path: path.to_owned(), source };
+        let folder = pipes(path);
+        let waiting_grew = Arc::new(Wakeup::new(&folder, "jobs-"));
+        let changed = Arc::new(Wakeup::new(&folder, "changes-"));
+        let writer = Writer::start(WriterThread {
             connection,
             path: name.clone(),
             limits,
             clock: Arc::clone(&clock),
             waiting_grew: Arc::clone(&waiting_grew),
             changed: Arc::clone(&changed),
-            flusher: Flusher::start(path).map_err(unopened)?,
-            returns: Returns::default(),
+            log: LogSync::start(path).map_err(unopened)?,
+            dropped: DroppedLeases::default(),
         });
-        let desk = desk.map_err(unopened)?;
+        let writer = writer.map_err(unopened)?;
         let reader = Reader::start(looking, name, clock).map_err(unopened)?;
-        Ok(Self { desk, reader, waiting_grew, changed, look_again: LOOK_AGAIN })
+        Ok(Self { writer, reader, waiting_grew, changed, look_again: LOOK_AGAIN })
     }
 
-    /// A watch on `bell`, which others can ring once somebody really waits.
-    fn watch<'a>(&self, bell: &'a Bell, wait: Duration) -> Watch<'a> {
-        let every = if wait.is_zero() || bell.listen() { self.look_again } else { LOOK_UNRUNG };
-        Watch::new(bell.rung(), wait, every)
+    /// Begins a wait for `wakeup`, which other processes can send once a call really waits.
+    fn poll<'a>(&self, wakeup: &'a Wakeup, wait: Duration) -> Poll<'a> {
+        let interval = if wait.is_zero() || wakeup.listen() { self.look_again } else { LOOK_WITHOUT_WAKEUP };
+        Poll::new(wakeup.notify(), wait, interval)
     }
 }
 
-/// Where the bells of the queue at `path` hang.
-fn bells(path: &Path) -> PathBuf {
+/// The folder of the pipes of the queue at `path`. Its name is the same in every kana, whose processes share it.
+fn pipes(path: &Path) -> PathBuf {
     let mut folder = path.as_os_str().to_owned();
     folder.push(".bells");
     folder.into()
@@ -110,14 +111,14 @@ fn bells(path: &Path) -> PathBuf {
 #[async_trait]
 impl Queue for Sqlite {
     async fn submit(&self, submission: Submission) -> Result<Receipt, Error> {
-        self.desk.ask("submit jobs", Flush::First, move |ledger| ledger.submit(&submission)).await
+        self.writer.ask("submit jobs", Durability::Before, move |operations| operations.submit(&submission)).await
     }
 
-    async fn claim(&self, worker: &WorkerId, room: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
-        let mut watch = self.watch(&self.waiting_grew, wait);
+    async fn claim(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
+        let mut poll = self.poll(&self.waiting_grew, wait);
         loop {
-            let claims = handover::claim(&self.desk, worker, room).await?;
-            if !claims.is_empty() || !watch.again().await {
+            let claims = delivery::claim(&self.writer, worker, limit).await?;
+            if !claims.is_empty() || !poll.again().await {
                 return Ok(claims);
             }
         }
@@ -125,69 +126,70 @@ impl Queue for Sqlite {
 
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
         let leases = leases.to_vec();
-        self.desk.ask("extend leases", Flush::Whenever, move |ledger| ledger.extend(&leases)).await
+        self.writer.ask("extend leases", Durability::Eventual, move |operations| operations.extend(&leases)).await
     }
 
     async fn release(&self, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
         let leases = leases.to_vec();
-        self.desk.ask("release jobs", Flush::Whenever, move |ledger| ledger.release(&leases)).await
+        self.writer.ask("release jobs", Durability::Eventual, move |operations| operations.release(&leases)).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
-        self.desk.ask("settle jobs", Flush::Soon, move |ledger| ledger.settle(&settlements)).await
+        self.writer.ask("settle jobs", Durability::After, move |operations| operations.settle(&settlements)).await
     }
 
-    async fn abandon(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
+    async fn reclaim(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
         let worker = worker.to_owned();
-        self.desk.ask("take jobs back", Flush::Soon, move |ledger| ledger.abandon(&worker, cause)).await
+        self.writer.ask("reclaim jobs", Durability::After, move |operations| operations.reclaim(&worker, cause)).await
     }
 
     async fn sweep(&self) -> Result<(), Error> {
         // Rows that expired go a few at a time, each few in a transaction of their own.
-        while self.desk.ask("sweep the queue", Flush::Whenever, |ledger| Ok(ledger.catch_up()?)).await? {}
+        while self.writer.ask("sweep the queue", Durability::Eventual, |operations| Ok(operations.catch_up()?)).await? {
+        }
         Ok(())
     }
 
     async fn statuses(&self, jobs: &[JobId]) -> Result<Vec<Option<Status>>, Error> {
         let jobs = jobs.to_vec();
-        self.reader.ask("look jobs up", move |reading| reading.statuses(&jobs)).await
+        self.reader.ask("look jobs up", move |reader| reader.statuses(&jobs)).await
     }
 
     async fn batch(&self, batch: BatchId) -> Result<Vec<Status>, Error> {
-        self.reader.ask("look a batch up", move |reading| reading.batch(batch)).await
+        self.reader.ask("look a batch up", move |reader| reader.batch(batch)).await
     }
 
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error> {
-        self.desk.ask("cancel a job", Flush::First, move |ledger| ledger.cancel(job)).await
+        self.writer.ask("cancel a job", Durability::Before, move |operations| operations.cancel(job)).await
     }
 
     async fn depth(&self) -> Result<Depth, Error> {
-        self.reader.ask("count jobs", |reading| reading.depth()).await
+        self.reader.ask("count jobs", |reader| reader.depth()).await
     }
 
     async fn latest(&self) -> Result<Cursor, Error> {
-        self.reader.ask("find the latest change", |reading| reading.latest()).await
+        self.reader.ask("find the latest change", |reader| reader.latest()).await
     }
 
     async fn changes(&self, after: Cursor, wait: Duration) -> Result<Changes, Error> {
-        let mut watch = self.watch(&self.changed, wait);
+        let mut poll = self.poll(&self.changed, wait);
         loop {
-            let changes = self.reader.ask("read changes", move |reading| reading.changes(after)).await?;
-            if !changes.jobs.is_empty() || !watch.again().await {
+            let changes = self.reader.ask("read changes", move |reader| reader.changes(after)).await?;
+            if !changes.jobs.is_empty() || !poll.again().await {
                 return Ok(changes);
             }
         }
     }
 
     async fn dead(&self, limit: usize) -> Result<Vec<DeadLetter>, Error> {
-        self.reader.ask("list dead letters", move |reading| reading.dead(limit)).await
+        self.reader.ask("list dead letters", move |reader| reader.dead(limit)).await
     }
 
     async fn replay(&self, job: JobId) -> Result<bool, Error> {
-        self.desk.ask("replay a dead letter", Flush::First, move |ledger| ledger.replay(job)).await
+        self.writer.ask("replay a dead letter", Durability::Before, move |operations| operations.replay(job)).await
     }
 
     async fn discard(&self, job: JobId) -> Result<bool, Error> {
-        self.desk.ask("discard a dead letter", Flush::First, move |ledger| ledger.discard(job)).await
+        self.writer.ask("discard a dead letter", Durability::Before, move |operations| operations.discard(job)).await
     }
 }

@@ -1,4 +1,4 @@
-//! How is a job written down in columns, and read back?
+//! How is a job encoded in columns?
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use kana_engine::image::{Image, Shape};
 
 use super::schema::{RUNNING, SETTLED};
 
-/// What [`status`] reads, in its order.
+/// The columns that [`status`] reads, in its order.
 pub const STATUS: &str = "id, batch, filename, submitted, claims, state, worker, settled, queued, verdict, said, class, \
                           scores, inference";
 

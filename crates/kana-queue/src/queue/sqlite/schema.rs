@@ -68,7 +68,7 @@ const CACHE_KIB: i32 = 1_024;
 /// would make more commits wait for the disk, more would let the log take room that a small disk lacks elsewhere.
 const WAL_PAGES_MAX: i32 = 1_000;
 
-/// Bytes that the write-ahead log keeps once it is copied; what a burst added beyond is given back to the disk.
+/// Bytes that the write-ahead log keeps once it is copied; what a burst added beyond is freed.
 const WAL_BYTES_KEPT: i64 = 4 << 20;
 
 /// Statements kept prepared, a connection; there are fewer than that.
@@ -77,13 +77,13 @@ const STATEMENTS_MAX: usize = 64;
 /// How long a transaction waits for those of other processes: far longer than thousands of them take.
 const BUSY_MAX: Duration = Duration::from_secs(5);
 
-/// How long between two looks at a lock that another process holds: a transaction takes less.
+/// Time between two looks at a lock that another process holds: a transaction takes less.
 const BUSY_LOOK: Duration = Duration::from_micros(500);
 
-/// What may go wrong with the file.
+/// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
-    #[error("{path} could not be made or opened")]
+pub enum OpenError {
+    #[error("could not create or open {path}")]
     Unopened { path: PathBuf, source: std::io::Error },
     #[error("{path} is a database of another program")]
     Foreign { path: PathBuf },
@@ -93,12 +93,12 @@ pub enum Problem {
     Broken { path: PathBuf, source: rusqlite::Error },
 }
 
-/// Makes the file where there is none, readable by its owner alone, and opens it for writing.
-pub fn open(path: &Path) -> Result<Connection, Problem> {
+/// Creates the file where there is none, readable by its owner alone, and opens it for writing.
+pub fn open(path: &Path) -> Result<Connection, OpenError> {
     // Only a new file is opened here: closing one that this process has open already would take its locks away.
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(source) if source.kind() != ErrorKind::AlreadyExists => {
-            return Err(Problem::Unopened { path: path.to_owned(), source });
+            return Err(OpenError::Unopened { path: path.to_owned(), source });
         }
         _ => {}
     }
@@ -107,21 +107,21 @@ pub fn open(path: &Path) -> Result<Connection, Problem> {
     Ok(connection)
 }
 
-/// Opens the file for looking only.
-pub fn open_reader(path: &Path) -> Result<Connection, Problem> {
+/// Opens the file for reading only.
+pub fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     // Opened for writing all the same: a reader may have to make the index of the write-ahead log.
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.pragma_update(None, "query_only", true).map_err(|source| broken(path, source))?;
     Ok(connection)
 }
 
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Problem> {
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection, OpenError> {
     let set_up = || {
         let mut connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_handler(Some(look_again))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        // The write-ahead log is flushed by `flush`, which knows who waits for it.
+        // The write-ahead log is synced by `fsync`, which knows which calls wait for it.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
         connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
@@ -130,8 +130,8 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Problem> {
     set_up().map_err(|source| broken(path, source))
 }
 
-fn broken(path: &Path, source: rusqlite::Error) -> Problem {
-    Problem::Broken { path: path.to_owned(), source }
+fn broken(path: &Path, source: rusqlite::Error) -> OpenError {
+    OpenError::Broken { path: path.to_owned(), source }
 }
 
 /// SQLite's own handler sleeps for up to 100 ms at a time, and whoever waits for a job would feel it.
@@ -140,11 +140,12 @@ fn look_again(looks: i32) -> bool {
     if waited >= BUSY_MAX {
         return false;
     }
+    #[expect(clippy::disallowed_methods, reason = "runs on a thread of the queue's own, which has nothing else to do")]
     std::thread::sleep(BUSY_LOOK);
     true
 }
 
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Problem> {
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     if is_current(connection, path)? {
         return Ok(());
     }
@@ -163,7 +164,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Problem> {
 }
 
 /// Whether the file is a queue already; an empty one is not, and anything else is refused.
-fn is_current(connection: &Connection, path: &Path) -> Result<bool, Problem> {
+fn is_current(connection: &Connection, path: &Path) -> Result<bool, OpenError> {
     let header = || {
         let tables = connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
         Ok((tables, pragma(connection, "application_id")?, pragma(connection, "user_version")?))
@@ -171,8 +172,8 @@ fn is_current(connection: &Connection, path: &Path) -> Result<bool, Problem> {
     match header().map_err(|source| broken(path, source))? {
         (0, 0, 0) => Ok(false),
         (_, APPLICATION_ID, VERSION) => Ok(true),
-        (_, APPLICATION_ID, found) => Err(Problem::Newer { path: path.to_owned(), found }),
-        _ => Err(Problem::Foreign { path: path.to_owned() }),
+        (_, APPLICATION_ID, found) => Err(OpenError::Newer { path: path.to_owned(), found }),
+        _ => Err(OpenError::Foreign { path: path.to_owned() }),
     }
 }
 

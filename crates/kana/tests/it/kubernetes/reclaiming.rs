@@ -15,7 +15,7 @@ use crate::support::api_server::PODS;
 use crate::support::eventually;
 use crate::support::faulty::Faulty;
 use crate::support::kubernetes_objects::worker;
-use crate::support::world::a_job;
+use kana_queue::conformance::a_job;
 
 /// An incarnation of pod `A`, and the one after it.
 const FIRST: &str = "kana-worker-5d4f8-aaaaa~first";

@@ -108,7 +108,7 @@ impl App {
 
     /// Reclaims the jobs of a worker that was stopped.
     pub async fn reclaim(&self, worker: &str) {
-        self.queue.abandon(&worker.into(), Cause::Stopped).await.expect("a queue that answers");
+        self.queue.reclaim(&worker.into(), Cause::Stopped).await.expect("a queue that answers");
     }
 
     /// Runs a worker that settles every job, as long as the gateway serves.

@@ -99,9 +99,9 @@ impl Queue for Faulty {
         self.inner.settle(settlements).await
     }
 
-    async fn abandon(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
-        self.check("abandon")?;
-        self.inner.abandon(worker, cause).await
+    async fn reclaim(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
+        self.check("reclaim")?;
+        self.inner.reclaim(worker, cause).await
     }
 
     async fn sweep(&self) -> Result<(), Error> {

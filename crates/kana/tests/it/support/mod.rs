@@ -11,6 +11,7 @@ pub mod kubernetes_objects;
 pub mod pictures;
 pub mod process;
 pub mod proxy;
+pub mod queue;
 pub mod redis;
 pub mod resp;
 pub mod samples;
@@ -19,7 +20,6 @@ pub mod scripted;
 pub mod shim;
 pub mod time;
 pub mod tls;
-pub mod world;
 
 pub use eventually::eventually;
 

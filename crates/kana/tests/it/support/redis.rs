@@ -73,7 +73,7 @@ impl RedisServer {
     }
 
     /// One whose clock stands still.
-    pub fn stopped_in_time(now: Timestamp) -> Self {
+    pub fn with_manual_clock(now: Timestamp) -> Self {
         Self::with(Options { clock: Some(now), ..Options::default() })
     }
 

@@ -1,7 +1,6 @@
-//! Who moves the time, where a queue goes by a clock that a test moves by hand?
+//! How does a test move the clock of a server?
 //!
-//! A queue in this process asks a [`ManualClock`]. A queue on a server goes by the server's clock: [`ServerClock`]
-//! makes that one stand still as well, and [`Time`] moves both as one.
+//! [`ServerClock`] makes it stand still, and sets it. [`Time`] moves it together with a clock of the test's own.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -14,27 +13,22 @@ use kana_queue::clock::{Clock, ManualClock, Timestamp};
 
 use super::shim;
 
-/// A test's time: a clock of its own, and the one of the server that its queue lives on, if it lives on one.
+/// A test's time: a clock of its own, and that of a server.
 pub struct Time {
-    clock: Arc<ManualClock>,
+    clock: ManualClock,
     server: Option<ServerClock>,
 }
 
 impl Time {
-    /// Time that begins at `dawn`, for queues in this process.
-    pub fn from(dawn: Timestamp) -> Self {
-        Self { clock: Arc::new(ManualClock::at(dawn)), server: None }
+    /// Creates a time that begins at `start`.
+    pub fn from(start: Timestamp) -> Self {
+        Self { clock: ManualClock::at(start), server: None }
     }
 
-    /// Moves this server's clock from now on, too.
+    /// Sets this server's clock too, now and from now on.
     pub fn with(self, server: ServerClock) -> Self {
         server.set(self.now());
         Self { server: Some(server), ..self }
-    }
-
-    /// What a queue is opened with.
-    pub fn clock(&self) -> Arc<ManualClock> {
-        Arc::clone(&self.clock)
     }
 
     pub fn now(&self) -> Timestamp {
@@ -61,19 +55,19 @@ impl Time {
 pub struct ServerClock(Arc<File>, PathBuf);
 
 impl ServerClock {
-    /// One that shows `now`, kept in a file at `path`.
+    /// Creates a clock that shows `now`, kept in a file at `path`.
     pub fn at(path: PathBuf, now: Timestamp) -> Self {
         let clock = Self(Arc::new(File::create(&path).expect("a file for a clock")), path);
         clock.set(now);
         clock
     }
 
-    /// A second hand on the same clock.
+    /// A second handle of the same clock.
     pub fn share(&self) -> Self {
         Self(Arc::clone(&self.0), self.1.clone())
     }
 
-    /// Sets it, backwards too. The server's next look sees this.
+    /// Sets the clock, backwards too. The server sees it the next time that it reads its clock.
     pub fn set(&self, now: Timestamp) {
         let micros = i64::try_from(now.as_millis() * 1_000).expect("a time before the year 290,000");
         self.0.write_all_at(&micros.to_ne_bytes(), 0).expect("a file for a clock");
@@ -85,7 +79,7 @@ impl ServerClock {
     }
 }
 
-/// The library that shows a server this clock, and the folder that it lives in: built once a process.
+/// The folder and the path of the library that gives a server this clock, built once a process.
 static SHIM: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let library = shim::build("clock.c", folder.path());

@@ -5,6 +5,6 @@ if not record then return 'unknown' end
 if is_settled(record) then return 'settled' end
 local entry = entry_of(record)
 if holder(entry) then return 'running' end
-conclude(ARGV[1], record, pack('>L', NOW), tally_of(entry).claims, ARGV[2])
+conclude(ARGV[1], record, pack('>L', NOW), attempts_of(entry).claims, ARGV[2])
 finish()
 return 'cancelled'

@@ -1,7 +1,7 @@
--- ARGV: worker, room.
+-- Hands out jobs that were released, requeued or replayed. ARGV: worker, limit.
 -- Answers { now, 'stream' } where the caller should read new jobs from the stream, otherwise { now, 'taken', claims }
 -- with { entry, deliveries, attempt, head, image, mark } of each.
-local worker, room = ARGV[1], tonumber(ARGV[2])
+local worker, limit = ARGV[1], tonumber(ARGV[2])
 local last = catch_up()
 -- As a rule nothing has come back.
 if call('EXISTS', BACK, AGAIN) == 0 then
@@ -24,16 +24,16 @@ end
 local function take(line, claims)
   local popped = call('ZPOPMIN', line)
   local entry = entry_at(popped[1])
-  local tally = tally_of(entry)
-  tally.deliveries, tally.claims = tally.deliveries + 1, tally.claims + 1
-  local found = call('XCLAIM', JOBS, GROUP, worker, 0, entry, 'RETRYCOUNT', tally.deliveries, 'FORCE')[1]
+  local attempts = attempts_of(entry)
+  attempts.deliveries, attempts.claims = attempts.deliveries + 1, attempts.claims + 1
+  local found = call('XCLAIM', JOBS, GROUP, worker, 0, entry, 'RETRYCOUNT', attempts.deliveries, 'FORCE')[1]
   -- Somebody else deleted it: the audit finds its record, and says so.
-  if not found then call('HDEL', TALLY, entry) return end
-  keep_tally(entry, tally)
+  if not found then call('HDEL', ATTEMPTS, entry) return end
+  store_attempts(entry, attempts)
   local head = found[2][2]
-  local body = 'R' .. pack('>I4I2', tally.claims, #worker) .. worker .. sub(head, 17)
-  tell(sub(head, 1, 16), body)
-  claims[#claims + 1] = { entry, tally.deliveries, tally.claims, head, found[2][4], '' }
+  local body = 'R' .. pack('>I4I2', attempts.claims, #worker) .. worker .. sub(head, 17)
+  publish(sub(head, 1, 16), body)
+  claims[#claims + 1] = { entry, attempts.deliveries, attempts.claims, head, found[2][4], '' }
 end
 
 local back, again = call('ZCARD', BACK), call('ZCARD', AGAIN)
@@ -47,12 +47,12 @@ if again > 0 and not (last == 'again' and (back > 0 or is_new_waiting())) then
 end
 if last == 'again' then call('HSET', STATE, 'last', 'first') end
 if back == 0 then return { NOW, 'stream' } end
-for _ = 1, math.min(room, back) do take(BACK, claims) end
-if #claims < room then
-  local read = call('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', room - #claims, 'STREAMS', JOBS, '>')
+for _ = 1, math.min(limit, back) do take(BACK, claims) end
+if #claims < limit then
+  local read = call('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', limit - #claims, 'STREAMS', JOBS, '>')
   for _, found in ipairs(read and read[1][2] or {}) do
     local head = found[2][2]
-    tell(sub(head, 1, 16), 'R' .. pack('>I4I2', 1, #worker) .. worker .. sub(head, 17))
+    publish(sub(head, 1, 16), 'R' .. pack('>I4I2', 1, #worker) .. worker .. sub(head, 17))
     claims[#claims + 1] = { found[1], 1, 1, head, found[2][4], found[2][6] or '' }
   end
 end

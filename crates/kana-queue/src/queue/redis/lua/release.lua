@@ -7,9 +7,9 @@ for n = 1, #ARGV, 3 do
   if record and not is_settled(record) then
     local held = holder(entry_of(record))
     if held and held[2] == worker and tonumber(held[4]) == deliveries then
-      local tally = tally_of(entry_of(record), held)
-      tally.claims = math.max(tally.claims - 1, 0)
-      park(id, record, tally)
+      local attempts = attempts_of(entry_of(record), held)
+      attempts.claims = math.max(attempts.claims - 1, 0)
+      requeue(id, record, attempts)
       answer = 1
     end
   end

@@ -1,7 +1,7 @@
 -- ARGV: job. Answers replayed, full or unknown.
 local id = ARGV[1]
-local grave = call('HGET', GRAVES, id)
-local found = grave and call('XRANGE', DEAD, grave, grave)[1]
+local letter = call('HGET', LETTERS, id)
+local found = letter and call('XRANGE', DEAD, letter, letter)[1]
 if not found then return 'unknown' end
 if call('XLEN', JOBS) >= JOBS_MAX then return 'full' end
 local head, image = found[2][2], found[2][4]
@@ -18,8 +18,8 @@ for n = 1, #jobs, 16 do listed = listed or sub(jobs, n, n + 15) == id end
 if not listed then call('HSET', members, 'jobs', jobs .. id) end
 call('HINCRBY', members, 'open', 1)
 call('PERSIST', members)
-call('XDEL', DEAD, grave)
-call('HDEL', GRAVES, id)
-tell_queued(id, rest, 0)
+call('XDEL', DEAD, letter)
+call('HDEL', LETTERS, id)
+publish_queued(id, rest, 0)
 flush_events()
 return 'replayed'

@@ -4,7 +4,7 @@ catch_up()
 local ids = {}
 for n = 1, #ARGV, 6 do ids[#ids + 1] = ARGV[n] end
 local known, answers, seen = records(ids), {}, {}
-local has_tallies = call('EXISTS', TALLY) == 1
+local has_attempts = call('EXISTS', ATTEMPTS) == 1
 for n, id in ipairs(ids) do
   local at = 6 * n - 5
   local worker, deliveries = ARGV[at + 1], tonumber(ARGV[at + 2])
@@ -13,8 +13,8 @@ for n, id in ipairs(ids) do
   if record and not is_settled(record) and not seen[id] then
     local entry = entry_of(record)
     if good == '1' then
-      local tally = has_tallies and call('HGET', TALLY, entry)
-      local claims = tally and tonumber(string.match(tally, '%d+ (%d+)')) or 1
+      local attempts = has_attempts and call('HGET', ATTEMPTS, entry)
+      local claims = attempts and tonumber(string.match(attempts, '%d+ (%d+)')) or 1
       conclude(id, record, claimed, claims, said)
       answer, seen[id] = 'done', true
     else

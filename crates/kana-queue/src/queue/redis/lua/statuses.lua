@@ -1,4 +1,4 @@
--- ARGV: jobs, or 'batch' and a batch. Answers, of each known job, its id and what a reader is told of it.
+-- ARGV: jobs, or 'batch' and a batch. Answers, of each known job, its position, its id and its change.
 local ids = ARGV
 if ARGV[1] == 'batch' then
   local joined = call('HGET', ROOT .. ':batch:' .. ARGV[2], 'jobs') or ''
@@ -11,7 +11,7 @@ for n, record in pairs(records(ids)) do
   if not is_settled(record) then
     local entry = entry_of(record)
     local held = holder(entry)
-    local claims = tally_of(entry, held).claims
+    local claims = attempts_of(entry, held).claims
     if held then
       body = 'R' .. pack('>I4I2', claims, #held[2]) .. held[2] .. rest_of(record)
     else

@@ -1,4 +1,4 @@
--- ARGV: batch, key or '', fingerprint, answer; then of each job its id, what a reader is told of it, and its image.
+-- ARGV: batch, key or '', fingerprint, answer; then of each job its id, its change, and its image.
 local batch, key, fingerprint, answer = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local repeats = ROOT .. ':key:' .. key
 if key ~= '' then
@@ -27,7 +27,7 @@ for n, id in ipairs(ids) do
     list[#list + 1] = id
     list[#list + 1] = waiting_record(entry, rest)
     taken[#taken + 1] = id
-    tell(id, body)
+    publish(id, body)
   end
 end
 for at, list in pairs(by_bucket) do

@@ -1,7 +1,7 @@
--- What time asks for, and what strangers did. Answers { orphans put back in line, jobs lost }.
+-- Does what time asks for, and repairs what strangers did. Answers { unheld jobs requeued, jobs lost }.
 catch_up()
 
--- How often the dear parts are done, whoever asks: two of them fit into a lease.
+-- How often the expensive parts are done, whoever asks: two of them fit into a lease.
 local PERIOD = 2000
 -- Entries and records looked at in one sweep.
 local LOOK_MAX = 500
@@ -9,10 +9,10 @@ local LOOK_MAX = 500
 local CONSUMER_IDLE_MAX = 60000
 
 local expired = call('XRANGE', DEAD, '-', '+', 'COUNT', 100)
-for _, grave in ipairs(expired) do
-  if unpack_at('>L', grave[2][6]) + DEAD_TTL > NOW then break end
-  call('XDEL', DEAD, grave[1])
-  call('HDEL', GRAVES, sub(grave[2][2], 1, 16))
+for _, letter in ipairs(expired) do
+  if unpack_at('>L', letter[2][6]) + DEAD_TTL > NOW then break end
+  call('XDEL', DEAD, letter[1])
+  call('HDEL', LETTERS, sub(letter[2][2], 1, 16))
 end
 
 local state = call('HMGET', STATE, 'swept', 'orphans', 'audit')
@@ -37,7 +37,7 @@ end
 call('HSET', STATE, 'swept', NOW)
 
 -- Delivered, and neither held nor in a line: somebody deleted the consumer that held it.
-local orphans = 0
+local unheld = 0
 local start = state[2] or '-'
 local entries = call('XRANGE', JOBS, start, delivered, 'COUNT', LOOK_MAX)
 for _, found in ipairs(entries) do
@@ -46,11 +46,11 @@ for _, found in ipairs(entries) do
     local id = sub(found[2][2], 1, 16)
     local record = #id == 16 and record_of(id)
     if record and not is_settled(record) and entry_of(record) == entry then
-      local tally = tally_of(entry)
+      local attempts = attempts_of(entry)
       -- Far from any number that its last holder may have been given.
-      tally.deliveries, tally.claims, tally.again = tally.deliveries + 100, math.max(tally.claims, 1), true
-      park(id, record, tally)
-      orphans = orphans + 1
+      attempts.deliveries, attempts.claims, attempts.again = attempts.deliveries + 100, math.max(attempts.claims, 1), true
+      requeue(id, record, attempts)
+      unheld = unheld + 1
     else
       over[#over + 1] = entry
     end
@@ -77,7 +77,7 @@ if open > call('XLEN', JOBS) then
           local id, record = page[2][m], page[2][m + 1]
           if not is_settled(record) and #call('XRANGE', JOBS, entry_of(record), entry_of(record)) == 0 then
             local why = 'lost: its image was deleted from the queue by somebody else before it was done'
-            conclude(id, record, pack('>L', NOW), tally_of(entry_of(record)).claims, tail_of('', '\1' .. why))
+            conclude(id, record, pack('>L', NOW), attempts_of(entry_of(record)).claims, tail_of('', '\1' .. why))
             lost = lost + 1
           end
         end
@@ -89,4 +89,4 @@ if open > call('XLEN', JOBS) then
   if looked < 10 * LOOK_MAX then call('HDEL', STATE, 'audit') end
   finish()
 end
-return { orphans, lost }
+return { unheld, lost }

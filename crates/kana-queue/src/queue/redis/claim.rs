@@ -1,0 +1,304 @@
+//! How does a worker get jobs, and what becomes of those that never reach it?
+//!
+//! A claim first calls the `claim` function, which requeues what expired and hands out jobs attempted or claimed
+//! before. Where there are none of those it reads new ones straight from the stream, and blocks there: Redis wakes
+//! exactly as many workers as there are jobs. What returns to a line meanwhile wakes one by a nudge, in a second stream.
+//!
+//! An answer may get lost on its way, with the jobs in it. So it is recorded which jobs reached which worker
+//! (`delivered`), and after anything that went wrong the others are released, at no cost to them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{Cmd, Pipeline, pipe};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tracing::error;
+
+use crate::WorkerId;
+use crate::job::JobId;
+use crate::queue::{Claim, Error, Lease};
+
+use super::connection::Connection;
+use super::delivered::Delivered;
+use super::delivery::{self, ClaimReply, Deliveries, Delivery, StreamReply, Token};
+use super::encoding;
+use super::functions::{CHANGES_KEPT, EVENTS_MAX, GROUP};
+
+/// How often a waiting claim looks for expired leases, of which no notification comes.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How many reads in a row may break off before a claim gives up.
+const BREAKS_MAX: usize = 2;
+
+const ACTION: &str = "claim jobs";
+
+/// Hands out jobs.
+pub struct Claims {
+    connection: Arc<Connection>,
+    delivered: Delivered,
+}
+
+/// The result of asking for jobs once.
+enum Read {
+    Jobs(Deliveries),
+    Nothing,
+    /// Nothing, because the groups were gone; they have been created again.
+    GroupsCreated,
+    /// Unknown: the answer may have got lost, with jobs in it.
+    BrokeOff,
+}
+
+impl Claims {
+    pub fn new(connection: Arc<Connection>) -> Self {
+        Self { connection, delivered: Delivered::default() }
+    }
+
+    /// Claims jobs in a task of its own, so that the caller may be dropped at any moment: then the jobs are released.
+    pub async fn claim(self: &Arc<Self>, worker: &WorkerId, limit: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let (mut sender, receiver) = oneshot::channel();
+        let (claims, worker) = (Arc::clone(self), worker.to_owned());
+        let task = async move {
+            let claimed = tokio::select! {
+                biased;
+                // Whatever went wrong, it may have gone wrong after a delivery.
+                claimed = claims.wait_for_jobs(&worker, limit, wait) => {
+                    claimed.inspect_err(|_| claims.delivered.record_lost_answer(&worker))
+                }
+                () = sender.closed() => {
+                    claims.delivered.record_lost_answer(&worker);
+                    return claims.release_undelivered(&worker).await.unwrap_or_default();
+                }
+            };
+            let runtime = Handle::current();
+            let in_transit = claimed.map(|jobs| InTransit { jobs, claims: Arc::clone(&claims), runtime });
+            drop(sender.send(in_transit));
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the task ends with its caller, or one release after it; a queue has no shutdown to join"
+        )]
+        tokio::spawn(task);
+        let in_transit =
+            receiver.await.map_err(|source| Error::Unavailable { action: ACTION, source: source.into() })?;
+        in_transit.map(InTransit::arrive)
+    }
+
+    async fn wait_for_jobs(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
+        let deadline = Instant::now().checked_add(wait);
+        let mut breaks = 0;
+        loop {
+            if self.delivered.has_lost_answer(worker) {
+                self.release_undelivered(worker).await?;
+            }
+            let mut read = self.claim_again(worker, limit).await?;
+            if matches!(read, Read::Nothing) {
+                let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.saturating_duration_since(Instant::now()));
+                read = self.read_new(worker, limit, left.min(LOOK_AGAIN)).await?;
+            }
+            match read {
+                Read::Jobs(deliveries) => {
+                    let claims = self.receive(worker, deliveries).await?;
+                    if !claims.is_empty() {
+                        return Ok(claims);
+                    }
+                    breaks = 0;
+                }
+                Read::Nothing => breaks = 0,
+                Read::GroupsCreated => breaks += 1,
+                Read::BrokeOff => {
+                    self.delivered.record_lost_answer(worker);
+                    breaks += 1;
+                }
+            }
+            // After a break it is not known yet whether there are any.
+            let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
+            if is_over && (breaks == 0 || breaks >= BREAKS_MAX) {
+                return Ok(Vec::new());
+            }
+        }
+    }
+
+    /// Claims what comes before new jobs: what expired, was released or is tried again.
+    async fn claim_again(&self, worker: &WorkerId, limit: usize) -> Result<Read, Error> {
+        let mut call = self.connection.functions.call("claim");
+        call.arg(worker).arg(limit);
+        let Some(answer) = self.connection.ask_once(ACTION, &call).await? else { return Ok(Read::BrokeOff) };
+        match delivery::claim_reply(answer) {
+            Some(ClaimReply::Jobs(deliveries)) => Ok(Read::Jobs(deliveries)),
+            Some(ClaimReply::ReadStream) => Ok(Read::Nothing),
+            None => Err(self.connection.unexpected(ACTION)),
+        }
+    }
+
+    /// Reads new jobs, and waits for them for `wait` where there are none.
+    async fn read_new(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Result<Read, Error> {
+        let functions = &self.connection.functions;
+        let mut blocking = self.connection.blocking(ACTION).await?;
+        let answers = match blocking.ask(&self.stream_read(worker, limit, wait), wait).await {
+            Ok(Some(answers)) => answers,
+            Ok(None) => return Ok(Read::BrokeOff),
+            // The stream or its group was deleted.
+            Err(error) if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")) => {
+                self.connection.keep(blocking);
+                self.connection.ensure_groups(ACTION).await?;
+                return Ok(Read::GroupsCreated);
+            }
+            Err(source) => return Err(Error::Unavailable { action: ACTION, source: Box::new(source) }),
+        };
+        self.connection.keep(blocking);
+        let reply = delivery::stream_reply(answers, &functions.nudges);
+        let StreamReply { jobs, nudges } = reply.ok_or_else(|| self.connection.unexpected(ACTION))?;
+        if !nudges.is_empty() {
+            self.delete(&functions.nudges, &nudges).await?;
+        }
+        Ok(if jobs.entries.is_empty() { Read::Nothing } else { Read::Jobs(jobs) })
+    }
+
+    fn stream_read(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Pipeline {
+        let functions = &self.connection.functions;
+        let mut read = pipe();
+        read.cmd("XREADGROUP").arg("GROUP").arg(GROUP).arg(worker).arg("COUNT").arg(limit);
+        if !wait.is_zero() {
+            // A wait of zero milliseconds would be one without end.
+            read.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
+        }
+        read.arg("STREAMS").arg(&functions.jobs).arg(&functions.nudges).arg(">").arg(">");
+        read.cmd("TIME");
+        read
+    }
+
+    /// Turns deliveries into claims, and publishes that new jobs run. Of several jobs, those to be claimed alone are
+    /// released, unless all are: then all but the first.
+    async fn receive(&self, worker: &WorkerId, deliveries: Deliveries) -> Result<Vec<Claim>, Error> {
+        let Deliveries { entries, now, are_published } = deliveries;
+        let (mut claims, mut events, mut foreign, mut alone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut has_company = entries.len() > 1 && entries.iter().any(|delivery| !delivery.is_alone);
+        for Delivery { entry, deliveries, attempt, head, image, is_alone } in entries {
+            let Some(job) = encoding::job(&head, &image) else {
+                foreign.push(entry);
+                continue;
+            };
+            if is_alone && std::mem::replace(&mut has_company, true) {
+                alone.push(entry);
+                continue;
+            }
+            if !are_published {
+                events.push((job.id, encoding::running(&job, attempt, worker)));
+            }
+            let token = Token { claimed: now, deliveries }.pack();
+            let lease = Lease { job: job.id, worker: worker.to_owned(), token };
+            claims.push(Claim { lease, job, attempt });
+        }
+        self.release_alone(&alone).await?;
+        self.delete_foreign(&foreign).await?;
+        self.delivered.add(worker, claims.iter().map(|claim| claim.lease.job));
+        // The claims stand whether or not readers learn of them now: they will learn of the outcomes.
+        let _ = self.publish(&events).await;
+        Ok(claims)
+    }
+
+    /// Releases jobs that are to be claimed alone.
+    async fn release_alone(&self, entries: &[String]) -> Result<(), Error> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut call = self.connection.functions.call("release_alone");
+        call.arg(entries);
+        self.connection.ask(ACTION, &call).await.map(drop)
+    }
+
+    /// Deletes entries that are no jobs.
+    async fn delete_foreign(&self, entries: &[String]) -> Result<(), Error> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        error!(?entries, "deleted entries from the queue that are no jobs: another program wrote them");
+        self.delete(&self.connection.functions.jobs, entries).await
+    }
+
+    /// Releases what was assigned to a worker and never reached it.
+    async fn release_undelivered(&self, worker: &WorkerId) -> Result<(), Error> {
+        let mut call = self.connection.functions.call("release_undelivered");
+        call.arg(worker);
+        for job in self.delivered.jobs(worker) {
+            call.arg(job.as_bytes());
+        }
+        self.connection.ask(ACTION, &call).await?;
+        self.delivered.clear_lost_answer(worker);
+        Ok(())
+    }
+
+    /// Publishes changes.
+    async fn publish(&self, events: &[(JobId, Vec<u8>)]) -> Result<(), Error> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let mut publishing = pipe();
+        for some in events.chunks(EVENTS_MAX) {
+            publishing.cmd("XADD").arg(&self.connection.functions.changes).arg("MAXLEN").arg("~").arg(CHANGES_KEPT);
+            publishing.arg("*");
+            for (job, body) in some {
+                publishing.arg(job.as_bytes()).arg(body);
+            }
+        }
+        self.connection.ask_all(ACTION, &publishing).await.map(drop)
+    }
+
+    /// Acknowledges and deletes entries of a stream.
+    async fn delete(&self, stream: &str, entries: &[String]) -> Result<(), Error> {
+        let mut deletion = pipe();
+        deletion.cmd("XACK").arg(stream).arg(GROUP).arg(entries);
+        deletion.cmd("XDEL").arg(stream).arg(entries);
+        self.connection.ask_all(ACTION, &deletion).await.map(drop)
+    }
+
+    /// Forgets jobs whose leases are over, whoever ended them.
+    pub fn forget<'a>(&self, leases: impl Iterator<Item = &'a Lease>) {
+        self.delivered.remove(leases);
+    }
+
+    /// Releases jobs. Where Redis does not answer, their leases expire instead.
+    async fn release(&self, leases: Vec<Lease>) -> Result<(), Error> {
+        let mut call = self.connection.functions.call("release");
+        add_leases(&mut call, &leases);
+        self.connection.ask(ACTION, &call).await?;
+        self.forget(leases.iter());
+        Ok(())
+    }
+}
+
+/// Adds leases to the arguments of `release` or `extend`.
+pub fn add_leases(call: &mut Cmd, leases: &[Lease]) {
+    for Lease { job, worker, token } in leases {
+        call.arg(job.as_bytes()).arg(worker).arg(Token::unpack(*token).deliveries);
+    }
+}
+
+/// Claims on their way to their caller; released where they are dropped on the way.
+struct InTransit {
+    jobs: Vec<Claim>,
+    claims: Arc<Claims>,
+    runtime: Handle,
+}
+
+impl InTransit {
+    fn arrive(mut self) -> Vec<Claim> {
+        std::mem::take(&mut self.jobs)
+    }
+}
+
+impl Drop for InTransit {
+    fn drop(&mut self) {
+        if self.jobs.is_empty() {
+            return;
+        }
+        let leases = self.jobs.drain(..).map(|claim| claim.lease).collect();
+        let claims = Arc::clone(&self.claims);
+        self.runtime.spawn(async move { claims.release(leases).await });
+    }
+}

@@ -1,0 +1,162 @@
+//! What does Redis do in one step?
+//!
+//! Each verb is one Lua function, so that it happens completely or not at all, whatever becomes of its caller. A
+//! queue's prefix, limits and other constants are written into its functions, and their names contain a hash of all of
+//! it: queues with other limits, or of another kana, have others. Functions rather than scripts, because a script
+//! builds all that it stands on anew at every call, which took longer than most calls themselves.
+
+use std::fmt::Write as _;
+
+use redis::{Cmd, cmd};
+
+use crate::queue::Limits;
+use crate::worker_id;
+
+use super::address::Address;
+
+/// The consumer group that all workers read in.
+pub const GROUP: &str = "workers";
+
+/// Entries kept in the stream of changes, at least: a reader further behind learns that it missed some.
+pub const CHANGES_KEPT: usize = 4_000;
+
+/// Jobs in one entry of the stream of changes, at most.
+pub const EVENTS_MAX: usize = 100;
+
+/// May run where Redis is out of memory, because it makes room or must not be lost.
+const ALWAYS: &str = "{'allow-oom'}";
+
+/// Is refused where Redis is out of memory.
+const UNLESS_FULL: &str = "{}";
+
+/// Reads only.
+const READS: &str = "{'no-writes'}";
+
+/// The code that every function uses.
+const SHARED: [&str; 2] = [include_str!("lua/prelude.lua"), include_str!("lua/transitions.lua")];
+
+/// A Lua function of the library.
+struct Function {
+    name: &'static str,
+    /// When Redis may run it.
+    flags: &'static str,
+    body: &'static str,
+}
+
+macro_rules! functions {
+    ($($name:ident $flags:ident)*) => {
+        [$(Function {
+            name: stringify!($name),
+            flags: $flags,
+            body: include_str!(concat!("lua/", stringify!($name), ".lua")),
+        }),*]
+    };
+}
+
+const FUNCTIONS: [Function; 16] = functions! {
+    submit UNLESS_FULL
+    claim ALWAYS
+    release_alone ALWAYS
+    release_undelivered ALWAYS
+    extend ALWAYS
+    release ALWAYS
+    settle ALWAYS
+    reclaim ALWAYS
+    sweep ALWAYS
+    cancel ALWAYS
+    discard ALWAYS
+    ensure_groups ALWAYS
+    replay UNLESS_FULL
+    statuses READS
+    depth READS
+    change_range READS
+};
+
+/// Digits of the hash in a library's name: two of one Redis that differ never share them.
+const HASH_DIGITS: usize = 12;
+
+/// A queue's functions, and the keys that are used without them.
+pub struct Functions {
+    /// The stream of what waits and runs. Every call names it, which tells a Redis Cluster where to go.
+    pub jobs: String,
+    /// The stream that wakes workers who wait for new jobs when an old one comes back.
+    pub nudges: String,
+    /// The stream of changes, for readers.
+    pub changes: String,
+    /// The stream of dead letters.
+    pub dead: String,
+    /// The library's name.
+    name: String,
+    code: String,
+}
+
+impl Functions {
+    /// The functions of the queue at `address`.
+    pub fn new(address: &Address, limits: &Limits) -> Self {
+        let root = format!("{{{}}}", address.prefix);
+        let mut code = constants(&root, limits) + &SHARED.concat();
+        for Function { name, flags, body } in FUNCTIONS {
+            writeln!(code, "register('{name}', {flags}, function(ARGV)\n{body}end)")
+                .expect("BUG: writing to a string cannot fail");
+        }
+        let hash = redis::Script::new(&code).get_hash()[..HASH_DIGITS].to_owned();
+        let name = format!("kana_{hash}");
+        let code = format!("#!lua name={name}\nlocal PREFIX = '{name}_'\n{code}");
+        Self {
+            jobs: format!("{root}:jobs"),
+            nudges: format!("{root}:nudges"),
+            changes: format!("{root}:changes"),
+            dead: format!("{root}:dead"),
+            name,
+            code,
+        }
+    }
+
+    /// The call of a function, to which its arguments are added.
+    pub fn call(&self, function: &'static str) -> Cmd {
+        let mut call = cmd("FCALL");
+        call.arg(format!("{}_{function}", self.name)).arg(1).arg(&self.jobs);
+        call
+    }
+
+    /// The command that makes Redis know every function.
+    pub fn load(&self) -> Cmd {
+        let mut load = cmd("FUNCTION");
+        load.arg("LOAD").arg("REPLACE").arg(&self.code);
+        load
+    }
+}
+
+/// The Lua lines that define what Rust and Lua share, times in milliseconds.
+fn constants(root: &str, limits: &Limits) -> String {
+    let Limits { jobs_max, lease, attempts_max, claims_max, outcome_ttl, dead_ttl } = limits;
+    let (lease, outcome_ttl, dead_ttl) = (lease.as_millis(), outcome_ttl.as_millis(), dead_ttl.as_millis());
+    let separator = worker_id::SEPARATOR;
+    format!(
+        "local ROOT, JOBS_MAX = '{root}', {jobs_max}\n\
+         local LEASE, ATTEMPTS_MAX, CLAIMS_MAX = {lease}, {attempts_max}, {claims_max}\n\
+         local OUTCOME_TTL, DEAD_TTL = {outcome_ttl}, {dead_ttl}\n\
+         local GROUP, CHANGES_KEPT, EVENTS_MAX = '{GROUP}', {CHANGES_KEPT}, {EVENTS_MAX}\n\
+         local WORKER_SEPARATOR = '{separator}'\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn functions(limits: Limits) -> Functions {
+        Functions::new(&"redis://localhost".parse().expect("an address"), &limits)
+    }
+
+    #[test]
+    fn a_library_with_other_constants_has_another_name() {
+        let limits = Limits::default();
+
+        let (one, same) = (functions(limits), functions(limits));
+        let other = functions(Limits { jobs_max: limits.jobs_max + 1, ..limits });
+
+        assert_eq!(one.name, same.name);
+        assert_ne!(one.name, other.name);
+    }
+}
