@@ -3,6 +3,7 @@
 //! Every job is submitted, claimed, settled, and its outcome read from the changes, as a gateway and its workers do it.
 //! The same run measures what `redis-benchmark` reaches with XADD alone on the same server, so that the figures can be
 //! compared as ratios whatever the machine. The last line is one JSON object.
+#![expect(clippy::disallowed_macros, reason = "a benchmark prints its report")]
 
 #[path = "common/server.rs"]
 mod server;
@@ -29,7 +30,7 @@ const SPAN: Duration = Duration::from_secs(5);
 /// How long it runs before that.
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// Jobs that may be under way: enough that nobody waits for the others.
+/// Jobs that may be under way: enough that no task waits for the others.
 const JOBS_MAX: usize = 4_096;
 
 /// Bytes of a KMNIST image, and of what `redis-benchmark` adds.
@@ -39,7 +40,7 @@ const IMAGE: Shape = Shape { channels: 1, height: 28, width: 28 };
 const PIPELINE: &str = "16";
 const REQUESTS: &str = "400000";
 
-/// How long a claim or a look waits before it is asked again whether to go on.
+/// Time that a claim or a read of changes waits before its task looks whether to go on.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Entries a second that `redis-benchmark` adds to a stream, `pipeline` at once over its 50 connections.
@@ -88,12 +89,12 @@ struct Run {
 }
 
 impl Run {
-    fn goes_on(&self) -> bool {
+    fn is_running(&self) -> bool {
         !self.ending.load(Ordering::Relaxed)
     }
 
     async fn submit(&self) -> anyhow::Result<()> {
-        while self.goes_on() {
+        while self.is_running() {
             let batch = BatchId::new();
             let jobs = (0..self.batch).map(|_| a_job(batch)).collect();
             match self.queue.submit(Submission { batch, jobs, idempotency: None }).await {
@@ -107,7 +108,7 @@ impl Run {
 
     async fn work(&self, worker: usize) -> anyhow::Result<()> {
         let worker = WorkerId::of_pod(format!("worker-{worker}"));
-        while self.goes_on() {
+        while self.is_running() {
             let claims = self.queue.claim(&worker, self.batch, LOOK).await?;
             let settlements =
                 claims.into_iter().map(|claim| Settlement { lease: claim.lease, result: Ok(an_answer()) });
@@ -118,7 +119,7 @@ impl Run {
 
     async fn follow(&self) -> anyhow::Result<()> {
         let mut cursor = self.queue.latest().await?;
-        while self.goes_on() {
+        while self.is_running() {
             let changes = self.queue.changes(cursor, LOOK).await?;
             ensure!(!changes.missed, "the reader of changes fell behind");
             let settled = changes.jobs.iter().filter(|job| matches!(job.progress, Progress::Settled(_))).count();
@@ -129,15 +130,21 @@ impl Run {
     }
 }
 
-/// Jobs a second, and milliseconds of processor time a job, of this process and of `others`.
-async fn measure(url: &Url, batch: usize, others: &[u32]) -> anyhow::Result<(f64, f64)> {
+/// Figures of one queue.
+struct Figures {
+    jobs_per_s: f64,
+    cpu_ms_per_job: f64,
+}
+
+/// Measures a queue; the processor time is that of this process and of `others`.
+async fn measure(url: &Url, batch: usize, others: &[u32]) -> anyhow::Result<Figures> {
     let limits = Limits { jobs_max: JOBS_MAX, ..Limits::default() };
     let queue: Arc<dyn Queue> = queue::open(url, limits, Arc::new(SystemClock))?.into();
     let run = Arc::new(Run { queue, batch, ending: AtomicBool::new(false), settled: AtomicUsize::new(0) });
     let mut tasks = tokio::task::JoinSet::new();
     // Single jobs need many under way at once, as many requests are; batches need fewer.
-    let crowd = if batch == 1 { 32 } else { 12 };
-    for n in 0..crowd {
+    let tasks_max = if batch == 1 { 32 } else { 12 };
+    for n in 0..tasks_max {
         let (submitting, working) = (Arc::clone(&run), Arc::clone(&run));
         tasks.spawn(async move { submitting.submit().await });
         tasks.spawn(async move { working.work(n).await });
@@ -160,7 +167,7 @@ async fn measure(url: &Url, batch: usize, others: &[u32]) -> anyhow::Result<(f64
         ended??;
     }
     ensure!(jobs > 0.0, "no job came through {url}");
-    Ok((jobs / seconds, cpu / jobs))
+    Ok(Figures { jobs_per_s: jobs / seconds, cpu_ms_per_job: cpu / jobs })
 }
 
 fn sqlite(folder: &Path, batch: usize) -> Url {
@@ -186,7 +193,7 @@ async fn main() -> anyhow::Result<()> {
                 vec![server.pid()],
             ),
         ] {
-            let (rate, cpu) = measure(&url, batch, &others).await?;
+            let Figures { jobs_per_s: rate, cpu_ms_per_job: cpu } = measure(&url, batch, &others).await?;
             let ratio = rate / floor;
             println!("{:<18}{rate:>12.0}{cpu:>16.4}{ratio:>22.3}", format!("{name} by {batch}"));
             let figures = json!({ "jobs_per_s": rate, "ratio_to_xadd_pipelined": ratio, "cpu_ms_per_job": cpu });

@@ -1,8 +1,10 @@
 //! Is anything lost when workers are killed and connections reset for as long as a hundred thousand jobs take?
 //!
 //! `make soak`: a real Redis, real worker processes behind a network that resets connections at random, a worker
-//! killed every two seconds. Prints a receipt, and ends with 1 where it does not add up. `KANA_SOAK_JOBS` takes
+//! killed every two seconds. Prints a report, and ends with 1 where a job is missing. `KANA_SOAK_JOBS` takes
 //! another number of jobs. The last line is one JSON object.
+#![expect(clippy::disallowed_macros, reason = "a benchmark prints its report")]
+#![expect(clippy::disallowed_methods, reason = "the task of the soak is joined before it ends")]
 
 #[path = "../crates/kana/tests/it/support/proxy.rs"]
 #[expect(dead_code, reason = "the soak needs one of the things that the tests' network can do")]
@@ -22,11 +24,12 @@ use kana_engine::image::{Image, Shape};
 use kana_queue::clock::{Clock, SystemClock};
 use kana_queue::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
 use kana_queue::{self as queue, Error, Idempotency, Limits, Queue, Submission, Url, WorkerId};
+use parking_lot::Mutex;
 use proxy::Proxy;
 use serde_json::json;
 use server::Server;
 
-/// Jobs where nobody says how many.
+/// Jobs submitted where `KANA_SOAK_JOBS` does not say how many.
 const JOBS: usize = 100_000;
 
 /// Jobs submitted together.
@@ -37,13 +40,13 @@ const WORKERS: usize = 3;
 /// How often a worker is killed.
 const KILL_EVERY: Duration = Duration::from_secs(2);
 
-/// What each image takes: slow enough for kills to find work under way.
+/// Time that a worker takes for each image: slow enough for kills to find work under way.
 const INFERENCE_DELAY: &str = "1ms";
 
 /// Answers between two resets of a connection, on average.
 const RESET_MEAN: u32 = 100;
 
-/// How long nothing may happen at all before what is left counts as lost: five leases.
+/// Time without any change after which what is left counts as lost: five leases.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const IMAGE: Shape = Shape { channels: 1, height: 28, width: 28 };
@@ -56,7 +59,7 @@ struct Seen {
     /// Jobs under way, by worker.
     running: HashMap<JobId, WorkerId>,
     /// Jobs whose worker was killed, and when.
-    bereft: HashMap<JobId, Instant>,
+    killed: HashMap<JobId, Instant>,
     redeliveries: Vec<Duration>,
 }
 
@@ -78,14 +81,14 @@ impl Seen {
     }
 
     fn recover(&mut self, job: JobId) {
-        if let Some(killed) = self.bereft.remove(&job) {
-            self.redeliveries.push(killed.elapsed());
+        if let Some(since) = self.killed.remove(&job) {
+            self.redeliveries.push(since.elapsed());
         }
     }
 
-    fn bereave(&mut self, worker: &str) {
+    fn worker_killed(&mut self, worker: &str) {
         let now = Instant::now();
-        self.bereft.extend(self.running.iter().filter(|(_, held)| held.pod() == worker).map(|(job, _)| (*job, now)));
+        self.killed.extend(self.running.iter().filter(|(_, held)| held.pod() == worker).map(|(job, _)| (*job, now)));
     }
 }
 
@@ -96,12 +99,12 @@ fn worker(port: u16, name: &str) -> anyhow::Result<Child> {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("could not start a worker")
 }
 
-/// Kills a worker every so often and starts another, until it is told to stop; answers how many it killed.
-async fn slaughter(port: u16, seen: Arc<std::sync::Mutex<Seen>>, ending: Arc<AtomicBool>) -> anyhow::Result<usize> {
-    let mut crew = Vec::new();
+/// Kills a worker every [`KILL_EVERY`] and starts another, until `ending`; returns how many it killed.
+async fn kill_workers(port: u16, seen: Arc<Mutex<Seen>>, ending: Arc<AtomicBool>) -> anyhow::Result<usize> {
+    let mut workers = Vec::new();
     for n in 0..WORKERS {
         let name = format!("soak-{n}");
-        crew.push((worker(port, &name)?, name));
+        workers.push((worker(port, &name)?, name));
     }
     let mut kills = 0;
     let mut ticks = tokio::time::interval(KILL_EVERY);
@@ -109,22 +112,22 @@ async fn slaughter(port: u16, seen: Arc<std::sync::Mutex<Seen>>, ending: Arc<Ato
     while !ending.load(Ordering::Relaxed) {
         ticks.tick().await;
         let victim = kills % WORKERS;
-        let (child, name) = &mut crew[victim];
+        let (child, name) = &mut workers[victim];
         child.kill()?;
         child.wait()?;
-        seen.lock().expect("nobody panics with it").bereave(name);
+        seen.lock().worker_killed(name);
         kills += 1;
         *name = format!("soak-{}", WORKERS + kills);
         *child = worker(port, name)?;
     }
-    for (mut child, _) in crew {
+    for (mut child, _) in workers {
         child.kill()?;
         child.wait()?;
     }
     Ok(kills)
 }
 
-/// Submits jobs as an unsure sender does: again and again under the same key, until it is told that they are taken.
+/// Submits jobs as an unsure sender does: again and again under the same key, until they are accepted.
 async fn submit(queue: &dyn Queue, count: usize) -> anyhow::Result<()> {
     let image = Image::new(IMAGE, vec![0; IMAGE.bytes()]).context("an image")?;
     for first in (0..count).step_by(BATCH) {
@@ -152,13 +155,13 @@ async fn submit(queue: &dyn Queue, count: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Follows the changes until every job has an outcome, or nothing happens any more.
-async fn follow(queue: &dyn Queue, count: usize, seen: &std::sync::Mutex<Seen>) {
+/// Follows the changes until every job has an outcome, or nothing has happened for [`PATIENCE`].
+async fn follow(queue: &dyn Queue, count: usize, seen: &Mutex<Seen>) {
     let mut cursor = queue::Cursor(0);
     let mut latest = Instant::now();
     loop {
         let changes = queue.changes(cursor, Duration::from_secs(1)).await;
-        let mut seen = seen.lock().expect("nobody panics with it");
+        let mut seen = seen.lock();
         match changes {
             Ok(changes) => {
                 cursor = changes.cursor;
@@ -189,10 +192,10 @@ async fn main() -> anyhow::Result<ExitCode> {
     let url = |port: u16| format!("redis://127.0.0.1:{port}").parse::<Url>().map_err(anyhow::Error::msg);
     let open = |port| anyhow::Ok(queue::open(&url(port)?, Limits::default(), Arc::new(SystemClock))?);
     let (front, straight) = (open(network.port())?, open(server.port())?);
-    let (seen, ending) = (Arc::<std::sync::Mutex<Seen>>::default(), Arc::<AtomicBool>::default());
+    let (seen, ending) = (Arc::<Mutex<Seen>>::default(), Arc::<AtomicBool>::default());
 
     let begun = Instant::now();
-    let killing = tokio::spawn(slaughter(network.port(), seen.clone(), ending.clone()));
+    let killing = tokio::spawn(kill_workers(network.port(), seen.clone(), ending.clone()));
     let sweeping = async {
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -212,7 +215,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     ending.store(true, Ordering::Relaxed);
     let kills = killing.await??;
 
-    let seen = std::mem::take(&mut *seen.lock().expect("nobody panics with it"));
+    let seen = std::mem::take(&mut *seen.lock());
     let mut overwritten = seen.overwritten;
     let all: Vec<JobId> = seen.outcomes.keys().copied().collect();
     for some in all.chunks(1_000) {

@@ -3,6 +3,7 @@
 //! Leases and times-to-live are judged by wall-clock milliseconds, because several processes share them. Code that needs
 //! the time takes a [`Clock`], so that tests move it by hand and never sleep.
 
+#[cfg(feature = "conformance")]
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -62,9 +63,11 @@ impl Clock for SystemClock {
 }
 
 /// A clock that stands still until it is moved, for tests and simulations.
+#[cfg(feature = "conformance")]
 #[derive(Debug)]
 pub struct ManualClock(AtomicU64);
 
+#[cfg(feature = "conformance")]
 impl ManualClock {
     /// Creates a clock that shows `now`.
     pub fn at(now: Timestamp) -> Self {
@@ -82,6 +85,7 @@ impl ManualClock {
     }
 }
 
+#[cfg(feature = "conformance")]
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))

@@ -3,6 +3,7 @@
 //! The promises stand at [`Queue`]. Each implementation has a room of its own; the decisions that they share are in
 //! `rules`, and `conformance` tests each promise on each of them.
 
+mod log;
 pub mod memory;
 mod message;
 mod poll;

@@ -32,7 +32,7 @@ pub enum End<'a> {
     Stopped,
 }
 
-/// One of the two lines of waiting jobs.
+/// The line that a job waits in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Line {
     /// Jobs never attempted: claimed many at a time.

@@ -5,6 +5,7 @@
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{Job, JobId, Outcome, Progress, Status, Verdict};
+use crate::queue::log::Event;
 use crate::queue::rules::{Attempts, End};
 use crate::queue::{DeadLetter, Settled};
 use kana_engine::image::{Image, Shape};
@@ -72,12 +73,16 @@ impl Jobs {
         let State::Running { worker, .. } = std::mem::replace(&mut entry.state, State::Waiting) else {
             return Settled::Late;
         };
+        if end == End::Expired {
+            Event::Expired { job: id, worker: worker.clone() }.log();
+        }
         if !entry.attempts.are_exhausted(&limits) {
             self.wait(id);
             return Settled::Retried;
         }
         let (place, job) = (entry.place, entry.job.clone());
         let (attempts, reason) = (entry.attempts.claims, entry.attempts.reason(&limits, &worker, end));
+        Event::DeadLettered { job: id, worker: worker.clone(), reason: reason.clone() }.log();
         let settler = matches!(end, End::Failed(_)).then(|| worker.clone());
         let verdict = Verdict::Failed { reason: reason.clone() };
         self.conclude(id, Conclusion { worker: settler, verdict }, now);

@@ -18,7 +18,7 @@ use tracing::error;
 
 use crate::WorkerId;
 use crate::job::JobId;
-use crate::queue::{Claim, Error, Lease};
+use crate::queue::{Claim, Error, Lease, log};
 
 use super::connection::Connection;
 use super::delivered::Delivered;
@@ -37,7 +37,7 @@ const ACTION: &str = "claim jobs";
 /// Hands out jobs.
 pub struct Claims {
     connection: Arc<Connection>,
-    delivered: Delivered,
+    pub delivered: Delivered,
 }
 
 /// The result of asking for jobs once.
@@ -197,6 +197,7 @@ impl Claims {
         self.release_alone(&alone).await?;
         self.delete_foreign(&foreign).await?;
         self.delivered.add(worker, claims.iter().map(|claim| claim.lease.job));
+        log::redelivered(&claims);
         // The claims stand whether or not readers learn of them now: they will learn of the outcomes.
         let _ = self.publish(&events).await;
         Ok(claims)
@@ -257,17 +258,12 @@ impl Claims {
         self.connection.ask_all(ACTION, &deletion).await.map(drop)
     }
 
-    /// Forgets jobs whose leases are over, whoever ended them.
-    pub fn forget<'a>(&self, leases: impl Iterator<Item = &'a Lease>) {
-        self.delivered.remove(leases);
-    }
-
     /// Releases jobs. Where Redis does not answer, their leases expire instead.
     async fn release(&self, leases: Vec<Lease>) -> Result<(), Error> {
         let mut call = self.connection.functions.call("release");
         add_leases(&mut call, &leases);
         self.connection.ask(ACTION, &call).await?;
-        self.forget(leases.iter());
+        self.delivered.remove(leases.iter());
         Ok(())
     }
 }

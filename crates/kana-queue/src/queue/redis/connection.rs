@@ -2,8 +2,8 @@
 //!
 //! One connection is shared by every call that Redis answers at once; blocking calls have connections of their own,
 //! because everything sent after them on a shared one would wait too. A call is answered within [`ANSWER_MAX`] or
-//! fails; a call that finds Redis unreachable makes the others fail at once for a moment ([`UNREACHABLE_FOR`]), and the
-//! next one after that connects anew. No notification is needed when Redis is back.
+//! fails; a call that finds Redis unreachable makes the others fail at once for a moment ([`Unreachable`]), and the next
+//! one after that connects anew. No notification is needed when Redis is back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,22 +11,18 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, ServerErrorKind, Value};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::queue::Error;
 
 use super::address::{Address, Node};
 use super::blocking::{BlockingConnection, is_broken};
-use super::error::{BoxError, ConnectionError};
+use super::error::{BoxError, ConnectionError, Unreachable};
 use super::functions::Functions;
 
 /// How long Redis may take to answer. It answers in well under a millisecond; a gateway's caller is promised an answer
 /// within two seconds.
 pub const ANSWER_MAX: Duration = Duration::from_millis(1_500);
-
-/// How long calls fail at once after one found Redis unreachable: no call waits for a server that was just seen to be
-/// away, and Redis is used again no later than this once it is back.
-const UNREACHABLE_FOR: Duration = Duration::from_millis(200);
 
 /// How often one call is tried: again after a broken connection, lost functions, a lost group, a queue that moved.
 const TRIES: usize = 4;
@@ -55,12 +51,6 @@ struct State {
     idle: Vec<BlockingConnection>,
     /// The node of a Redis Cluster that has the queue, once it redirected a call there.
     moved: Option<Node>,
-}
-
-/// Since when, and why, Redis is taken for unreachable.
-struct Unreachable {
-    since: Instant,
-    reason: String,
 }
 
 /// A shared connection, and which run of the server it leads to.
@@ -208,12 +198,9 @@ impl Connection {
 
     fn current(&self) -> Result<Option<Live>, BoxError> {
         let mut state = self.state.lock();
-        match &state.unreachable {
-            Some(Unreachable { since, reason }) if since.elapsed() < UNREACHABLE_FOR => {
-                let (server, reason) = (self.server.clone(), reason.clone());
-                Err(ConnectionError::Unreachable { server, reason }.into())
-            }
-            _ => {
+        match state.unreachable.as_ref().and_then(|unreachable| unreachable.error(&self.server)) {
+            Some(error) => Err(error.into()),
+            None => {
                 state.unreachable = None;
                 Ok(state.live.clone())
             }
@@ -301,8 +288,7 @@ impl Connection {
 
     /// Drops every connection, and makes calls fail at once for a moment.
     fn mark_unreachable(&self, reason: &dyn std::fmt::Display) {
-        let unreachable = Unreachable { since: Instant::now(), reason: reason.to_string() };
         // The node named in the URL knows where the queue is now, if another one had it.
-        *self.state.lock() = State { unreachable: Some(unreachable), ..State::default() };
+        *self.state.lock() = State { unreachable: Some(Unreachable::new(reason)), ..State::default() };
     }
 }

@@ -1,6 +1,14 @@
 //! Why did Redis not answer?
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::connection::{ANSWER_MAX, MAJOR_MIN};
+
+/// Time for which calls fail at once after one found Redis unreachable: no call waits for a server that was just seen
+/// to be away, and Redis is used again no later than this once it is back.
+const UNREACHABLE_FOR: Duration = Duration::from_millis(200);
 
 /// A cause of any kind.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -18,4 +26,23 @@ pub enum ConnectionError {
     Unexpected { server: String },
     #[error("could not read the certificate authority {path}")]
     Authority { path: String, source: std::io::Error },
+}
+
+/// Since when, and why, Redis is unreachable.
+pub struct Unreachable {
+    since: Instant,
+    reason: String,
+}
+
+impl Unreachable {
+    /// Records that Redis is unreachable from now on.
+    pub fn new(reason: &dyn std::fmt::Display) -> Self {
+        Self { since: Instant::now(), reason: reason.to_string() }
+    }
+
+    /// The error of a call at this moment; `None` where it is time to try again.
+    pub fn error(&self, server: &str) -> Option<ConnectionError> {
+        (self.since.elapsed() < UNREACHABLE_FOR)
+            .then(|| ConnectionError::Unreachable { server: server.to_owned(), reason: self.reason.clone() })
+    }
 }

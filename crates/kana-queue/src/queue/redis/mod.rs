@@ -46,7 +46,7 @@ use crate::job::{BatchId, JobId, Status};
 
 use super::{
     Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt,
-    Settled, Settlement, Submission,
+    Settled, Settlement, Submission, log,
 };
 pub use address::Address;
 use changes::ChangeStream;
@@ -141,13 +141,13 @@ impl Queue for Redis {
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
         let holds = self.hold("extend leases", "extend", leases).await?;
         let lost = leases.iter().zip(&holds).filter(|(_, hold)| **hold == Hold::Lost);
-        self.claims.forget(lost.map(|(lease, _)| lease));
+        self.claims.delivered.remove(lost.map(|(lease, _)| lease));
         Ok(holds)
     }
 
     async fn release(&self, leases: &[Lease]) -> Result<Vec<Hold>, Error> {
         let holds = self.hold("release jobs", "release", leases).await?;
-        self.claims.forget(leases.iter());
+        self.claims.delivered.remove(leases.iter());
         Ok(holds)
     }
 
@@ -176,7 +176,8 @@ impl Queue for Redis {
         let answers = answers.into_iter().map(settled).collect::<Option<Vec<_>>>();
         let answers = answers.filter(|answers| answers.len() == settlements.len());
         let answers = answers.ok_or_else(|| self.connection.unexpected(action))?;
-        self.claims.forget(settlements.iter().map(|settlement| &settlement.lease));
+        self.claims.delivered.remove(settlements.iter().map(|settlement| &settlement.lease));
+        log::dead_lettered(&settlements, &answers);
         Ok(answers)
     }
 

@@ -25,6 +25,7 @@ use crate::WorkerId;
 use crate::clock::Clock;
 use crate::job::{BatchId, JobId, Status};
 
+use super::log;
 use super::poll::Poll;
 use super::{
     Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt,
@@ -62,6 +63,7 @@ impl Sqlite {
     }
 
     /// Makes waiting calls look again only on a wakeup or at the end of their wait, for tests of the wakeups.
+    #[cfg(feature = "conformance")]
     #[must_use]
     pub fn without_looking(self) -> Self {
         Self { look_again: Duration::MAX, ..self }
@@ -119,6 +121,7 @@ impl Queue for Sqlite {
         loop {
             let claims = delivery::claim(&self.writer, worker, limit).await?;
             if !claims.is_empty() || !poll.again().await {
+                log::redelivered(&claims);
                 return Ok(claims);
             }
         }

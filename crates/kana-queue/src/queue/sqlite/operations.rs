@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{Job, JobId, Verdict};
+use crate::queue::log::Event;
 use crate::queue::rules::{self, Attempts, End, Line};
 use crate::queue::{
     Cancellation, Cause, Claim, Error, Hold, Idempotency, Inference, Lease, Limits, Receipt, Settled, Settlement,
@@ -41,6 +42,8 @@ pub struct Operations<'a> {
     /// The counters as the transaction found them.
     pub(super) counters_before: Counters,
     pub(super) waiting_grew: bool,
+    /// What to log once the transaction is committed.
+    pub(super) events: Vec<Event>,
 }
 
 /// Counts that would take too long to make, and the number of the latest change.
@@ -55,6 +58,7 @@ pub struct Counters {
 
 /// What the transitions need to know of a job.
 pub(super) struct Entry {
+    pub(super) id: JobId,
     pub(super) place: i64,
     pub(super) state: i64,
     again: bool,
@@ -66,7 +70,7 @@ pub(super) struct Entry {
 }
 
 /// The columns that [`Entry::read`] reads, in its order.
-pub(super) const ENTRY: &str = "place, state, again, claims, faults, worker, token, claimed, submitted";
+pub(super) const ENTRY: &str = "place, state, again, claims, faults, worker, token, claimed, submitted, id";
 
 impl Entry {
     pub(super) fn read(row: &Row<'_>) -> Result<Self> {
@@ -79,6 +83,7 @@ impl Entry {
             token: row.get(6)?,
             claimed: row.get::<_, Option<i64>>(7)?.map(|_| row::timestamp(row, 7)).transpose()?,
             submitted: row::timestamp(row, 8)?,
+            id: row::job_id(row, 9)?,
         })
     }
 

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params};
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{JobId, Verdict};
+use crate::queue::log::Event;
 use crate::queue::rules::{self, Attempts, End, Line};
 use crate::queue::{Limits, Settled};
 
@@ -21,7 +22,15 @@ impl<'a> Operations<'a> {
     /// Reads the counters. The connection is in a transaction, and stays in it until this is [closed](Self::close).
     pub fn begin(connection: &'a Connection, limits: Limits, now: Timestamp) -> Result<Self> {
         let counters = Counters::read(connection)?;
-        Ok(Self { connection, limits, now, counters, counters_before: counters, waiting_grew: false })
+        Ok(Self {
+            connection,
+            limits,
+            now,
+            counters,
+            counters_before: counters,
+            waiting_grew: false,
+            events: Vec::new(),
+        })
     }
 
     /// Writes the counters back, and returns what others may be waiting for.
@@ -32,7 +41,8 @@ impl<'a> Operations<'a> {
             let values = params![number(changed), number(waiting), number(running), number(dead), last == Line::Again];
             self.connection.prepare_cached(sql)?.execute(values)?;
         }
-        Ok(Effects { waiting_grew: self.waiting_grew, changed: changed != self.counters_before.changed })
+        let changed = changed != self.counters_before.changed;
+        Ok(Effects { waiting_grew: self.waiting_grew, changed, events: self.events })
     }
 
     /// Does what time asks for. Returns whether expired rows are left for another time.
@@ -108,13 +118,17 @@ impl<'a> Operations<'a> {
     /// Ends the attempt under way without an outcome: the job waits for another, or is dead-lettered.
     pub(super) fn end(&mut self, entry: &Entry, end: End<'_>) -> Result<Settled> {
         let attempts = entry.attempts.ended(end);
+        let nobody = WorkerId::of_pod("");
+        let worker = entry.worker.as_ref().unwrap_or(&nobody);
+        if end == End::Expired {
+            self.events.push(Event::Expired { job: entry.id, worker: worker.clone() });
+        }
         if !attempts.are_exhausted(&self.limits) {
             self.wait(entry, attempts, true)?;
             return Ok(Settled::Retried);
         }
-        let nobody = WorkerId::of_pod("");
-        let worker = entry.worker.as_ref().unwrap_or(&nobody);
         let reason = attempts.reason(&self.limits, worker, end);
+        self.events.push(Event::DeadLettered { job: entry.id, worker: worker.clone(), reason: reason.clone() });
         let settler = matches!(end, End::Failed(_)).then_some(worker);
         self.conclude(entry, settler, &Verdict::Failed { reason: reason.clone() })?;
         let sql =
@@ -173,6 +187,7 @@ impl<'a> Operations<'a> {
 pub struct Effects {
     pub waiting_grew: bool,
     pub changed: bool,
+    pub events: Vec<Event>,
 }
 
 impl Counters {

@@ -1,12 +1,13 @@
 //! What may a network do to a connection?
 //!
-//! A [`Proxy`] stands before a server and does it on demand: cuts, stalls, swallows, delays, and resets in the middle
-//! of an answer. It lives on a thread of its own, so that it goes on whatever the test's own tasks wait for.
+//! A [`Proxy`] in front of a server does it on demand: cuts, stalls, drops, delays, and resets in the middle of an
+//! answer. It runs on a thread of its own, so that it goes on whatever the test's own tasks wait for.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -153,7 +154,7 @@ impl Proxy {
     }
 
     fn plans(&self) -> MutexGuard<'_, Plans> {
-        self.plans.lock().expect("plans")
+        self.plans.lock()
     }
 }
 
@@ -194,7 +195,7 @@ impl Gate {
                 tokio::select! {
                     _ = weather.wait_for(|weather| weather.is_cut) => break,
                     Ok((client, _)) = listener.accept() => {
-                        self.plans.lock().expect("plans").connections += 1;
+                        self.plans.lock().connections += 1;
                         tokio::spawn(Connection::serve(client, self.port, self.weather.clone(), self.plans.clone()));
                     }
                 }
@@ -267,8 +268,8 @@ impl Connection {
 
     /// How much of this still arrives, where the connection is to be reset in the middle of it.
     fn spared(&self, way: Way, chunk: &[u8]) -> Option<usize> {
-        let mut plans = self.plans.lock().expect("plans");
-        let mut doom = self.doom.lock().expect("doom");
+        let mut plans = self.plans.lock();
+        let mut doom = self.doom.lock();
         let says = |word: &str| word.is_empty() || chunk.windows(word.len()).any(|some| some == word.as_bytes());
         let spared = match way {
             Way::ToServer => {

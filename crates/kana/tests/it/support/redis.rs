@@ -1,13 +1,14 @@
-//! What is a Redis server of a test's own?
+//! How does a test run, stop and kill a Redis server of its own?
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
 
 use kana_queue::clock::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use rand::RngExt;
 use rustix::process::Signal;
 
@@ -67,12 +68,12 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// One that keeps nothing on disk and goes by the machine's clock.
+    /// Starts a server that keeps nothing on disk and goes by the machine's clock.
     pub fn start() -> Self {
         Self::with(Options::default())
     }
 
-    /// One whose clock stands still.
+    /// Starts a server whose clock stands still until the test sets it.
     pub fn with_manual_clock(now: Timestamp) -> Self {
         Self::with(Options { clock: Some(now), ..Options::default() })
     }
@@ -136,7 +137,7 @@ impl RedisServer {
 
     /// What it has said so far.
     pub fn log(&self) -> String {
-        self.log.lock().expect("a log").clone()
+        self.log.lock().clone()
     }
 
     /// Its clock, where that stands still.
@@ -224,7 +225,7 @@ impl RedisServer {
                 if line.contains(READY) {
                     let _ = ready.send(());
                 }
-                log.lock().expect("a log").push_str(&format!("{line}\n"));
+                log.lock().push_str(&format!("{line}\n"));
             }
         });
         answers
@@ -258,7 +259,7 @@ impl RedisServer {
     }
 
     fn child(&self) -> MutexGuard<'_, Option<Child>> {
-        self.child.lock().expect("a child")
+        self.child.lock()
     }
 }
 
