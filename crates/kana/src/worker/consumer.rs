@@ -200,7 +200,7 @@ fn log_claims(claims: &[Claim]) {
         let batch = claimed.batch;
         match attempt {
             1 => debug!(job.id = %job, batch.id = %batch, worker = %worker, attempt, "claimed job {job}"),
-            _ => debug!(
+            _ => info!(
                 job.id = %job, batch.id = %batch, worker = %worker, attempt,
                 "claimed job {job}, redelivered for attempt {attempt}"
             ),

@@ -20,7 +20,6 @@ use crate::WorkerId;
 use crate::clock::{Clock, Timestamp};
 use crate::job::{BatchId, JobId, Status};
 
-use super::log;
 use super::poll::Poll;
 use super::{
     Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt,
@@ -72,7 +71,6 @@ impl Queue for Memory {
         loop {
             let claims = self.write(|jobs, now| jobs.claim(worker, limit, now));
             if !claims.is_empty() || !poll.again().await {
-                log::redelivered(&claims);
                 return Ok(claims);
             }
         }

@@ -5,7 +5,7 @@
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{Job, JobId, Outcome, Progress, Status, Verdict};
-use crate::queue::log::Event;
+use crate::queue::log::Expired;
 use crate::queue::rules::{Attempts, End};
 use crate::queue::{DeadLetter, Settled};
 use kana_engine::image::{Image, Shape};
@@ -74,7 +74,7 @@ impl Jobs {
             return Settled::Late;
         };
         if end == End::Expired {
-            Event::Expired { job: id, worker: worker.clone() }.log();
+            Expired { job: id, worker: worker.clone() }.log();
         }
         if !entry.attempts.are_exhausted(&limits) {
             self.wait(id);
@@ -82,7 +82,6 @@ impl Jobs {
         }
         let (place, job) = (entry.place, entry.job.clone());
         let (attempts, reason) = (entry.attempts.claims, entry.attempts.reason(&limits, &worker, end));
-        Event::DeadLettered { job: id, worker: worker.clone(), reason: reason.clone() }.log();
         let settler = matches!(end, End::Failed(_)).then(|| worker.clone());
         let verdict = Verdict::Failed { reason: reason.clone() };
         self.conclude(id, Conclusion { worker: settler, verdict }, now);

@@ -18,7 +18,7 @@ use tracing::error;
 
 use crate::WorkerId;
 use crate::job::JobId;
-use crate::queue::{Claim, Error, Lease, log};
+use crate::queue::{Claim, Error, Lease};
 
 use super::connection::Connection;
 use super::delivered::Delivered;
@@ -197,7 +197,6 @@ impl Claims {
         self.release_alone(&alone).await?;
         self.delete_foreign(&foreign).await?;
         self.delivered.add(worker, claims.iter().map(|claim| claim.lease.job));
-        log::redelivered(&claims);
         // The claims stand whether or not readers learn of them now: they will learn of the outcomes.
         let _ = self.publish(&events).await;
         Ok(claims)

@@ -46,7 +46,7 @@ use crate::job::{BatchId, JobId, Status};
 
 use super::{
     Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt,
-    Settled, Settlement, Submission, log,
+    Settled, Settlement, Submission,
 };
 pub use address::Address;
 use changes::ChangeStream;
@@ -177,7 +177,6 @@ impl Queue for Redis {
         let answers = answers.filter(|answers| answers.len() == settlements.len());
         let answers = answers.ok_or_else(|| self.connection.unexpected(action))?;
         self.claims.delivered.remove(settlements.iter().map(|settlement| &settlement.lease));
-        log::dead_lettered(&settlements, &answers);
         Ok(answers)
     }
 

@@ -25,7 +25,6 @@ use crate::WorkerId;
 use crate::clock::Clock;
 use crate::job::{BatchId, JobId, Status};
 
-use super::log;
 use super::poll::Poll;
 use super::{
     Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt,
@@ -121,7 +120,6 @@ impl Queue for Sqlite {
         loop {
             let claims = delivery::claim(&self.writer, worker, limit).await?;
             if !claims.is_empty() || !poll.again().await {
-                log::redelivered(&claims);
                 return Ok(claims);
             }
         }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{Job, JobId, Verdict};
-use crate::queue::log::Event;
+use crate::queue::log::Expired;
 use crate::queue::rules::{self, Attempts, End, Line};
 use crate::queue::{
     Cancellation, Cause, Claim, Error, Hold, Idempotency, Inference, Lease, Limits, Receipt, Settled, Settlement,
@@ -43,7 +43,7 @@ pub struct Operations<'a> {
     pub(super) counters_before: Counters,
     pub(super) waiting_grew: bool,
     /// What to log once the transaction is committed.
-    pub(super) events: Vec<Event>,
+    pub(super) expired: Vec<Expired>,
 }
 
 /// Counts that would take too long to make, and the number of the latest change.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params};
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{JobId, Verdict};
-use crate::queue::log::Event;
+use crate::queue::log::Expired;
 use crate::queue::rules::{self, Attempts, End, Line};
 use crate::queue::{Limits, Settled};
 
@@ -29,7 +29,7 @@ impl<'a> Operations<'a> {
             counters,
             counters_before: counters,
             waiting_grew: false,
-            events: Vec::new(),
+            expired: Vec::new(),
         })
     }
 
@@ -42,7 +42,7 @@ impl<'a> Operations<'a> {
             self.connection.prepare_cached(sql)?.execute(values)?;
         }
         let changed = changed != self.counters_before.changed;
-        Ok(Effects { waiting_grew: self.waiting_grew, changed, events: self.events })
+        Ok(Effects { waiting_grew: self.waiting_grew, changed, expired: self.expired })
     }
 
     /// Does what time asks for. Returns whether expired rows are left for another time.
@@ -121,14 +121,13 @@ impl<'a> Operations<'a> {
         let nobody = WorkerId::of_pod("");
         let worker = entry.worker.as_ref().unwrap_or(&nobody);
         if end == End::Expired {
-            self.events.push(Event::Expired { job: entry.id, worker: worker.clone() });
+            self.expired.push(Expired { job: entry.id, worker: worker.clone() });
         }
         if !attempts.are_exhausted(&self.limits) {
             self.wait(entry, attempts, true)?;
             return Ok(Settled::Retried);
         }
         let reason = attempts.reason(&self.limits, worker, end);
-        self.events.push(Event::DeadLettered { job: entry.id, worker: worker.clone(), reason: reason.clone() });
         let settler = matches!(end, End::Failed(_)).then_some(worker);
         self.conclude(entry, settler, &Verdict::Failed { reason: reason.clone() })?;
         let sql =
@@ -187,7 +186,7 @@ impl<'a> Operations<'a> {
 pub struct Effects {
     pub waiting_grew: bool,
     pub changed: bool,
-    pub events: Vec<Event>,
+    pub expired: Vec<Expired>,
 }
 
 impl Counters {

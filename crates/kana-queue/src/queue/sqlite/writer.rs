@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::queue::log::Event;
+use crate::queue::log::Expired;
 use crate::queue::{Error, Limits};
 
 use super::delivery::DroppedLeases;
@@ -242,9 +242,9 @@ impl WriterThread {
         for task in group {
             task.run(&mut operations)?;
         }
-        let Effects { waiting_grew, changed, events } = operations.close()?;
+        let Effects { waiting_grew, changed, expired } = operations.close()?;
         transaction.commit()?;
-        events.iter().for_each(Event::log);
+        expired.iter().for_each(Expired::log);
         if waiting_grew {
             self.waiting_grew.send();
         }

@@ -163,8 +163,8 @@ fn log_settled(status: &Status, outcome: &Outcome) {
             job.id = %id, batch.id = %batch, worker, attempts, error = %reason,
             "dead-lettered job {id} after attempt {attempts}"
         ),
-        Verdict::Done { .. } => debug!(job.id = %id, batch.id = %batch, worker, "settled job {id}"),
-        Verdict::Cancelled => debug!(job.id = %id, batch.id = %batch, "settled job {id}, which was cancelled"),
+        Verdict::Done { .. } => debug!(job.id = %id, batch.id = %batch, worker, "job {id} is done"),
+        Verdict::Cancelled => debug!(job.id = %id, batch.id = %batch, "job {id} is cancelled"),
     }
 }
 

@@ -70,15 +70,16 @@ async fn an_accepted_upload_is_logged_with_its_batch_and_its_request() {
 }
 
 #[tokio::test]
-async fn a_settled_job_is_logged_with_its_worker() {
+async fn a_job_that_is_done_is_logged_with_its_worker() {
     let (log, _guard) = Log::record();
     let app = App::start().await;
     let receipt = app.accept(vec![("a.png", png(1))]).await;
 
     app.work("pod-1", 1).await;
 
-    let fields = log.line("settled job").await["fields"].clone();
-    assert_eq!((&fields["job.id"], fields["worker"].as_str()), (&receipt["jobs"][0]["id"], Some("pod-1")));
+    let id = receipt["jobs"][0]["id"].as_str().expect("an id");
+    let fields = log.line(&format!("job {id} is done")).await["fields"].clone();
+    assert_eq!((fields["job.id"].as_str(), fields["worker"].as_str()), (Some(id), Some("pod-1")));
 }
 
 #[tokio::test]
