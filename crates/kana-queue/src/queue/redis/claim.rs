@@ -196,9 +196,10 @@ impl Claims {
         }
         self.release_alone(&alone).await?;
         self.delete_foreign(&foreign).await?;
-        self.delivered.add(worker, claims.iter().map(|claim| claim.lease.job));
         // The claims stand whether or not readers learn of them now: they will learn of the outcomes.
         let _ = self.publish(&events).await;
+        // Last: a claim that is dropped before this releases them.
+        self.delivered.add(worker, claims.iter().map(|claim| claim.lease.job));
         Ok(claims)
     }
 

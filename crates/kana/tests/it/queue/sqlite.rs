@@ -60,8 +60,8 @@ async fn drain(queue: &dyn Queue) {
 }
 
 fn pipes(path: &Path, prefix: &str) -> usize {
-    let Ok(bells) = fs::read_dir(format!("{}.bells", path.display())) else { return 0 };
-    bells.flatten().filter(|bell| bell.file_name().to_string_lossy().starts_with(prefix)).count()
+    let Ok(pipes) = fs::read_dir(format!("{}.bells", path.display())) else { return 0 };
+    pipes.flatten().filter(|pipe| pipe.file_name().to_string_lossy().starts_with(prefix)).count()
 }
 
 fn is_whole(path: &Path) -> bool {
@@ -145,7 +145,7 @@ async fn no_ring_is_lost_between_looking_and_listening() {
             let mut cursor = latest;
             loop {
                 let changes = gateway.changes(cursor, LONG).await.unwrap();
-                assert!(!changes.jobs.is_empty(), "the wait ended before the bell rang");
+                assert!(!changes.jobs.is_empty(), "the wait ended before the wake-up");
                 cursor = changes.cursor;
                 if changes.jobs.iter().any(|job| job.id == id && matches!(job.progress, Progress::Settled(_))) {
                     return;

@@ -19,7 +19,7 @@ use super::{PROMISED, Proxied, all_goes_on, at_once, every_verb, every_verb_is_r
 /// Between two tries of somebody who was refused.
 const TRY_EVERY: Duration = Duration::from_millis(20);
 
-/// A worker that goes on for ever, whatever it is told.
+/// Runs a worker for ever, whatever the queue answers.
 async fn work(setup: &Setup) {
     let mut tries = tokio::time::interval(TRY_EVERY);
     loop {

@@ -22,7 +22,7 @@ fn named(submission: Submission) -> Submission {
 }
 
 /// Does something whose answer never arrives.
-async fn unheard<T>(proxied: &Proxied, deed: impl Future<Output = Result<T, Error>>) {
+async fn lose_reply<T>(proxied: &Proxied, deed: impl Future<Output = Result<T, Error>>) {
     connected(proxied).await;
     proxied.proxy.half_open(Way::ToClient);
     let answer = deed.await;
@@ -30,13 +30,13 @@ async fn unheard<T>(proxied: &Proxied, deed: impl Future<Output = Result<T, Erro
     assert!(matches!(answer, Err(Error::Unavailable { .. })), "an answer arrived that was swallowed");
 }
 
-/// Waits for a connection that works: over none, nothing is done unheard.
+/// Waits for a connection that works: over a broken one no reply is lost.
 async fn connected(proxied: &Proxied) {
-    heard(async || proxied.setup.queue.depth().await).await;
+    retry(async || proxied.setup.queue.depth().await).await;
 }
 
 /// Says it again until there is an answer.
-async fn heard<T>(deed: impl AsyncFn() -> Result<T, Error>) -> T {
+async fn retry<T>(deed: impl AsyncFn() -> Result<T, Error>) -> T {
     eventually("an answer", async || deed().await.ok()).await
 }
 
@@ -64,8 +64,8 @@ async fn a_settle_whose_answer_was_lost_can_be_repeated_and_the_outcome_stays() 
     let id = proxied.setup.submit_one().await;
     let claim = proxied.setup.claim_one_as("worker").await;
 
-    unheard(&proxied, proxied.setup.queue.settle(vec![done_as(&claim, 3)])).await;
-    let again = heard(async || proxied.setup.queue.settle(vec![done_as(&claim, 3)]).await).await;
+    lose_reply(&proxied, proxied.setup.queue.settle(vec![done_as(&claim, 3)])).await;
+    let again = retry(async || proxied.setup.queue.settle(vec![done_as(&claim, 3)]).await).await;
     let other = proxied.setup.settle(done_as(&claim, 5)).await;
 
     assert_eq!((again, other), (vec![Settled::Late], Settled::Late));
@@ -81,9 +81,9 @@ async fn a_failure_whose_report_was_answered_unheard_counts_once() {
     let id = proxied.setup.submit_one().await;
     let claim = proxied.setup.claim_one_as("worker").await;
 
-    unheard(&proxied, proxied.setup.queue.settle(vec![failed(&claim, "no")])).await;
+    lose_reply(&proxied, proxied.setup.queue.settle(vec![failed(&claim, "no")])).await;
     for _ in 0..LIMITS.attempts_max {
-        heard(async || proxied.setup.queue.settle(vec![failed(&claim, "no")]).await).await;
+        retry(async || proxied.setup.queue.settle(vec![failed(&claim, "no")]).await).await;
     }
 
     assert_eq!(proxied.setup.outcome(id).await, None);
@@ -95,10 +95,10 @@ async fn a_submission_whose_answer_was_lost_is_taken_once_under_its_key() {
     let proxied = Proxied::new();
     let submission = named(proxied.setup.submission(3));
 
-    unheard(&proxied, proxied.setup.queue.submit(submission.clone())).await;
-    let again = heard(async || proxied.setup.queue.submit(submission.clone()).await).await;
+    lose_reply(&proxied, proxied.setup.queue.submit(submission.clone())).await;
+    let again = retry(async || proxied.setup.queue.submit(submission.clone()).await).await;
     // Another sender of the same would give its jobs other names.
-    let other = heard(async || proxied.setup.queue.submit(named(proxied.setup.submission(3))).await).await;
+    let other = retry(async || proxied.setup.queue.submit(named(proxied.setup.submission(3))).await).await;
 
     let repeated = Receipt::Repeated { batch: submission.batch, answer: "an answer".to_owned() };
     assert_eq!([again, other], [repeated.clone(), repeated]);
@@ -126,9 +126,9 @@ async fn a_submission_cut_off_in_the_middle_of_its_answer_is_taken_once() {
 /// Loses the answers to two claims, and then claims once more.
 async fn claim_unheard(proxied: &Proxied, room: usize) -> Vec<Claim> {
     for _ in 0..2 {
-        unheard(proxied, proxied.setup.queue.claim(&"worker".into(), room, NOW)).await;
+        lose_reply(proxied, proxied.setup.queue.claim(&"worker".into(), room, NOW)).await;
     }
-    heard(async || proxied.setup.queue.claim(&"worker".into(), room, NOW).await).await
+    retry(async || proxied.setup.queue.claim(&"worker".into(), room, NOW).await).await
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_claim_cut_off_in_the_middle_of_its_answer_costs_its_jobs_nothing() {
             }
             proxied.proxy.lose_reply_to(word, cut);
 
-            let claims = heard(async || proxied.setup.queue.claim(&"worker".into(), 2, NOW).await).await;
+            let claims = retry(async || proxied.setup.queue.claim(&"worker".into(), 2, NOW).await).await;
 
             assert_eq!(proxied.proxy.resets(), 1);
             let attempts: Vec<_> = claims.iter().map(|claim| claim.attempt).collect();
@@ -208,8 +208,8 @@ async fn a_worker_that_lost_answers_keeps_what_did_reach_it() {
     proxied.setup.submit(2).await;
     let kept = proxied.setup.claim_one_as("worker").await;
 
-    unheard(&proxied, proxied.setup.queue.claim(&"worker".into(), 1, NOW)).await;
-    let claims = heard(async || proxied.setup.queue.claim(&"worker".into(), 9, NOW).await).await;
+    lose_reply(&proxied, proxied.setup.queue.claim(&"worker".into(), 1, NOW)).await;
+    let claims = retry(async || proxied.setup.queue.claim(&"worker".into(), 9, NOW).await).await;
 
     assert_eq!(claims.len(), 1);
     assert_ne!(claims[0].lease.job, kept.lease.job);
@@ -226,20 +226,20 @@ async fn random_resets_lose_no_job_and_fail_none() {
     let proxied = Proxied::new();
     proxied.setup.queue.depth().await.unwrap();
     proxied.proxy.reset_at_random(4, MEAN);
-    let mut told: HashMap<JobId, usize> = HashMap::new();
+    let mut answers: HashMap<JobId, usize> = HashMap::new();
     let mut accepted = Vec::new();
 
     for n in 0..BATCHES {
         let submission = proxied.setup.submission(BATCH);
         accepted.extend(submission.jobs.iter().map(|job| job.id));
-        heard(async || proxied.setup.queue.submit(submission.clone()).await).await;
+        retry(async || proxied.setup.queue.submit(submission.clone()).await).await;
         let class = n % 10;
         let claims = proxied.setup.queue.claim(&"worker".into(), 2 * BATCH, NOW).await.unwrap_or_default();
         let said: Vec<_> = claims.iter().map(|claim| done_as(claim, class)).collect();
-        let settled = heard(async || proxied.setup.queue.settle(said.clone()).await).await;
+        let settled = retry(async || proxied.setup.queue.settle(said.clone()).await).await;
         for (claim, settled) in claims.iter().zip(settled) {
             if settled == Settled::Done {
-                assert_eq!(told.insert(claim.lease.job, class), None, "it was done before");
+                assert_eq!(answers.insert(claim.lease.job, class), None, "it was done before");
             }
         }
     }
@@ -255,7 +255,7 @@ async fn random_resets_lose_no_job_and_fail_none() {
         let Verdict::Done { prediction, .. } = reader.outcome(id).await.expect("an outcome").verdict else {
             panic!("{id} has failed")
         };
-        assert!(told.get(&id).is_none_or(|class| *class == prediction.class), "the outcome of {id} changed");
+        assert!(answers.get(&id).is_none_or(|class| *class == prediction.class), "the outcome of {id} changed");
     }
 }
 
@@ -264,9 +264,9 @@ async fn a_dead_worker_whose_last_claim_was_lost_leaves_its_jobs_to_others() {
     let proxied = Proxied::with_manual_clock();
     let id = proxied.setup.submit_one().await;
 
-    unheard(&proxied, proxied.setup.queue.claim(&"worker".into(), 1, NOW)).await;
+    lose_reply(&proxied, proxied.setup.queue.claim(&"worker".into(), 1, NOW)).await;
     proxied.setup.advance(LIMITS.lease + Duration::from_millis(1));
-    let claims = heard(async || proxied.setup.queue.claim(&"another".into(), 1, NOW).await).await;
+    let claims = retry(async || proxied.setup.queue.claim(&"another".into(), 1, NOW).await).await;
 
     assert_eq!(claims.iter().map(|claim| claim.lease.job).collect::<Vec<_>>(), [id]);
 }
