@@ -61,7 +61,7 @@ pub struct Up {
     pace: flags::Pace,
 
     #[command(flatten)]
-    queue: flags::Queue,
+    queue: flags::QueueLimits,
 }
 
 /// `kana gateway`.
@@ -74,23 +74,23 @@ pub struct Gateway {
     queue_url: flags::QueueUrl,
 
     /// Where the workers run, so that the gateway can show, stop and scale them
-    #[arg(long, env = "KANA_CLUSTER", value_enum, default_value_t = Cluster::None)]
-    cluster: Cluster,
+    #[arg(long, env = "KANA_CLUSTER", value_enum, default_value_t = ClusterFlag::None)]
+    cluster: ClusterFlag,
 
     #[command(flatten)]
     model: flags::Model,
 
     #[command(flatten)]
-    queue: flags::Queue,
+    queue: flags::QueueLimits,
 
     // Last, because a help heading holds for all flags after it.
     #[command(flatten)]
     workers: kubernetes::Workers,
 }
 
-/// The place where a gateway's workers run.
+/// Values of `--cluster`: the place where a gateway's workers run.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Cluster {
+enum ClusterFlag {
     /// Anywhere: the gateway neither shows nor controls them
     None,
     /// In a Deployment, whose pods the gateway shows, stops and scales
@@ -126,10 +126,10 @@ pub struct Worker {
     pace: flags::Pace,
 
     #[command(flatten)]
-    queue: flags::Queue,
+    queue: flags::QueueLimits,
 
     #[command(flatten)]
-    pod: kubernetes::OwnPod,
+    pod: kubernetes::OwnPodFlags,
 }
 
 /// The flags for a gateway's clients.
@@ -178,7 +178,7 @@ impl Up {
             return Err(Usage(format!("invalid value 'memory:' for '--queue <URL>': {why}")).into());
         }
         let format = if log_format == Format::Json { "json" } else { "text" };
-        let worker = up::Worker {
+        let worker = up::WorkerConfig {
             program: std::env::current_exe().context("could not find this program's own file")?,
             model: self.model.folder().context("could not find the model's folder")?,
             batch_max: self.pace.batch_max,
@@ -215,8 +215,8 @@ impl Gateway {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let queue: Arc<dyn Queue> = queue::open(&self.queue_url.url, self.queue.limits(), clock.clone())?.into();
             let cluster: Arc<dyn pod::Cluster> = match self.cluster {
-                Cluster::None => Arc::new(NoCluster),
-                Cluster::Kubernetes => {
+                ClusterFlag::None => Arc::new(NoCluster),
+                ClusterFlag::Kubernetes => {
                     let cluster = Kubernetes::prepare(self.workers.config(), queue.clone()).await?;
                     cluster.start(&shutdown);
                     Arc::new(cluster)
@@ -275,7 +275,7 @@ impl Worker {
     }
 }
 
-/// Makes up a worker's name that no other machine uses.
+/// Generates a name for a worker that no other worker has.
 fn random_name() -> String {
     format!("kana-worker-{}-{:08x}", std::process::id(), rand::random::<u32>())
 }
