@@ -1,8 +1,8 @@
 //! Where do log lines go, and what do they look like?
 //!
-//! To standard error, as text or as one JSON object a line. A JSON line has the message and the fields of the event under
-//! `fields`, the innermost span under `span`, and all spans, outermost first, under `spans`. An identifier has the same
-//! key everywhere: `job.id`, `batch.id` (a submission), `worker` (a worker's id), `pod`, `queue`, `error`.
+//! To standard error, as text or as one JSON object a line. A JSON line has the message and the fields of the event
+//! under `fields`, the innermost span under `span`, and all spans, outermost first, under `spans`. An identifier has
+//! the same key everywhere: `job.id`, `batch.id` (a submission), `worker` (a worker's id), `pod`, `queue`, `error`.
 
 use std::error::Error;
 use std::fmt::{self, Display};

@@ -12,9 +12,9 @@ use kana_train::data::fetch;
 /// The flag for the queue of a gateway or a worker.
 #[derive(Clone, Debug, Args)]
 pub struct QueueUrl {
-    /// URL of the queue. sqlite:PATH is a file on this machine. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is a
-    /// Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds a
-    /// certificate authority of your own. Better set as KANA_QUEUE where it holds a password
+    /// URL of the queue. sqlite:PATH is a file on this machine. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is
+    /// a Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds
+    /// a certificate authority of your own. Better set as KANA_QUEUE where it holds a password
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
     pub url: Url,
 }
@@ -22,8 +22,8 @@ pub struct QueueUrl {
 /// The flags for the limits of a queue. Processes that share a queue must get the same.
 #[derive(Clone, Debug, Args)]
 pub struct QueueLimits {
-    /// Unfinished jobs that the queue holds at most; further submissions are refused with status 429. Give every process
-    /// of one queue the same value
+    /// Unfinished jobs that the queue holds at most; further submissions are refused with status 429. Give every
+    /// process of one queue the same value
     #[arg(long, env = "KANA_JOBS_MAX", value_name = "COUNT", default_value_t = Limits::default().jobs_max,
           value_parser = count)]
     jobs_max: usize,

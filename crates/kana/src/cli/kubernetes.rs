@@ -1,7 +1,7 @@
 //! Which flags say where in Kubernetes the workers of a gateway are, and in which pod this worker runs?
 //!
-//! The chart sets all of them as environment variables. Flags are only translated here: no request is sent to Kubernetes
-//! before they are complete.
+//! The chart sets all of them as environment variables. Flags are only translated here: no request is sent to
+//! Kubernetes before they are complete.
 
 use std::path::PathBuf;
 
@@ -86,8 +86,8 @@ pub struct OwnPodFlags {
 }
 
 impl OwnPodFlags {
-    /// Returns the id under which a worker in the pod of this name claims jobs. Writes it to the termination log, where a
-    /// flag names one.
+    /// Returns the id under which a worker in the pod of this name claims jobs. Writes it to the termination log, where
+    /// a flag names one.
     pub fn worker_id(&self, pod: &str) -> WorkerId {
         let Some(file) = &self.termination_log else { return WorkerId::of_pod(pod) };
         kubernetes::begin_incarnation(pod, file).unwrap_or_else(|error| {
@@ -97,8 +97,8 @@ impl OwnPodFlags {
         })
     }
 
-    /// Returns the pod whose deletion cost to keep up to date, where a flag asks for that and this process has credentials: a
-    /// worker without them works all the same.
+    /// Returns the pod whose deletion cost to keep up to date, where a flag asks for that and this process has
+    /// credentials: a worker without them works all the same.
     pub async fn with_deletion_cost(&self, pod: &str) -> Option<kubernetes::OwnPod> {
         if !self.pod_deletion_cost {
             return None;

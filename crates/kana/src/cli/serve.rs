@@ -36,9 +36,10 @@ pub struct Up {
     #[arg(long, env = "KANA_DATA_DIR", value_name = "DIR", default_value = "kana-data")]
     data_dir: PathBuf,
 
-    /// URL of the queue. sqlite:PATH is a file on this machine. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is a
-    /// Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds a
-    /// certificate authority of your own. Better set as KANA_QUEUE where it holds a password [default: a file in the data directory]
+    /// URL of the queue. sqlite:PATH is a file on this machine. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is
+    /// a Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds
+    /// a certificate authority of your own. Better set as KANA_QUEUE where it holds a password [default: a file in the
+    /// data directory]
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
     url: Option<queue::Url>,
 
@@ -139,8 +140,8 @@ struct Front {
     #[arg(long, env = "KANA_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// File of access tokens, one a line: scopes (read, submit, operate, separated by commas), a space, the token, such as
-    /// read,submit s3cret [default: no token is needed]
+    /// File of access tokens, one a line: scopes (read, submit, operate, separated by commas), a space, the token, such
+    /// as read,submit s3cret [default: no token is needed]
     #[arg(long, env = "KANA_TOKENS", value_name = "FILE")]
     tokens: Option<PathBuf>,
 

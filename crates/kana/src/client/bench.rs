@@ -22,8 +22,8 @@ use super::connection::{self, Connection};
 pub use super::load::{Load, Until};
 use super::{Error, Target};
 
-/// Largest number of requests in flight at once in an open loop. Ports and file descriptors end at some thousands; a request that
-/// must wait here is late because of the gateway, and its latency says so.
+/// Largest number of requests in flight at once in an open loop. Ports and file descriptors end at some thousands; a
+/// request that must wait here is late because of the gateway, and its latency says so.
 const IN_FLIGHT_MAX: usize = 1_024;
 
 /// The longest latency that is measured, in microseconds: an hour. Longer ones count as this.

@@ -1,7 +1,7 @@
 //! What can a person at a terminal do with a running gateway?
 //!
-//! Classify files ([`submit`]), replay or drop jobs that failed ([`dead`]), and measure its speed ([`mod@bench`]). Each command takes a plain configuration and a writer for its results; progress goes to standard
-//! error.
+//! Classify files ([`submit`]), replay or drop jobs that failed ([`dead`]), and measure its speed ([`mod@bench`]). Each
+//! command takes a plain configuration and a writer for its results; progress goes to standard error.
 
 pub mod bench;
 pub mod dead;

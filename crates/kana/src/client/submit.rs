@@ -1,8 +1,8 @@
 //! How do files become results, even when the gateway restarts on the way?
 //!
-//! Files are sent in groups, each under an idempotency key of its own: a group whose response was lost is sent again and
-//! accepted once. Then the gateway is polled until every job has finished. Each file gives one JSON line, in the order
-//! in which the files were named: its job, or its name and why it was rejected.
+//! Files are sent in groups, each under an idempotency key of its own: a group whose response was lost is sent again
+//! and accepted once. Then the gateway is polled until every job has finished. Each file gives one JSON line, in the
+//! order in which the files were named: its job, or its name and why it was rejected.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -247,8 +247,8 @@ fn rejections(response: &Response) -> Result<Vec<Value>, Error> {
     if named.is_empty() { Err(connection::refusal("send files", response)) } else { Ok(named) }
 }
 
-/// Sorts `lines` into the order of their files. A response lists jobs and rejections apart, each in the order sent; lines
-/// of files with the same name keep their order.
+/// Sorts `lines` into the order of their files. A response lists jobs and rejections apart, each in the order sent;
+/// lines of files with the same name keep their order.
 fn in_order(group: &[File], lines: Vec<Value>) -> Vec<Value> {
     let mut rest: Vec<Option<Value>> = lines.into_iter().map(Some).collect();
     let mut ordered = Vec::with_capacity(rest.len());

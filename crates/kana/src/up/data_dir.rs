@@ -1,8 +1,8 @@
 //! Which process owns this data directory?
 //!
-//! Only one `kana up` at a time may own it: at its start it reclaims the jobs of every worker that it finds in the queue, which is only
-//! right where all of them have ended. The kernel releases the lock when the process that holds it ends, however that
-//! happens.
+//! Only one `kana up` at a time may own it: at its start it reclaims the jobs of every worker that it finds in the
+//! queue, which is only right where all of them have ended. The kernel releases the lock when the process that holds it
+//! ends, however that happens.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Seek, Write};

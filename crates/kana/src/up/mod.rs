@@ -1,7 +1,7 @@
 //! How does the whole service run on one machine with one command?
 //!
-//! The gateway runs in this process, every worker in a child of it, and the queue is a file in a data directory that one
-//! `kana up` owns at a time. However this process ends, its workers end with it, and the next `kana up` on the same
+//! The gateway runs in this process, every worker in a child of it, and the queue is a file in a data directory that
+//! one `kana up` owns at a time. However this process ends, its workers end with it, and the next `kana up` on the same
 //! directory continues with the jobs that are left.
 
 mod data_dir;
@@ -120,7 +120,8 @@ async fn reclaim_from_earlier_run(queue: &dyn Queue) -> anyhow::Result<()> {
 }
 
 impl WorkerConfig {
-    /// Returns the arguments of a worker. Every flag but the queue is given, so that no environment variable changes one.
+    /// Returns the arguments of a worker. Every flag but the queue is given, so that no environment variable changes
+    /// one.
     fn arguments(&self, limits: &Limits) -> Vec<String> {
         let span = |span: Duration| humantime::format_duration(span).to_string();
         // The command comes first: people look for it in a list of processes.

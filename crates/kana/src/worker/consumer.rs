@@ -152,8 +152,8 @@ impl Consumer {
         }
     }
 
-    /// Releases the jobs that were not finished. A lease that cannot be released in time expires, or is reclaimed by the
-    /// process that sees this one end.
+    /// Releases the jobs that were not finished. A lease that cannot be released in time expires, or is reclaimed by
+    /// the process that sees this one end.
     async fn finish(mut self) {
         self.await_last_settled().await;
         let unfinished = self.context.leases.all();

@@ -1,7 +1,7 @@
 //! How long does a worker keep working after it was asked to stop?
 //!
-//! The worker ends within two seconds of SIGTERM: [`BATCH_PATIENCE`] for the batch in the engine, the rest for settling or
-//! releasing jobs. All limits count from the same moment, so that stages in a row do not add up.
+//! The worker ends within two seconds of SIGTERM: [`BATCH_PATIENCE`] for the batch in the engine, the rest for settling
+//! or releasing jobs. All limits count from the same moment, so that stages in a row do not add up.
 
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -29,7 +29,8 @@ pub struct Leases {
 }
 
 impl Leases {
-    /// Creates an empty set of leases. `busy` is updated when the first lease is added and when the last one is removed.
+    /// Creates an empty set of leases. `busy` is updated when the first lease is added and when the last one is
+    /// removed.
     pub fn new(busy: watch::Sender<bool>) -> Self {
         Self { steps: Mutex::default(), busy }
     }

@@ -118,7 +118,8 @@ impl Worker {
         self.busy.subscribe()
     }
 
-    /// Claims, classifies and settles jobs until `shutdown` begins; then finishes the batch and releases the other jobs.
+    /// Claims, classifies and settles jobs until `shutdown` begins; then finishes the batch and releases the other
+    /// jobs.
     ///
     /// # Errors
     /// Where the model cannot be loaded or the health routes cannot be served.

@@ -1,7 +1,7 @@
 //! How do the results of a batch reach the queue?
 //!
-//! The results are sent again until the queue answers or the worker must end. Nothing is sent for a job whose lease was lost:
-//! another worker has it.
+//! The results are sent again until the queue answers or the worker must end. Nothing is sent for a job whose lease was
+//! lost: another worker has it.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! What does a browser see at `/` and at `/docs/`?
 //!
-//! Two pages, which Node.js builds and the binary embeds: the live view, and the documentation of the API. A gateway that
-//! was built without them answers both addresses with a hint, and everything else works.
+//! Two pages, which Node.js builds and the binary embeds: the live view, and the documentation of the API. A gateway
+//! that was built without them answers both addresses with a hint, and everything else works.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
