@@ -16,23 +16,23 @@ use crate::cluster::kubernetes::{self, Scaler};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Kubernetes")]
 pub struct Workers {
-    /// The workers' namespace; without it, that of this process's credentials
+    /// Namespace of the workers [default: the namespace of this process's credentials]
     #[arg(long, env = "KANA_NAMESPACE", value_name = "NAME")]
     namespace: Option<String>,
 
-    /// The release that they belong to
+    /// Helm release of the workers
     #[arg(long, env = "KANA_RELEASE", value_name = "NAME", required_if_eq("cluster", "kubernetes"))]
     release: Option<String>,
 
-    /// Their Deployment
+    /// Name of the workers' Deployment
     #[arg(long, env = "KANA_WORKERS", value_name = "NAME", required_if_eq("cluster", "kubernetes"))]
     workers: Option<String>,
 
-    /// What moves their number
+    /// Controller that changes the number of workers
     #[arg(long, env = "KANA_SCALED_BY", value_enum, default_value_t = ScaledByFlag::None)]
     scaled_by: ScaledByFlag,
 
-    /// The name of that HorizontalPodAutoscaler or ScaledObject
+    /// Name of the HorizontalPodAutoscaler or ScaledObject
     #[arg(long, env = "KANA_SCALER", value_name = "NAME",
           required_if_eq_any([("scaled_by", "hpa"), ("scaled_by", "keda")]))]
     scaler: Option<String>,
@@ -41,7 +41,7 @@ pub struct Workers {
 /// Values of `--scaled-by`: the controller that changes the number of workers.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ScaledByFlag {
-    /// Nothing: it stays as it was set
+    /// No controller: the number stays as it was set
     None,
     /// A HorizontalPodAutoscaler
     Hpa,
@@ -71,16 +71,17 @@ impl Workers {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Kubernetes")]
 pub struct OwnPodFlags {
-    /// Write on its own pod, which is called --name, whether it is busy: Kubernetes then deletes idle pods first
+    /// Annotate this worker's own pod, which is called --name, with whether it is busy: Kubernetes then deletes idle
+    /// pods first
     #[arg(long, env = "KANA_POD_DELETION_COST", requires = "name")]
     pod_deletion_cost: bool,
 
-    /// The pod's namespace; without it, that of this process's credentials
+    /// Namespace of the pod [default: the namespace of this process's credentials]
     #[arg(long, env = "KANA_NAMESPACE", value_name = "NAME")]
     namespace: Option<String>,
 
-    /// Claim under an id of this container's own, and write it to this file, which is /dev/termination-log for a
-    /// container in Kubernetes: its jobs are then reclaimed as soon as it ends, even where its pod keeps running
+    /// Claim under an id for this container alone, and write the id to this file, which is /dev/termination-log for a
+    /// container in Kubernetes: its jobs are then reclaimed as soon as it ends, even if its pod keeps running
     #[arg(long, env = "KANA_TERMINATION_LOG", value_name = "FILE", requires = "name")]
     termination_log: Option<PathBuf>,
 }
