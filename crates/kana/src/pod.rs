@@ -1,8 +1,7 @@
-//! Who runs the workers, and what can be asked of them?
+//! How does the gateway show and control workers, wherever they run?
 //!
-//! A pod is one worker process, wherever it runs. [`Cluster`] is the little that the gateway needs to show and control
-//! pods; its implementations are in `cluster`, which the gateway never names. Nothing here knows HTTP: how a pod looks
-//! on the wire is `gateway::view`'s.
+//! A pod is one worker process. [`Cluster`] is the interface that the gateway needs; its implementations are in
+//! `cluster`, which the gateway never names. Nothing here knows HTTP: `gateway::view` describes pods on the wire.
 
 use std::ops::RangeInclusive;
 
@@ -11,16 +10,16 @@ use tokio::sync::broadcast;
 
 use kana_queue::clock::Timestamp;
 
-/// A pod's stage of life.
+/// Lifecycle phase of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The pod exists and cannot take work yet.
     Starting,
     /// The pod takes work.
     Ready,
-    /// The pod was asked to end, and finishes what it holds.
+    /// The pod was asked to stop, and finishes or releases its jobs.
     Stopping,
-    /// The pod has ended. Reported once, then forgotten.
+    /// The pod has ended. Reported once; lists do not contain it.
     Gone,
 }
 
@@ -29,31 +28,31 @@ pub enum Phase {
 pub struct Pod {
     /// Name, also the `worker` of every outcome that the pod settles.
     pub name: String,
-    /// Stage of life.
+    /// Lifecycle phase of the pod.
     pub phase: Phase,
     /// Time of creation.
     pub created: Timestamp,
     /// Restarts of the container in place; always 0 for local pods, which are replaced instead.
     pub restarts: u32,
-    /// The machine that the pod runs on, where there are several.
+    /// Name of the node that the pod runs on, where there are several.
     pub node: Option<String>,
-    /// Why the pod takes no work yet, or how its container last ended, where either is known.
+    /// Reason why the pod takes no work yet, or how its container last ended, where either is known.
     pub reason: Option<String>,
 }
 
-/// How to end a pod.
+/// Way to stop a pod.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stop {
     /// SIGTERM: the pod finishes its batch and releases the rest.
     #[default]
     Delete,
-    /// As `Delete`, where the cluster's disruption budget allows it.
+    /// Same as `Delete`, if the cluster's disruption budget allows it.
     Evict,
-    /// SIGKILL, as a crash would.
+    /// SIGKILL: the pod ends at once, as in a crash.
     Kill,
 }
 
-/// Who changes the number of pods.
+/// Controller that changes the number of pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScaledBy {
     /// `kana up` itself, by backlog.
@@ -62,76 +61,76 @@ pub enum ScaledBy {
     Hpa,
     /// A KEDA ScaledObject.
     Keda,
-    /// Nobody: the number is fixed.
+    /// No controller: the number is fixed.
     Fixed,
 }
 
-/// How many pods there may be, are, and should be.
+/// Range, current number and desired number of pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scale {
     /// Lower bound of the number of pods.
     pub min: u32,
     /// Upper bound of the number of pods.
     pub max: u32,
-    /// Pods that exist now and were not asked to end.
+    /// Number of pods that exist now and were not asked to stop.
     pub current: u32,
-    /// Pods that there should be now.
+    /// Number of pods that there should be now.
     pub desired: u32,
-    /// Who decides `desired`.
+    /// Controller that decides `desired`.
     pub by: ScaledBy,
 }
 
 /// A change that a cluster reports.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A pod appeared, changed or went.
+    /// A pod appeared, changed or disappeared.
     Pod(Pod),
-    /// The range, or the number of pods that there are or should be, changed.
+    /// The range, the current or the desired number of pods changed.
     Scale(Scale),
-    /// A command ran, or an action that a person would have typed as this command.
+    /// An action was performed, which this command line describes.
     Console(Console),
-    /// What keeps the pods from being seen or controlled changed; `None` where nothing does any more.
+    /// A reason why the pods cannot be seen or controlled appeared or changed; `None` when there is none any more.
     Fault(Option<String>),
 }
 
-/// A command that did, or would do, what just happened.
+/// Command line equivalent to an action that was just performed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Console {
     /// The command line.
     pub command: String,
-    /// The result, in one line.
+    /// Result of the command, in one line.
     pub output: String,
-    /// Duration in milliseconds.
+    /// Duration of the command, in milliseconds.
     pub took_ms: f64,
 }
 
-/// Why a request to a cluster failed.
+/// Failure of a request to a cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Caller: 404.
     #[error("there is no pod {name:?} of this service")]
     Unknown {
-        /// The name asked for.
+        /// Name in the request.
         name: String,
     },
     /// Caller: 422.
     #[error("{reason}")]
     Refused {
-        /// What was asked, and why not.
+        /// Request and the reason of the refusal, in words for people.
         reason: String,
     },
-    /// Caller: 502, until a person has changed the cluster: a right is missing, or something that must be there.
+    /// Caller: 502, until a person has changed the cluster: a right or an object is missing.
     #[error("{reason}")]
     Misconfigured {
-        /// What is missing.
+        /// Missing right or object, in words for people.
         reason: String,
     },
     /// Caller: 503, try again later.
     #[error("could not {action}")]
     Unavailable {
-        /// What was attempted.
+        /// Action that was attempted.
         action: String,
-        /// Why it failed.
+        /// Cause of the failure.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
@@ -142,10 +141,10 @@ pub trait Cluster: Send + Sync {
     /// Lists the pods that exist, oldest first.
     async fn pods(&self) -> Result<Vec<Pod>, Error>;
 
-    /// Ends a pod. Returns when that is under way, not when the pod has ended.
+    /// Stops a pod. Returns when the stop has begun, not when the pod has ended.
     async fn stop(&self, name: &str, how: Stop) -> Result<(), Error>;
 
-    /// Reads the present scale.
+    /// Reads the current scale.
     async fn scale(&self) -> Result<Scale, Error>;
 
     /// Sets the range of the number of pods; the number itself follows later.
@@ -156,12 +155,12 @@ pub trait Cluster: Send + Sync {
         Err(Error::Refused { reason: format!("the log of {name} is part of the log of this service") })
     }
 
-    /// What keeps the pods from being seen or controlled right now, in words for people; `None` where nothing does.
+    /// Returns the reason why the pods cannot be seen or controlled right now, in words for people; `None` if they can.
     fn fault(&self) -> Option<String> {
         None
     }
 
-    /// Subscribes to what happens from now on. A receiver that lags is told how many events it missed, and lists the
-    /// pods again.
+    /// Subscribes to the events from now on. A receiver that lags gets an error with the number of missed events, and
+    /// must list the pods again.
     fn events(&self) -> broadcast::Receiver<Event>;
 }

@@ -1,4 +1,4 @@
-//! When does a process end, and which tasks does it wait for?
+//! When does a process shut down, and which tasks does it wait for?
 //!
 //! A process has one [`Shutdown`]. Tasks are spawned on its tracker and watch its token; the first SIGTERM or SIGINT
 //! cancels the token, and [`Shutdown::finished`] waits for the tasks.
@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 
-/// The shutdown of a process, and the tasks that it waits for.
+/// Shutdown of a process, with the tasks that it waits for.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     token: CancellationToken,
@@ -18,12 +18,12 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Creates a shutdown that only [`Shutdown::begin`] begins.
+    /// Creates a shutdown that begins only by [`Shutdown::begin`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Creates a shutdown that SIGTERM and SIGINT begin as well.
+    /// Creates a shutdown that also begins at the first SIGTERM or SIGINT.
     ///
     /// # Errors
     /// Where the signal handlers cannot be installed.

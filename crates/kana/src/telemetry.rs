@@ -1,8 +1,8 @@
 //! Where do log lines go, and what do they look like?
 //!
-//! To standard error, as text or as one JSON object a line. A JSON line has its message and the event's fields under
-//! `fields`, the innermost span's under `span`, and all spans, outermost first, under `spans`. The same thing has the
-//! same key everywhere: `job.id`, `batch.id` (a submission), `worker` (a worker's id), `pod`, `queue`, `error`.
+//! To standard error, as text or as one JSON object a line. A JSON line has the message and the fields of the event
+//! under `fields`, the innermost span under `span`, and all spans, outermost first, under `spans`. An identifier has
+//! the same key everywhere: `job.id`, `batch.id` (a submission), `worker` (a worker's id), `pod`, `queue`, `error`.
 
 use std::error::Error;
 use std::fmt::{self, Display};
@@ -20,7 +20,7 @@ pub enum Format {
     Json,
 }
 
-/// Filter for libraries that log failures which kana handles and logs itself. A filter that names one turns it on again.
+/// Filter that silences libraries whose failures kana handles and logs itself. A user's filter can turn them on again.
 const QUIET: &str = "kube_client=off";
 
 /// Starts logging to standard error. `filter` is in `tracing`'s syntax, such as `info` or `info,kana_queue=debug`.

@@ -9,21 +9,21 @@ use kana_engine::model::{self, Artifact};
 use kana_queue::{Limits, Url};
 use kana_train::data::fetch;
 
-/// The queue of a process that has none of its own.
+/// The flag for the queue of a gateway or a worker.
 #[derive(Clone, Debug, Args)]
 pub struct QueueUrl {
-    /// URL of the queue. sqlite:PATH is a file on this machine. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is a
-    /// Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds a
-    /// certificate authority of your own. Better set as KANA_QUEUE where it holds a password
+    /// URL of the queue. sqlite:PATH is a file on this machine. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is
+    /// a Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds
+    /// a certificate authority of your own. Better set as KANA_QUEUE where it holds a password
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
     pub url: Url,
 }
 
-/// The limits of a queue. Processes that share one get the same.
+/// The flags for the limits of a queue. Processes that share a queue must get the same.
 #[derive(Clone, Debug, Args)]
-pub struct Queue {
-    /// Unfinished jobs that the queue holds at most; further submissions are refused with status 429. Give every process
-    /// of one queue the same value
+pub struct QueueLimits {
+    /// Unfinished jobs that the queue holds at most; further submissions are refused with status 429. Give every
+    /// process of one queue the same value
     #[arg(long, env = "KANA_JOBS_MAX", value_name = "COUNT", default_value_t = Limits::default().jobs_max,
           value_parser = count)]
     jobs_max: usize,
@@ -44,8 +44,8 @@ pub struct Queue {
     outcome_ttl: Duration,
 }
 
-impl Queue {
-    /// The queue's limits.
+impl QueueLimits {
+    /// Returns the limits by these flags.
     pub fn limits(&self) -> Limits {
         let Self { jobs_max, lease, attempts_max, outcome_ttl } = *self;
         let defaults = Limits::default();
@@ -55,7 +55,7 @@ impl Queue {
     }
 }
 
-/// The model that classifies.
+/// The flag for the model that classifies.
 #[derive(Clone, Debug, Args)]
 pub struct Model {
     /// Directory of a trained model, as `kana train` writes it [default: the model built into this program]
@@ -72,7 +72,7 @@ impl Model {
         self.folder.as_deref().map_or_else(Artifact::built_in, Artifact::load)
     }
 
-    /// The absolute path of the directory; `None` for the model built into this program.
+    /// Returns the absolute path of the directory; `None` for the model built into this program.
     ///
     /// # Errors
     /// Where the directory does not exist.
@@ -81,7 +81,7 @@ impl Model {
     }
 }
 
-/// The speed of workers.
+/// The flags for the speed of workers.
 #[derive(Clone, Debug, Args)]
 pub struct Pace {
     /// Images that a worker classifies at once, at most
@@ -102,7 +102,7 @@ pub fn data_set(given: &Path) -> Result<PathBuf, fetch::Error> {
     fetch::locate(given, &data_cache())
 }
 
-/// The folder for this user's fetched data sets, as the XDG Base Directory Specification names it.
+/// Returns the folder for this user's fetched data sets, as the XDG Base Directory Specification names it.
 pub fn data_cache() -> PathBuf {
     let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = || folder("HOME").map(|home| home.join(".local/share"));

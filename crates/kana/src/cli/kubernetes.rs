@@ -1,7 +1,7 @@
 //! Which flags say where in Kubernetes the workers of a gateway are, and in which pod this worker runs?
 //!
-//! All of them can be set as environment variables, which is how the chart does it. They are only translated here: nothing
-//! is asked of Kubernetes before the flags are complete.
+//! The chart sets all of them as environment variables. Flags are only translated here: no request is sent to
+//! Kubernetes before they are complete.
 
 use std::path::PathBuf;
 
@@ -12,36 +12,36 @@ use tracing::warn;
 
 use crate::cluster::kubernetes::{self, Scaler};
 
-/// The workers that a gateway observes and steers, with `--cluster kubernetes`.
+/// The flags that name the workers of a gateway, for `--cluster kubernetes`.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Kubernetes")]
 pub struct Workers {
-    /// The workers' namespace; without it, that of this process's credentials
+    /// Namespace of the workers [default: the namespace of this process's credentials]
     #[arg(long, env = "KANA_NAMESPACE", value_name = "NAME")]
     namespace: Option<String>,
 
-    /// The release that they belong to
+    /// Helm release of the workers
     #[arg(long, env = "KANA_RELEASE", value_name = "NAME", required_if_eq("cluster", "kubernetes"))]
     release: Option<String>,
 
-    /// Their Deployment
+    /// Name of the workers' Deployment
     #[arg(long, env = "KANA_WORKERS", value_name = "NAME", required_if_eq("cluster", "kubernetes"))]
     workers: Option<String>,
 
-    /// What moves their number
-    #[arg(long, env = "KANA_SCALED_BY", value_enum, default_value_t = ScaledBy::None)]
-    scaled_by: ScaledBy,
+    /// Controller that changes the number of workers
+    #[arg(long, env = "KANA_SCALED_BY", value_enum, default_value_t = ScaledByFlag::None)]
+    scaled_by: ScaledByFlag,
 
-    /// The name of that HorizontalPodAutoscaler or ScaledObject
+    /// Name of the HorizontalPodAutoscaler or ScaledObject
     #[arg(long, env = "KANA_SCALER", value_name = "NAME",
           required_if_eq_any([("scaled_by", "hpa"), ("scaled_by", "keda")]))]
     scaler: Option<String>,
 }
 
-/// What moves the workers' number.
+/// Values of `--scaled-by`: the controller that changes the number of workers.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum ScaledBy {
-    /// Nothing: it stays as it was set
+enum ScaledByFlag {
+    /// No controller: the number stays as it was set
     None,
     /// A HorizontalPodAutoscaler
     Hpa,
@@ -50,7 +50,7 @@ enum ScaledBy {
 }
 
 impl Workers {
-    /// The configuration of the cluster by these flags.
+    /// Returns the configuration of the cluster by these flags.
     pub fn config(self) -> kubernetes::Config {
         // The parser requires each name where it is needed.
         let scaler = self.scaler.unwrap_or_default();
@@ -59,34 +59,36 @@ impl Workers {
             release: self.release.unwrap_or_default(),
             workers: self.workers.unwrap_or_default(),
             scaler: match self.scaled_by {
-                ScaledBy::None => Scaler::Fixed,
-                ScaledBy::Hpa => Scaler::Hpa(scaler),
-                ScaledBy::Keda => Scaler::Keda(scaler),
+                ScaledByFlag::None => Scaler::Fixed,
+                ScaledByFlag::Hpa => Scaler::Hpa(scaler),
+                ScaledByFlag::Keda => Scaler::Keda(scaler),
             },
         }
     }
 }
 
-/// What a worker does that runs in a pod of its own, in addition to its work.
+/// The flags for a worker that runs in a pod of its own.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Kubernetes")]
-pub struct OwnPod {
-    /// Write on its own pod, which is called --name, whether it is busy: Kubernetes then deletes idle pods first
+pub struct OwnPodFlags {
+    /// Annotate this worker's own pod, which is called --name, with whether it is busy: Kubernetes then deletes idle
+    /// pods first
     #[arg(long, env = "KANA_POD_DELETION_COST", requires = "name")]
     pod_deletion_cost: bool,
 
-    /// The pod's namespace; without it, that of this process's credentials
+    /// Namespace of the pod [default: the namespace of this process's credentials]
     #[arg(long, env = "KANA_NAMESPACE", value_name = "NAME")]
     namespace: Option<String>,
 
-    /// Claim under an id of this container's own, and write it to this file, which is /dev/termination-log for a
-    /// container in Kubernetes: its jobs are then reclaimed as soon as it ends, even where its pod keeps running
+    /// Claim under an id for this container alone, and write the id to this file, which is /dev/termination-log for a
+    /// container in Kubernetes: its jobs are then reclaimed as soon as it ends, even if its pod keeps running
     #[arg(long, env = "KANA_TERMINATION_LOG", value_name = "FILE", requires = "name")]
     termination_log: Option<PathBuf>,
 }
 
-impl OwnPod {
-    /// The id under which a worker in the pod of this name claims jobs.
+impl OwnPodFlags {
+    /// Returns the id under which a worker in the pod of this name claims jobs. Writes it to the termination log, where
+    /// a flag names one.
     pub fn worker_id(&self, pod: &str) -> WorkerId {
         let Some(file) = &self.termination_log else { return WorkerId::of_pod(pod) };
         kubernetes::begin_incarnation(pod, file).unwrap_or_else(|error| {
@@ -96,8 +98,8 @@ impl OwnPod {
         })
     }
 
-    /// The pod whose deletion cost to keep up to date, where a flag asks for that and this process has credentials: a
-    /// worker without them works all the same.
+    /// Returns the pod whose deletion cost to keep up to date, where a flag asks for that and this process has
+    /// credentials: a worker without them works all the same.
     pub async fn with_deletion_cost(&self, pod: &str) -> Option<kubernetes::OwnPod> {
         if !self.pod_deletion_cost {
             return None;

@@ -150,7 +150,7 @@ fn block_on<F: Future>(threads: Threads, role: F) -> anyhow::Result<F::Output> {
     Ok(output)
 }
 
-/// Whether the error is a closed output, as `head` leaves behind.
+/// Whether the error is a closed output, as after `| head`.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<io::Error>().map(io::Error::kind);
     error.chain().any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))

@@ -36,9 +36,10 @@ pub struct Up {
     #[arg(long, env = "KANA_DATA_DIR", value_name = "DIR", default_value = "kana-data")]
     data_dir: PathBuf,
 
-    /// URL of the queue. sqlite:PATH is a file on this machine. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is a
-    /// Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds a
-    /// certificate authority of your own. Better set as KANA_QUEUE where it holds a password [default: a file in the data directory]
+    /// URL of the queue. sqlite:PATH is a file on this machine. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is
+    /// a Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds
+    /// a certificate authority of your own. Better set as KANA_QUEUE where it holds a password [default: a file in the
+    /// data directory]
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
     url: Option<queue::Url>,
 
@@ -61,7 +62,7 @@ pub struct Up {
     pace: flags::Pace,
 
     #[command(flatten)]
-    queue: flags::Queue,
+    queue: flags::QueueLimits,
 }
 
 /// `kana gateway`.
@@ -74,23 +75,23 @@ pub struct Gateway {
     queue_url: flags::QueueUrl,
 
     /// Where the workers run, so that the gateway can show, stop and scale them
-    #[arg(long, env = "KANA_CLUSTER", value_enum, default_value_t = Cluster::None)]
-    cluster: Cluster,
+    #[arg(long, env = "KANA_CLUSTER", value_enum, default_value_t = ClusterFlag::None)]
+    cluster: ClusterFlag,
 
     #[command(flatten)]
     model: flags::Model,
 
     #[command(flatten)]
-    queue: flags::Queue,
+    queue: flags::QueueLimits,
 
     // Last, because a help heading holds for all flags after it.
     #[command(flatten)]
     workers: kubernetes::Workers,
 }
 
-/// The place where a gateway's workers run.
+/// Values of `--cluster`: the place where a gateway's workers run.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Cluster {
+enum ClusterFlag {
     /// Anywhere: the gateway neither shows nor controls them
     None,
     /// In a Deployment, whose pods the gateway shows, stops and scales
@@ -126,10 +127,10 @@ pub struct Worker {
     pace: flags::Pace,
 
     #[command(flatten)]
-    queue: flags::Queue,
+    queue: flags::QueueLimits,
 
     #[command(flatten)]
-    pod: kubernetes::OwnPod,
+    pod: kubernetes::OwnPodFlags,
 }
 
 /// The flags for a gateway's clients.
@@ -139,8 +140,8 @@ struct Front {
     #[arg(long, env = "KANA_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// File of access tokens, one a line: scopes (read, submit, operate, separated by commas), a space, the token, such as
-    /// read,submit s3cret [default: no token is needed]
+    /// File of access tokens, one a line: scopes (read, submit, operate, separated by commas), a space, the token, such
+    /// as read,submit s3cret [default: no token is needed]
     #[arg(long, env = "KANA_TOKENS", value_name = "FILE")]
     tokens: Option<PathBuf>,
 
@@ -178,7 +179,7 @@ impl Up {
             return Err(Usage(format!("invalid value 'memory:' for '--queue <URL>': {why}")).into());
         }
         let format = if log_format == Format::Json { "json" } else { "text" };
-        let worker = up::Worker {
+        let worker = up::WorkerConfig {
             program: std::env::current_exe().context("could not find this program's own file")?,
             model: self.model.folder().context("could not find the model's folder")?,
             batch_max: self.pace.batch_max,
@@ -215,8 +216,8 @@ impl Gateway {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let queue: Arc<dyn Queue> = queue::open(&self.queue_url.url, self.queue.limits(), clock.clone())?.into();
             let cluster: Arc<dyn pod::Cluster> = match self.cluster {
-                Cluster::None => Arc::new(NoCluster),
-                Cluster::Kubernetes => {
+                ClusterFlag::None => Arc::new(NoCluster),
+                ClusterFlag::Kubernetes => {
                     let cluster = Kubernetes::prepare(self.workers.config(), queue.clone()).await?;
                     cluster.start(&shutdown);
                     Arc::new(cluster)
@@ -275,7 +276,7 @@ impl Worker {
     }
 }
 
-/// Makes up a worker's name that no other machine uses.
+/// Generates a name for a worker that no other worker has.
 fn random_name() -> String {
     format!("kana-worker-{}-{:08x}", std::process::id(), rand::random::<u32>())
 }

@@ -22,8 +22,8 @@ use super::connection::{self, Connection};
 pub use super::load::{Load, Until};
 use super::{Error, Target};
 
-/// Requests in flight at once in an open loop, at most. Ports and file descriptors end at some thousands; a request that
-/// must wait here is late because of the gateway, and its latency says so.
+/// Largest number of requests in flight at once in an open loop. Ports and file descriptors end at some thousands; a
+/// request that must wait here is late because of the gateway, and its latency says so.
 const IN_FLIGHT_MAX: usize = 1_024;
 
 /// The longest latency that is measured, in microseconds: an hour. Longer ones count as this.
@@ -37,9 +37,9 @@ const LATENCY_DIGITS: u8 = 2;
 pub struct Config {
     /// The gateway.
     pub target: Target,
-    /// How requests follow each other.
+    /// Rule by which requests follow each other.
     pub load: Load,
-    /// When the run ends.
+    /// End of the run.
     pub until: Until,
     /// The files sent, in turn; at least one.
     pub images: Vec<Bytes>,

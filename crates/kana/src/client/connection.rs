@@ -1,8 +1,8 @@
 //! How does a request get an answer from a gateway?
 //!
-//! Over one client that keeps connections alive. A request that fails for a reason that may pass is sent again until it
-//! is answered or patience ends, so only requests whose repetition does no harm belong here. A refusal is reported in
-//! the gateway's own words.
+//! Over one client that keeps connections alive. A request that fails for a temporary reason is sent again until it is
+//! answered or patience ends, so only requests that are safe to repeat belong here. A refusal is reported in the
+//! gateway's own words.
 
 use std::time::{Duration, Instant};
 
@@ -36,14 +36,14 @@ pub(super) struct Response {
     pub status: StatusCode,
     /// The body.
     pub body: Vec<u8>,
-    /// Which attempt was answered, from 1. Nothing is known about whether earlier attempts arrived.
+    /// Number of the attempt that was answered, from 1. Earlier attempts may have arrived or not.
     pub attempt: u32,
-    /// The wait that the gateway asks for before another attempt.
+    /// Time that the gateway asks the client to wait before another attempt.
     retry_after: Option<Duration>,
 }
 
 impl Connection {
-    /// A connection to `target`, not opened yet.
+    /// Creates a connection to `target` and does not open it yet.
     ///
     /// # Errors
     /// [`Error::Address`].
@@ -75,7 +75,7 @@ impl Connection {
         Ok(Self { client, server })
     }
 
-    /// A request for `path`, which does not begin with a slash.
+    /// Creates a request for `path`, which must not begin with a slash.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut url = self.server.clone();
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
@@ -87,7 +87,7 @@ impl Connection {
     /// Sends a request again and again until it is answered; `build` makes it anew for each attempt.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] where `patience` ends before there is a response other than "later".
+    /// [`Error::Unreachable`] where `patience` ends before there is a response that is not temporary.
     pub async fn send(
         &self,
         action: &str,
@@ -104,7 +104,7 @@ impl Connection {
                 Ok(response) => return Ok(Response { attempt: backoff.failures() + 1, ..response }),
                 Err(source) => (None, source.into()),
             };
-            let wait = wait(retry_after, &mut backoff);
+            let wait = record_failure(retry_after, &mut backoff);
             let left = patience.saturating_sub(start.elapsed());
             if left.is_zero() {
                 let action = format!("{action} at {}", self.server);
@@ -136,7 +136,7 @@ fn is_temporary(status: StatusCode) -> bool {
 }
 
 /// Counts a failed attempt, and returns the wait before the next one: the gateway's own, where it names one.
-fn wait(retry_after: Option<Duration>, backoff: &mut Backoff) -> Duration {
+fn record_failure(retry_after: Option<Duration>, backoff: &mut Backoff) -> Duration {
     let wait = backoff.fail();
     retry_after.unwrap_or(wait)
 }
@@ -155,7 +155,7 @@ impl Response {
     }
 }
 
-/// A problem document (RFC 9457), as far as it is shown.
+/// Problem document (RFC 9457), reduced to the properties that are shown.
 #[derive(Deserialize)]
 struct Problem {
     detail: Option<String>,
@@ -178,7 +178,7 @@ mod tests {
     fn a_wait_that_the_gateway_asks_for_is_obeyed_and_counts_as_an_attempt() {
         let mut backoff = Backoff::new(RETRY_BACKOFF);
 
-        let asked = wait(Some(Duration::from_secs(7)), &mut backoff);
+        let asked = record_failure(Some(Duration::from_secs(7)), &mut backoff);
 
         assert_eq!(asked, Duration::from_secs(7));
         assert_eq!(backoff.failures(), 1);
@@ -188,7 +188,7 @@ mod tests {
     fn without_such_a_wait_the_backoff_decides() {
         let mut backoff = Backoff::new(RETRY_BACKOFF);
 
-        assert!((0..100).all(|_| wait(None, &mut backoff) <= RETRY_BACKOFF.longest));
+        assert!((0..100).all(|_| record_failure(None, &mut backoff) <= RETRY_BACKOFF.longest));
     }
 
     #[test]

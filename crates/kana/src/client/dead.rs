@@ -1,7 +1,6 @@
-//! Which jobs failed for good, and what is done with them?
+//! How does a person list, show, replay and drop dead letters?
 //!
-//! They are listed, shown, queued again or dropped, one request a job. A request that was carried out although its
-//! response was lost counts as carried out.
+//! Each change is one request a job. A request that was carried out although its response was lost counts as a success.
 
 use std::io::Write;
 use std::time::Duration;
@@ -12,20 +11,20 @@ use serde_json::Value;
 use super::connection::{self, Connection};
 use super::{Error, Target};
 
-/// Dead letters listed at most, which is what a gateway returns at once.
+/// Largest number of dead letters listed, which is what a gateway returns at once.
 const LETTERS_MAX: usize = 1_000;
 
 /// Time to keep trying where the gateway does not answer: a person waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is done with dead letters.
+/// Action on dead letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Prints all of them, newest first.
+    /// Prints all dead letters, newest first.
     List,
-    /// Prints everything known about the one of this job.
+    /// Prints everything known about the dead letter of this job.
     Show(String),
-    /// Queues the jobs again; each gets all its attempts anew.
+    /// Queues the jobs of dead letters again; each gets all its attempts anew.
     Replay(Selection),
     /// Deletes the dead letters.
     Drop(Selection),
@@ -34,7 +33,7 @@ pub enum Action {
 /// The dead letters that an action applies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// All of them, up to a thousand.
+    /// All dead letters, up to a thousand.
     All,
     /// The dead letters of the jobs with these identifiers.
     Jobs(Vec<String>),
@@ -61,17 +60,18 @@ pub async fn run(config: &Config, output: &mut (impl Write + Send)) -> Result<()
     match &config.action {
         Action::List if config.json => writeln!(output, "{}", Value::Array(letters.list().await?))?,
         Action::List => print_list(&letters.list().await?, output)?,
-        Action::Show(id) => print_letter(&letters.find(id).await?, config.json, output)?,
+        Action::Show(id) if config.json => writeln!(output, "{}", letters.find(id).await?)?,
+        Action::Show(id) => print_letter(&letters.find(id).await?, output)?,
         Action::Replay(selection) => {
             for id in letters.ids(selection).await? {
                 letters.change("replay a dead letter", Method::POST, &format!("v1/dead/{id}/replay")).await?;
-                print_state(config.json, "queued", &id, output)?;
+                print_change(config, "queued", &id, output)?;
             }
         }
         Action::Drop(selection) => {
             for id in letters.ids(selection).await? {
                 letters.change("drop a dead letter", Method::DELETE, &format!("v1/dead/{id}")).await?;
-                print_state(config.json, "dropped", &id, output)?;
+                print_change(config, "dropped", &id, output)?;
             }
         }
     }
@@ -127,11 +127,7 @@ fn print_list(letters: &[Value], output: &mut impl Write) -> Result<(), Error> {
     Ok(())
 }
 
-fn print_letter(letter: &Value, json: bool, output: &mut impl Write) -> Result<(), Error> {
-    if json {
-        writeln!(output, "{letter}")?;
-        return Ok(());
-    }
+fn print_letter(letter: &Value, output: &mut impl Write) -> Result<(), Error> {
     for (name, value) in letter.as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         writeln!(output, "{name:<10} {value}")?;
@@ -139,8 +135,8 @@ fn print_letter(letter: &Value, json: bool, output: &mut impl Write) -> Result<(
     Ok(())
 }
 
-fn print_state(json: bool, state: &str, id: &str, output: &mut impl Write) -> Result<(), Error> {
-    if json {
+fn print_change(config: &Config, state: &str, id: &str, output: &mut impl Write) -> Result<(), Error> {
+    if config.json {
         writeln!(output, "{}", serde_json::json!({ "id": id, "state": state }))?;
     } else {
         writeln!(output, "{state} {id}")?;

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-/// How requests follow each other.
+/// Rule by which requests follow each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Load {
     /// A fixed number of senders, each sending its next request when its last one is answered.
@@ -21,7 +21,7 @@ pub enum Load {
     },
 }
 
-/// When a run ends.
+/// End of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     /// After this number of requests.

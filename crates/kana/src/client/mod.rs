@@ -1,8 +1,7 @@
 //! What can a person at a terminal do with a running gateway?
 //!
-//! Have files classified ([`submit`]), replay or drop jobs that failed ([`dead`]), and measure its speed
-//! ([`mod@bench`]). Each command takes a plain configuration and a writer for its results; progress goes to standard
-//! error.
+//! Classify files ([`submit`]), replay or drop jobs that failed ([`dead`]), and measure its speed ([`mod@bench`]). Each
+//! command takes a plain configuration and a writer for its results; progress goes to standard error.
 
 pub mod bench;
 pub mod dead;
@@ -32,7 +31,7 @@ impl std::fmt::Debug for Target {
     }
 }
 
-/// Why a command gave up.
+/// Failure of a command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Caller: correct the address.
@@ -52,7 +51,7 @@ pub enum Error {
     /// Caller: see whether the gateway runs. Retrying did not help.
     #[error("could not {action} within {} s", waited.as_secs())]
     Unreachable {
-        /// What was attempted, with the address.
+        /// Action that was attempted, with the address.
         action: String,
         /// Time spent trying.
         waited: Duration,
@@ -62,17 +61,17 @@ pub enum Error {
     /// Caller: correct the request; the gateway understood it and said no.
     #[error("gateway refused to {action}: {detail} (status {status})")]
     Refused {
-        /// What was attempted.
+        /// Action that was attempted.
         action: String,
         /// The HTTP status.
         status: u16,
-        /// The gateway's words.
+        /// Explanation of the gateway.
         detail: String,
     },
     /// Caller: see whether this is a gateway of the same version.
     #[error("could not {action}: the gateway's response is malformed")]
     Malformed {
-        /// What was attempted.
+        /// Action that was attempted.
         action: String,
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -82,7 +81,7 @@ pub enum Error {
     Unfinished {
         /// The batch, for `/v1/batches/{id}`.
         batch: String,
-        /// How long it was watched.
+        /// Time that the batch was polled for.
         waited: Duration,
     },
     /// Caller: see whether the disk is full, or whether anything still reads the output.

@@ -18,7 +18,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Starts at none of `all` steps; `what` names several steps, such as `files`.
+    /// Shows a progress of 0 of `all` steps; `what` names the steps in the plural, such as `files`.
     pub fn new(all: u64, what: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(all), ProgressDrawTarget::stderr());

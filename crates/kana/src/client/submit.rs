@@ -1,8 +1,8 @@
 //! How do files become results, even when the gateway restarts on the way?
 //!
-//! Files are sent in groups, each under an idempotency key of its own: a group whose response was lost is sent again and
-//! accepted once. Then the gateway is polled until every job has finished. Each file gives one JSON line, in the order
-//! in which the files were named: its job, or its name and why it was rejected.
+//! Files are sent in groups, each under an idempotency key of its own: a group whose response was lost is sent again
+//! and accepted once. Then the gateway is polled until every job has finished. Each file gives one JSON line, in the
+//! order in which the files were named: its job, or its name and why it was rejected.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -68,7 +68,7 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// The default configuration for sending `files` to `target`.
+    /// Creates the default configuration for sending `files` to `target`.
     pub fn new(target: Target, files: Vec<PathBuf>) -> Self {
         Self {
             target,
@@ -83,16 +83,16 @@ impl Config {
     }
 }
 
-/// Numbers of files by result.
+/// Number of files by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Classified.
+    /// Number of files classified.
     pub done: usize,
-    /// Accepted, and then failed for good or cancelled.
+    /// Number of files accepted whose job failed or was cancelled.
     pub failed: usize,
-    /// Not accepted.
+    /// Number of files not accepted.
     pub rejected: usize,
-    /// Classified with another label than [`Config::expected`].
+    /// Number of files classified with another label than [`Config::expected`].
     pub unexpected: usize,
 }
 
@@ -140,7 +140,7 @@ impl Summary {
     }
 }
 
-/// A gateway's response to a request with files, as far as it is used here; jobs are printed as they are.
+/// Response of a gateway to a request with files, reduced to what is used here; jobs are printed as they are.
 #[derive(Debug, Deserialize)]
 struct Receipt {
     batch: String,
@@ -149,7 +149,7 @@ struct Receipt {
     rejected: Vec<Value>,
 }
 
-/// A batch, as far as it is used here.
+/// Batch, reduced to what is used here.
 #[derive(Debug, Deserialize)]
 struct Batch {
     jobs: Vec<Value>,
@@ -238,7 +238,7 @@ fn too_large(group: &[File], response: &Response) -> Vec<Value> {
     group.iter().map(|file| json!({ "filename": file.name(), "error": error })).collect()
 }
 
-/// The files that a refusal names.
+/// Returns the files that a refusal names.
 ///
 /// # Errors
 /// The refusal itself where it names no file: then the request as a whole was wrong.
@@ -247,8 +247,8 @@ fn rejections(response: &Response) -> Result<Vec<Value>, Error> {
     if named.is_empty() { Err(connection::refusal("send files", response)) } else { Ok(named) }
 }
 
-/// Sorts `lines` into the order of their files. A response lists jobs and rejections apart, each in the order sent; lines
-/// of files with the same name keep their order.
+/// Sorts `lines` into the order of their files. A response lists jobs and rejections apart, each in the order sent;
+/// lines of files with the same name keep their order.
 fn in_order(group: &[File], lines: Vec<Value>) -> Vec<Value> {
     let mut rest: Vec<Option<Value>> = lines.into_iter().map(Some).collect();
     let mut ordered = Vec::with_capacity(rest.len());

@@ -24,7 +24,7 @@ pub(super) struct File {
 }
 
 impl File {
-    /// The name that the gateway gets: the last part of the path, as browsers do.
+    /// Returns the name that is sent to the gateway: the last part of the path, as browsers send it.
     pub fn name(&self) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         name.to_string_lossy().into_owned()

@@ -1,7 +1,7 @@
-//! What keeps the workers running, and how many of them?
+//! How are workers started, stopped, counted and replaced?
 //!
-//! [`Local`] runs them as child processes of this one; [`Kubernetes`] observes and steers those that a Kubernetes cluster
-//! runs. Both give the jobs of a worker that died to the others at once, through [`reclaim`].
+//! [`Local`] runs workers as child processes of this process; [`Kubernetes`] observes and controls the workers that a
+//! Kubernetes cluster runs. Both reclaim the jobs of a terminated worker at once, through [`reclaim`].
 
 pub mod kubernetes;
 pub mod local;

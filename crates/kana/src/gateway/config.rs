@@ -1,28 +1,28 @@
-//! How does the gateway listen, and how much may a client ask of it?
+//! Where does the gateway listen, and which limits do its clients have?
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Tokens;
 
-/// How the gateway listens.
+/// Configuration of the gateway.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The address; port 0 takes a free one.
+    /// Address to listen on; port 0 takes a free port.
     pub listen: SocketAddr,
-    /// Who may do what. Without any token, everybody may do everything.
+    /// Tokens and their scopes. Without any token, everybody may do everything.
     pub tokens: Tokens,
-    /// Listens on an address that other machines can reach although there are no tokens.
+    /// Whether to listen without tokens on an address that other machines can reach.
     pub insecure: bool,
-    /// How long requests are served as before, though no longer ready, once the end has begun: time for load balancers
-    /// to notice.
+    /// Time that requests are still accepted after the shutdown begins and `/readyz` fails, so that load balancers
+    /// notice.
     pub drain_delay: Duration,
-    /// What a client may ask of the gateway.
+    /// Limits on what a client may request.
     pub limits: Limits,
 }
 
 impl Config {
-    /// Listens on `listen` with no tokens and the default limits.
+    /// Creates a configuration that listens on `listen`, with no tokens and the default limits.
     pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
@@ -34,32 +34,33 @@ impl Config {
     }
 }
 
-/// What a client may ask of the gateway.
+/// Limits on what a client may request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections open at once; later ones wait until one closes.
+    /// Largest number of open connections; a further one waits until another closes.
     pub connections_max: usize,
-    /// Event streams open at once.
+    /// Largest number of open event streams.
     pub streams_max: usize,
-    /// How long a request's head may take, and an idle connection may stay open.
+    /// Time that the head of a request may take, and that a connection may stay idle.
     pub head_time_max: Duration,
-    /// How long a body may pause.
+    /// Longest pause between two parts of a body.
     pub body_pause_max: Duration,
-    /// How long a body may take as a whole.
+    /// Time that a body may take as a whole.
     pub body_time_max: Duration,
-    /// How long a client may read nothing of a response that is being sent.
+    /// Time that a client may read nothing while a response is sent to it.
     pub stall_max: Duration,
-    /// Bytes of one request's body.
+    /// Longest body of a request, in bytes.
     pub request_bytes_max: usize,
-    /// Bytes of one image file.
+    /// Largest image file, in bytes.
     pub file_bytes_max: usize,
-    /// Files in one request.
+    /// Largest number of files in one request.
     pub files_max: usize,
-    /// Bytes of all bodies that are held at once.
+    /// Largest sum of all bodies held at once, in bytes.
     pub buffered_bytes_max: usize,
-    /// How long a request may wait for its jobs.
+    /// Longest time that a request may wait for its jobs.
     pub wait_max: Duration,
-    /// Events kept: a stream that falls further behind is ended, and one that broke off can be resumed across as many.
+    /// Number of events kept: a stream that lags by more is ended, and a stream that broke off can be resumed if it
+    /// missed no more.
     pub events_kept: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What does a gateway count, and in which units?
+//! What does a gateway count and measure, and in which units?
 //!
 //! Every metric is declared once, here, with its unit in its name. Labels are enums, so that no client can make a new
 //! series.
@@ -31,13 +31,13 @@ const LATENCY_BUCKETS: [f64; 16] =
 pub enum Answer {
     /// 1xx to 3xx.
     Served,
-    /// 4xx: the client's fault.
+    /// 4xx: the request is refused.
     Refused,
-    /// 5xx: the service's fault.
+    /// 5xx: the service failed.
     Failed,
 }
 
-/// A route's template, one of those that `http::observe` declares.
+/// Template of a route, one of those in `http::observe`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Route(pub &'static str);
 
@@ -125,19 +125,19 @@ type Latencies = Family<RequestLabels, Histogram, fn() -> Histogram>;
 pub struct Metrics {
     registry: Registry,
     requests: Latencies,
-    /// Jobs that the queue accepted from this gateway.
+    /// Number of jobs that the queue accepted from this gateway.
     pub accepted: Counter,
-    /// Files that were not images.
+    /// Number of files that were not images.
     pub rejected: Counter,
-    /// Jobs that a full queue refused.
+    /// Number of jobs that a full queue refused.
     pub refused: Counter,
     settled: Family<VerdictLabel, Counter>,
     jobs: Family<StageLabel, Gauge>,
     oldest: Seconds,
     pods: Family<PhaseLabel, Gauge>,
-    /// Connections open.
+    /// Number of open connections.
     pub connections: Gauge,
-    /// Event streams open.
+    /// Number of open event streams.
     pub streams: Gauge,
 }
 
@@ -158,7 +158,7 @@ impl Metrics {
             streams: Gauge::default(),
         };
         new.register();
-        // So that a rate over a verdict that has not happened yet is zero, and not nothing.
+        // So that the rate of a verdict that has not happened yet is zero instead of absent.
         for verdict in [VerdictValue::Done, VerdictValue::Failed, VerdictValue::Cancelled] {
             drop(new.settled.get_or_create(&VerdictLabel { verdict }));
         }
@@ -195,19 +195,19 @@ impl Metrics {
         self.settled.get_or_create(&VerdictLabel { verdict: verdict.into() }).inc();
     }
 
-    /// Sets how many jobs are in each stage.
+    /// Sets the number of jobs in each stage.
     pub fn observe_queue(&self, waiting: usize, running: usize, dead: usize) {
         for (stage, jobs) in [(Stage::Waiting, waiting), (Stage::Running, running), (Stage::Dead, dead)] {
             self.jobs.get_or_create(&StageLabel { stage }).set(i64::try_from(jobs).unwrap_or(i64::MAX));
         }
     }
 
-    /// Sets how long the oldest waiting job has waited.
+    /// Sets the time that the oldest waiting job has waited; `None` sets zero.
     pub fn observe_oldest(&self, wait: Option<Duration>) {
         self.oldest.set(wait.unwrap_or_default().as_secs_f64());
     }
 
-    /// Sets how many pods are in each phase.
+    /// Sets the number of pods in each phase.
     pub fn observe_pods(&self, phases: impl Iterator<Item = Phase>) {
         let mut counts = BTreeMap::from([("starting", 0), ("ready", 0), ("stopping", 0)]);
         for phase in phases {
@@ -215,7 +215,7 @@ impl Metrics {
                 Phase::Starting => "starting",
                 Phase::Ready => "ready",
                 Phase::Stopping => "stopping",
-                // Reported once, then forgotten: there is nothing to count.
+                // A pod that is gone is reported once and then removed.
                 Phase::Gone => continue,
             };
             *counts.entry(name).or_default() += 1;

@@ -1,9 +1,8 @@
-//! How does the outside world reach the queue?
+//! How does a client reach the queue over HTTP?
 //!
 //! A request passes `http`, which bounds and checks it, and reaches its handler in `routes`. An upload becomes jobs in
-//! `submit`. What happens to jobs and pods afterwards is followed in `live`, which wakes requests that wait and feeds
-//! event streams. Nothing in here remembers a job: a gateway may die between any two lines, and only open connections
-//! are lost.
+//! `submit`. `live` follows jobs and pods, wakes requests that wait and publishes events. The gateway stores no job:
+//! if it is killed at any moment, only its open connections are lost.
 
 mod config;
 mod http;
@@ -41,20 +40,20 @@ pub use http::problem::Document as ProblemDocument;
 pub use no_cluster::NoCluster;
 pub use routes::openapi::{openapi, openapi_text};
 
-/// What the gateway works with.
+/// Dependencies of the gateway.
 #[derive(Clone)]
 pub struct Parts {
-    /// Where jobs wait.
+    /// Queue of the jobs.
     pub queue: Arc<dyn Queue>,
-    /// Who runs the workers.
+    /// Cluster that runs the workers.
     pub cluster: Arc<dyn Cluster>,
-    /// What images are fitted to.
+    /// Card of the model that images are fitted to.
     pub card: Arc<Card>,
-    /// The current time.
+    /// The wall clock.
     pub clock: Arc<dyn Clock>,
 }
 
-/// A gateway that is bound to its port and serves nobody yet.
+/// A gateway that is bound to its port and serves no requests yet.
 pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
@@ -84,7 +83,7 @@ impl Gateway {
         Ok(Self { listener, address, state: AppState::new(config, parts.clone()), parts })
     }
 
-    /// The address that the gateway is bound to.
+    /// Returns the address that the gateway is bound to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

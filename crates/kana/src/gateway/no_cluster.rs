@@ -1,4 +1,6 @@
-//! What does a gateway show that controls no pods?
+//! What does a gateway without a cluster return for pods and scale?
+//!
+//! No pods and a fixed number of them, so that the page and the API work wherever the workers run.
 
 use std::ops::RangeInclusive;
 

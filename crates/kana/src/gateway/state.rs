@@ -1,7 +1,7 @@
-//! What may a handler touch?
+//! Which parts of the gateway's state does a handler get?
 //!
-//! A handler's signature names the parts that it uses, and axum takes them from here by `FromRef`. Submitting is one
-//! part, watching another, the end a third; no handler gets the whole.
+//! A handler's signature names the parts that it uses, and axum extracts them from the state by `FromRef`. No handler
+//! gets the whole state, so its signature shows what it can change.
 
 use std::sync::Arc;
 
@@ -19,39 +19,39 @@ use super::{Config, Parts};
 use kana_engine::model::Card;
 use kana_queue::clock::Clock;
 
-/// All that handlers and background tasks share.
+/// State that handlers and background tasks share.
 #[derive(Clone)]
 pub struct AppState {
-    /// How the gateway listens, and its limits.
+    /// Configuration of the gateway.
     pub config: Arc<Config>,
-    /// What images are fitted to.
+    /// Card of the model that images are fitted to.
     pub card: Arc<Card>,
-    /// The current time.
+    /// The wall clock.
     pub clock: Arc<dyn Clock>,
-    /// Where jobs wait.
+    /// Queue of the jobs.
     pub queue: TimedQueue,
-    /// Who runs the workers.
+    /// Cluster that runs the workers.
     pub cluster: TimedCluster,
-    /// Reads bodies within their limits.
+    /// Reader of request bodies within their limits.
     pub bodies: Bodies,
-    /// Turns uploads into jobs.
+    /// Submitter that turns uploads into jobs.
     pub submitter: Arc<Submitter>,
-    /// What is happening, for those who watch.
+    /// State that event streams are read from.
     pub live: Arc<Live>,
-    /// What `/metrics` shows.
+    /// Metrics that `/metrics` returns.
     pub metrics: Arc<Metrics>,
-    /// The steps of the end.
+    /// Steps of the shutdown.
     pub drain: Drain,
 }
 
-/// The steps of the gateway's end, in order. Each token is cancelled when its step begins.
+/// Steps of the gateway's shutdown, in order. Each token is cancelled when its step begins.
 #[derive(Clone, Default)]
 pub struct Drain {
-    /// The gateway is no longer ready; requests are served as before.
+    /// Step in which `/readyz` fails and requests are served as before.
     pub unready: CancellationToken,
-    /// No connection is accepted any more; event streams end.
+    /// Step in which no connection is accepted and event streams end.
     pub closing: CancellationToken,
-    /// Requests that still wait for jobs are answered; background tasks end.
+    /// Step in which requests that still wait for jobs are answered and background tasks end.
     pub ending: CancellationToken,
 }
 

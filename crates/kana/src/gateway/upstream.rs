@@ -1,6 +1,6 @@
 //! How long may the queue and the cluster take to answer a request?
 //!
-//! Handlers reach both only through these types, so that no request waits without end for either. Background tasks set
+//! Handlers call both only through these types, so that no request waits for either without end. Background tasks set
 //! limits of their own.
 
 use std::future::Future;
@@ -12,10 +12,10 @@ use tokio::sync::broadcast;
 use crate::pod::{self, Cluster};
 use kana_queue::{self as queue, Queue};
 
-/// How long the queue may take to answer: longer than it needs to get over a writer that holds its file.
+/// Time that the queue may take to answer: longer than another process holds the lock on its file.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the cluster may take to answer: what a busy Kubernetes API server needs at worst.
+/// Time that the cluster may take to answer: what a busy Kubernetes API server needs at worst.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A queue whose every call ends within [`QUEUE_TIMEOUT`].
@@ -66,12 +66,12 @@ impl TimedCluster {
         })
     }
 
-    /// What keeps the pods from being seen or controlled right now.
+    /// Returns the reason why the pods cannot be seen or controlled right now; `None` if they can.
     pub fn fault(&self) -> Option<String> {
         self.0.fault()
     }
 
-    /// Subscribes to what happens from now on.
+    /// Subscribes to the events from now on.
     pub fn events(&self) -> broadcast::Receiver<pod::Event> {
         self.0.events()
     }

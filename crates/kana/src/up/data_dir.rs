@@ -1,8 +1,8 @@
 //! Which process owns this data directory?
 //!
-//! One `kana up` at a time: at its start it reclaims the jobs of every worker that it finds in the queue, which is only
-//! right where all of them have ended. The kernel releases the lock when the process that holds it ends, however that
-//! happens.
+//! Only one `kana up` at a time may own it: at its start it reclaims the jobs of every worker that it finds in the
+//! queue, which is only right where all of them have ended. The kernel releases the lock when the process that holds it
+//! ends, however that happens.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Seek, Write};
@@ -18,7 +18,7 @@ const LOCK: &str = "kana.lock";
 /// Name of the queue's file.
 const QUEUE: &str = "queue.sqlite";
 
-/// A data directory that this process owns for as long as the value lives.
+/// A data directory that this process owns until the value is dropped.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
@@ -57,7 +57,7 @@ impl DataDir {
         Ok(Self { path, _lock: lock })
     }
 
-    /// The URL of the queue in this directory.
+    /// Returns the URL of the queue in this directory.
     pub fn queue(&self) -> Url {
         Url::Sqlite(self.path.join(QUEUE))
     }

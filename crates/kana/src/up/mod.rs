@@ -1,7 +1,7 @@
-//! How does all of kana run on one machine with one command?
+//! How does the whole service run on one machine with one command?
 //!
-//! The gateway runs in this process, every worker in a child of it, and the queue is a file in a data directory that one
-//! `kana up` owns at a time. Whatever ends this process, its workers end with it, and the next `kana up` on the same
+//! The gateway runs in this process, every worker in a child of it, and the queue is a file in a data directory that
+//! one `kana up` owns at a time. However this process ends, its workers end with it, and the next `kana up` on the same
 //! directory continues with the jobs that are left.
 
 mod data_dir;
@@ -47,12 +47,12 @@ pub struct Config {
     /// Time that a worker must be idle before it is stopped.
     pub cool_down: Duration,
     /// The configuration that every worker gets.
-    pub worker: Worker,
+    pub worker: WorkerConfig,
 }
 
 /// The configuration of every worker of `kana up`, apart from its name and its queue.
 #[derive(Clone, Debug)]
-pub struct Worker {
+pub struct WorkerConfig {
     /// Path of the `kana` program.
     pub program: PathBuf,
     /// The model's directory; the model inside the program where `None`.
@@ -103,8 +103,8 @@ pub async fn run(config: Config, shutdown: &Shutdown, ready: impl FnOnce(SocketA
     served
 }
 
-/// Reclaims the jobs that workers of an earlier run held. They ended with that run, which was killed before it could do
-/// this itself.
+/// Reclaims the jobs that workers of an earlier run held. Those workers ended with that run, which was killed before it
+/// could reclaim the jobs itself.
 async fn reclaim_from_earlier_run(queue: &dyn Queue) -> anyhow::Result<()> {
     let depth = queue.depth().await.context("could not read the queue")?;
     for worker in depth.running.keys() {
@@ -119,8 +119,9 @@ async fn reclaim_from_earlier_run(queue: &dyn Queue) -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Worker {
-    /// The command line of a worker. Every flag but the queue is given, so that no environment variable changes one.
+impl WorkerConfig {
+    /// Returns the arguments of a worker. Every flag but the queue is given, so that no environment variable changes
+    /// one.
     fn arguments(&self, limits: &Limits) -> Vec<String> {
         let span = |span: Duration| humantime::format_duration(span).to_string();
         // The command comes first: people look for it in a list of processes.

@@ -1,7 +1,7 @@
 //! In which order does a worker claim, classify and settle?
 //!
 //! One batch is in the engine at a time. A batch is what waits in the queue at the moment of the claim, up to the batch
-//! size: it never waits for one more image. While it is in the engine, the batch before it is being settled. Every job
+//! size: it never waits for one more image. While it is in the engine, the previous batch is being settled. Every job
 //! claimed is, on every path, settled, released or known to be lost.
 
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Consumer {
         Self { context, engine, batch_size, backoff, settling: None, claim_cut: false }
     }
 
-    /// Works until the drain begins, and then drains.
+    /// Claims, classifies and settles until the drain begins, and then drains.
     pub async fn run(mut self, shutdown: &Shutdown) {
         while !self.context.drain.has_begun() {
             let claims = self.claim().await;
@@ -59,7 +59,7 @@ impl Consumer {
                 continue;
             }
             if let Some(settlements) = self.classify(claims).instrument(span.clone()).await {
-                self.last_settled().await;
+                self.await_last_settled().await;
                 self.settling = Some(shutdown.spawn(settle(self.context.clone(), settlements).instrument(span)));
             }
         }
@@ -120,7 +120,7 @@ impl Consumer {
             () = context.drain.over(BATCH_PATIENCE) => return None,
         };
         context.liveness.expect_within(TURN_MAX);
-        context.metrics.batch(count, elapsed);
+        context.metrics.record_batch(count, elapsed);
         debug!(worker = %context.id, seconds = elapsed.as_secs_f64(), "classified a batch of {count}");
 
         Some(match result {
@@ -137,8 +137,8 @@ impl Consumer {
         })
     }
 
-    /// Waits until the batch before is settled, so that a queue that does not answer delays two batches at most.
-    async fn last_settled(&mut self) {
+    /// Waits until the previous batch is settled, so that a queue that does not answer delays two batches at most.
+    async fn await_last_settled(&mut self) {
         let Some(mut settling) = self.settling.take() else { return };
         loop {
             tokio::select! {
@@ -152,10 +152,10 @@ impl Consumer {
         }
     }
 
-    /// Releases what was not finished. A lease that cannot be released in time expires, or is reclaimed by the process
-    /// that sees this one end.
+    /// Releases the jobs that were not finished. A lease that cannot be released in time expires, or is reclaimed by
+    /// the process that sees this one end.
     async fn finish(mut self) {
-        self.last_settled().await;
+        self.await_last_settled().await;
         let unfinished = self.context.leases.all();
         if unfinished.is_empty() && !self.claim_cut {
             return;
@@ -188,8 +188,8 @@ impl Consumer {
     }
 }
 
-/// The span of a batch; `None` where nothing was claimed. Jobs claimed together are of one attempt: the queue hands out
-/// first attempts together and every later attempt alone.
+/// Creates the span of a batch; `None` where nothing was claimed. Jobs claimed together are of one attempt: the queue
+/// returns first attempts together and every later attempt alone.
 fn batch_span(worker: &WorkerId, claims: &[Claim]) -> Option<Span> {
     let first = claims.first()?;
     Some(info_span!("worker_batch", worker = %worker, images = claims.len(), attempt = first.attempt))

@@ -1,7 +1,7 @@
-//! How long does a worker go on after it was asked to end?
+//! How long does a worker keep working after it was asked to stop?
 //!
-//! It ends within two seconds of SIGTERM: [`BATCH_PATIENCE`] for the batch in the engine, the rest for settling or
-//! releasing jobs. All limits count from the same moment, so that stages in a row do not add up.
+//! The worker ends within two seconds of SIGTERM: [`BATCH_PATIENCE`] for the batch in the engine, the rest for settling
+//! or releasing jobs. All limits count from the same moment, so that stages in a row do not add up.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub const BATCH_PATIENCE: Duration = Duration::from_millis(1_500);
 /// release expire by themselves.
 pub const QUEUE_PATIENCE: Duration = Duration::from_millis(1_850);
 
-/// The end of one worker.
+/// Orderly end of one worker.
 #[derive(Debug)]
 pub struct Drain {
     shutdown: Shutdown,

@@ -26,7 +26,7 @@ const STACK_BYTES: usize = 2 * 1024 * 1024;
 /// The result of a batch.
 #[derive(Debug)]
 pub struct BatchResult {
-    /// One prediction per image in the order given, or why there are none.
+    /// One prediction per image in the order given, or the reason why there are none.
     pub result: Result<Vec<Prediction>, String>,
     /// Time in the engine.
     pub elapsed: Duration,
@@ -37,7 +37,7 @@ struct Batch {
     answer: oneshot::Sender<BatchResult>,
 }
 
-/// A handle of the engine thread, which ends when the handle is dropped and its batch is over.
+/// Handle of the engine thread, which ends after its current batch when the handle is dropped.
 #[derive(Debug)]
 pub struct Engine {
     batches: mpsc::Sender<Batch>,

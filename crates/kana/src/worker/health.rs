@@ -1,4 +1,4 @@
-//! What does a worker answer to health checks and to Prometheus?
+//! How does a worker answer health checks and Prometheus?
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::Context;
 /// The media type of OpenMetrics, as `prometheus-client` writes it.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// `/livez`, `/readyz` and `/metrics` of one worker.
+/// Builds the routes `/livez`, `/readyz` and `/metrics` of one worker.
 pub fn routes(context: Arc<Context>) -> Router {
     Router::new()
         .route("/livez", get(livez))

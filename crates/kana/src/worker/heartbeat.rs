@@ -1,7 +1,7 @@
 //! How does the queue know that work is still being done?
 //!
-//! The heartbeat extends every lease held, three times in a lease's life. It stops once the worker makes no progress
-//! any more: a stuck engine must not keep its jobs from other workers.
+//! The heartbeat extends every held lease three times in the duration of a lease. It stops when the worker makes no
+//! progress any more: a stuck engine must not keep its jobs from other workers.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use super::Context;
 use crate::telemetry::Chain;
 use kana_queue::Hold;
 
-/// Heartbeats in a lease's life: two may be missed.
-const BEATS_A_LEASE: u32 = 3;
+/// Heartbeats in the duration of a lease: two may be missed.
+const HEARTBEATS_PER_LEASE: u32 = 3;
 
-/// Extends all leases held again and again, for as long as the future is polled.
+/// Extends all held leases periodically, for as long as the future is polled.
 pub async fn extend_leases(context: &Context, lease: Duration) {
     let worker = &context.id;
     loop {
-        tokio::time::sleep(lease / BEATS_A_LEASE).await;
+        tokio::time::sleep(lease / HEARTBEATS_PER_LEASE).await;
         let leases = context.leases.all();
         if leases.is_empty() || !context.liveness.is_alive() {
             continue;
@@ -32,7 +32,7 @@ pub async fn extend_leases(context: &Context, lease: Duration) {
                     warn!(job.id = %job, worker = %worker, "lost the lease on job {job}: its result will be dropped");
                 }
             }
-            // The consumer calls the same queue and steers readiness; a missed beat costs nothing by itself.
+            // The consumer calls the same queue and steers readiness; a missed heartbeat costs nothing by itself.
             Err(error) => {
                 warn!(worker = %worker, error = %Chain(&error), "could not extend {} leases", leases.len());
             }

@@ -1,4 +1,4 @@
-//! Which leases does this worker hold right now, and for what?
+//! Which leases does this worker hold right now, and at which step is each job?
 //!
 //! Each lease is here from its claim until its job is settled, released or known to be lost, so that the heartbeat
 //! extends all of them and a drain releases all of them. A batch that is being settled and a batch that is being
@@ -11,9 +11,9 @@ use tokio::sync::watch;
 
 use kana_queue::{Lease, Settlement};
 
-/// The step that a held lease is at.
+/// Step of the work on a leased job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum Step {
     /// The job is being classified.
     Classifying,
     /// The result is being sent to the queue, which ends the lease a moment before its answer arrives here.
@@ -23,59 +23,60 @@ enum Stage {
 /// The leases of one worker, between claim and settlement.
 #[derive(Debug, Default)]
 pub struct Leases {
-    stages: Mutex<HashMap<Lease, Stage>>,
+    steps: Mutex<HashMap<Lease, Step>>,
     /// Whether any are held.
     busy: watch::Sender<bool>,
 }
 
 impl Leases {
-    /// Holds no leases yet; `busy` is updated when the first one comes and when the last one goes.
+    /// Creates an empty set of leases. `busy` is updated when the first lease is added and when the last one is
+    /// removed.
     pub fn new(busy: watch::Sender<bool>) -> Self {
-        Self { stages: Mutex::default(), busy }
+        Self { steps: Mutex::default(), busy }
     }
 
     /// Adds leases that were just claimed.
     pub fn add(&self, leases: impl IntoIterator<Item = Lease>) {
-        self.change(|stages| stages.extend(leases.into_iter().map(|lease| (lease, Stage::Classifying))));
+        self.change(|steps| steps.extend(leases.into_iter().map(|lease| (lease, Step::Classifying))));
     }
 
     /// Marks leases as being settled. Returns only the settlements whose lease is still held.
     pub fn begin_settling(&self, settlements: Vec<Settlement>) -> Vec<Settlement> {
-        let mut stages = self.stages.lock();
-        let mut begin = |settlement: &Settlement| match stages.get_mut(&settlement.lease) {
-            Some(stage) => {
-                *stage = Stage::Settling;
-                true
+        let mut steps = self.steps.lock();
+        let mut held = Vec::with_capacity(settlements.len());
+        for settlement in settlements {
+            if let Some(step) = steps.get_mut(&settlement.lease) {
+                *step = Step::Settling;
+                held.push(settlement);
             }
-            None => false,
-        };
-        settlements.into_iter().filter(|settlement| begin(settlement)).collect()
+        }
+        held
     }
 
     /// Removes leases whose jobs are settled.
     pub fn remove<'a>(&self, leases: impl IntoIterator<Item = &'a Lease>) {
-        self.change(|stages| {
+        self.change(|steps| {
             for lease in leases {
-                stages.remove(lease);
+                steps.remove(lease);
             }
         });
     }
 
-    /// Removes a lease that the queue reports as lost. Returns `false` where it is no loss: a lease that is being
-    /// settled ends because the queue has received the result.
+    /// Removes a lease that the queue reports as lost. Returns whether the job is lost to this worker: a lease that is
+    /// being settled ends because the queue has received the result.
     pub fn remove_lost(&self, lease: &Lease) -> bool {
-        self.change(|stages| stages.get(lease) == Some(&Stage::Classifying) && stages.remove(lease).is_some())
+        self.change(|steps| steps.get(lease) == Some(&Step::Classifying) && steps.remove(lease).is_some())
     }
 
-    /// All leases held, in no order.
+    /// Returns all held leases, in no order.
     pub fn all(&self) -> Vec<Lease> {
-        self.stages.lock().keys().cloned().collect()
+        self.steps.lock().keys().cloned().collect()
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut HashMap<Lease, Stage>) -> T) -> T {
-        let mut stages = self.stages.lock();
-        let changed = change(&mut stages);
-        let busy = !stages.is_empty();
+    fn change<T>(&self, change: impl FnOnce(&mut HashMap<Lease, Step>) -> T) -> T {
+        let mut steps = self.steps.lock();
+        let changed = change(&mut steps);
+        let busy = !steps.is_empty();
         // Sent under the lock, so that the last value sent is the true one.
         self.busy.send_if_modified(|before| std::mem::replace(before, busy) != busy);
         changed

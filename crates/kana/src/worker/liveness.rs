@@ -19,7 +19,7 @@ pub struct Liveness {
 }
 
 impl Liveness {
-    /// The state of a worker that has just started: alive for `grace`, and not ready.
+    /// Creates the state of a worker that has just started: alive for `grace`, and not ready.
     pub fn new(grace: Duration) -> Self {
         let liveness = Self { start: Instant::now(), deadline: AtomicU64::new(0), ready: watch::Sender::new(false) };
         liveness.expect_within(grace);

@@ -13,11 +13,11 @@ use prometheus_client::registry::{Registry, Unit};
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Images classified and settled as done.
+    /// Number of images classified and settled as done.
     pub images: Counter,
-    /// Attempts settled as failed.
+    /// Number of attempts settled as failed.
     pub attempts_failed: Counter,
-    /// Leases found lost, by a heartbeat or on settling.
+    /// Number of leases that a heartbeat or a settlement found lost.
     pub leases_lost: Counter,
     batch_images: Histogram,
     inference: Histogram,
@@ -41,12 +41,12 @@ impl Metrics {
     }
 
     /// Records a batch of `images` images that took `elapsed` in the engine.
-    pub fn batch(&self, images: usize, elapsed: Duration) {
+    pub fn record_batch(&self, images: usize, elapsed: Duration) {
         self.batch_images.observe(images as f64);
         self.inference.observe(elapsed.as_secs_f64());
     }
 
-    /// All metrics, in the OpenMetrics text format.
+    /// Writes all metrics in the OpenMetrics text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("BUG: writing to a String cannot fail");

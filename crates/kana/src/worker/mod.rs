@@ -1,10 +1,11 @@
-//! How does a process turn claims into outcomes, and die without losing any?
+//! How does a process turn claims into outcomes, and lose none when it ends?
 //!
 //! A worker claims a batch (`batch_size`), classifies it on a thread of its own (`engine`) and settles it in one
 //! transaction. It may be killed at any line: its leases then expire, or are reclaimed, and another worker claims the
-//! jobs. Asked to end, it finishes its batch, releases the other jobs and is gone within two seconds. A queue that does
-//! not answer costs it its readiness, never its life; an engine that panics costs its batch an attempt; an engine that
-//! is stuck costs the worker its liveness.
+//! jobs. A worker that is asked to stop finishes its batch, releases its other jobs and ends within two seconds.
+//!
+//! A worker whose queue does not answer is not ready, and keeps running. A batch whose engine panics has failed one
+//! attempt. A worker whose engine is stuck is not alive, and must be restarted.
 
 mod batch_size;
 mod consumer;
@@ -51,7 +52,7 @@ const QUEUE_BACKOFF: Bounds = Bounds { first: Duration::from_millis(50), longest
 /// The configuration of a worker.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The identity under which it claims.
+    /// Id under which the worker claims.
     pub id: WorkerId,
     /// Images classified at once, at most.
     pub batch_max: usize,
@@ -61,7 +62,7 @@ pub struct Config {
     pub stuck_after: Duration,
     /// Time after which an unextended claim expires, as in [`kana_queue::Limits::lease`].
     pub lease: Duration,
-    /// Address of its health and metrics routes; port 0 takes a free port.
+    /// Address of the health and metrics routes; port 0 takes a free port.
     pub listen: SocketAddr,
 }
 
@@ -102,7 +103,7 @@ impl Worker {
         Ok(Self { config, queue, engine, listener, address, liveness, busy: watch::Sender::new(false) })
     }
 
-    /// The address that the health routes are served on.
+    /// Returns the address that the health routes are served on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -117,7 +118,8 @@ impl Worker {
         self.busy.subscribe()
     }
 
-    /// Claims, classifies and settles until `shutdown` begins; then finishes its batch and releases the other jobs.
+    /// Claims, classifies and settles jobs until `shutdown` begins; then finishes the batch and releases the other
+    /// jobs.
     ///
     /// # Errors
     /// Where the model cannot be loaded or the health routes cannot be served.

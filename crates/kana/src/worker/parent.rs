@@ -1,4 +1,4 @@
-//! How does a worker end when the process that started it is gone?
+//! How does a worker end when the process that started it has ended?
 //!
 //! `kana up` holds the other end of its workers' standard input and never writes to it. However `kana up` ends, the
 //! kernel closes that end. A plain thread here notices, and ends this process even when its reactor is stuck.

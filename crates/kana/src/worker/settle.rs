@@ -1,7 +1,7 @@
 //! How do the results of a batch reach the queue?
 //!
-//! They are sent again until the queue answers or the worker must end. Nothing is sent for a job whose lease was lost:
-//! another worker has it.
+//! The results are sent again until the queue answers or the worker must end. Nothing is sent for a job whose lease was
+//! lost: another worker has it.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub async fn settle(context: Arc<Context>, settlements: Vec<Settlement>) {
     warn!(worker = %worker, "ended before {count} jobs could be settled: another worker will claim them");
 }
 
-/// Logs and counts what each settlement came to, and removes its lease.
+/// Logs and counts the result of each settlement, and removes its lease.
 fn record(context: &Context, settlements: &[Settlement], settled: &[Settled]) {
     for (settlement, settled) in settlements.iter().zip(settled) {
         let outcome = match settled {

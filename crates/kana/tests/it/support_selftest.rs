@@ -1,4 +1,4 @@
-//! Do the things hold that tests of a queue on a server stand on?
+//! Do the fakes and proxies work that the tests of a queue on a server use?
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -86,16 +86,16 @@ fn a_server_that_is_stopped_answers_once_it_goes_on() {
 /// Long enough to be sure that nothing comes that is not held back.
 const SILENCE: Duration = Duration::from_millis(150);
 
-/// Answers whatever it hears with the same; the answer to its port.
+/// Starts a server that sends back what it receives. Returns its port.
 fn an_echo() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             std::thread::spawn(move || {
-                let (mut heard, mut said) = (stream.try_clone().expect("a stream"), stream);
-                let _ = std::io::copy(&mut heard, &mut said);
-                let _ = said.shutdown(std::net::Shutdown::Write);
+                let (mut reader, mut writer) = (stream.try_clone().expect("a stream"), stream);
+                let _ = std::io::copy(&mut reader, &mut writer);
+                let _ = writer.shutdown(std::net::Shutdown::Write);
             });
         }
     });

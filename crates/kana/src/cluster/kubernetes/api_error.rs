@@ -1,8 +1,9 @@
-//! What can a caller of ours do about an error of the Kubernetes API?
+//! What can a caller do about an error of the Kubernetes API?
 //!
-//! The server's own messages are for whoever wrote the request. So a missing right becomes the verb and the resource that
-//! the role lacks, and a disruption budget its name; and what passes by itself ([`Error::Unavailable`]) is kept apart from
-//! what a person must change ([`Error::Misconfigured`]).
+//! The server's messages address the author of the request, not the user of kana. So the message for a missing right
+//! names the verb and the resource that the role lacks, and the message for a forbidden eviction names the disruption
+//! budget. Failures that end by themselves ([`Error::Unavailable`]) are distinguished from those that a person must
+//! repair ([`Error::Misconfigured`]).
 
 use kube::core::Status;
 
@@ -42,7 +43,7 @@ pub fn translate(error: kube::Error, access: Access<'_>) -> Error {
             reason: format!("this cluster knows no {resource}: what defines them is not installed"),
         },
         404 => Error::Misconfigured { reason: status.message },
-        429 => match budget(&status) {
+        429 => match budget_message(&status) {
             Some(reason) => Error::Refused { reason },
             None => unavailable(kube::Error::Api(status)),
         },
@@ -52,8 +53,8 @@ pub fn translate(error: kube::Error, access: Access<'_>) -> Error {
     }
 }
 
-/// Whether the role lacks a right. Admission answers `forbidden` too, to what no role allows and in words of its own;
-/// only the authoriser names the user.
+/// Whether the role lacks a right. Admission controllers answer `forbidden` too, with messages of their own, and then
+/// no role would help; only the authoriser names the user.
 fn is_missing_right(status: &Status) -> bool {
     let denial = status.message.split_once("is forbidden: User ");
     denial.is_some_and(|(_, denial)| denial.contains(" cannot "))
@@ -64,8 +65,8 @@ fn has_several_budgets(status: &Status) -> bool {
     status.message.contains("more than one PodDisruptionBudget")
 }
 
-/// The message that names the disruption budget which forbids an eviction, where one does.
-fn budget(status: &Status) -> Option<String> {
+/// Returns the message that names the disruption budget which forbids an eviction; `None` for another failure.
+fn budget_message(status: &Status) -> Option<String> {
     let mut causes = status.details.iter().flat_map(|details| &details.causes);
     let cause = causes.find(|cause| cause.reason == "DisruptionBudget")?;
     Some(if cause.message.is_empty() { status.message.clone() } else { cause.message.clone() })

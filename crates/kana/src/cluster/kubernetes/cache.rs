@@ -1,8 +1,7 @@
-//! What are the pods and the scale of this release right now, also while the API server is silent?
+//! What are the pods and the scale of this release right now, also while the API server does not answer?
 //!
-//! The watches write here, and everybody reads here. The latest value stays until a newer one arrives: an API server that
-//! stops answering removes nothing from the cache, its failure is only recorded beside it. Each change is published as an
-//! event once.
+//! The watches write here, and all others read here. The latest value stays until a newer one arrives: a failure of the
+//! API server is recorded and removes nothing. Each change is published as an event once.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -16,12 +15,12 @@ use crate::pod::{Console, Error, Event, Phase, Pod, Scale, ScaledBy};
 /// Events that a slow receiver may lag behind: a release of a hundred pods created, ready, stopping and gone.
 const EVENTS_MAX: usize = 512;
 
-/// The message for an API server that cannot be reached.
+/// Message for an API server that cannot be reached.
 const UNREACHABLE: &str = "the Kubernetes API does not answer; pods and scale are those last received";
 
-/// A thing that is watched.
+/// Objects that are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Target {
+pub enum WatchTarget {
     /// The pods.
     Pods,
     /// The Deployment that owns the pods.
@@ -30,12 +29,12 @@ pub enum Target {
     Scaler,
 }
 
-/// The Deployment's numbers of pods.
+/// Numbers of pods of the Deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replicas {
-    /// Pods that there should be.
+    /// Number of pods that there should be.
     pub desired: u32,
-    /// Pods that there were when the Deployment last counted them.
+    /// Number of pods that the Deployment last counted.
     pub current: u32,
 }
 
@@ -53,13 +52,13 @@ struct State {
     range: Option<RangeInclusive<u32>>,
     /// The scale that was last published.
     published: Option<Scale>,
-    failures: BTreeMap<Target, WatchFailure>,
+    failures: BTreeMap<WatchTarget, WatchFailure>,
 }
 
-/// Why a target cannot be watched.
+/// Reason why a target cannot be watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum WatchFailure {
-    /// A person must change something.
+    /// A right or an object is missing, until a person changes that.
     Misconfigured(String),
     /// The failure will pass by itself.
     Unreachable,
@@ -82,18 +81,18 @@ impl WatchFailure {
 }
 
 impl Cache {
-    /// Creates an empty cache: whatever is read from it is unavailable at first.
+    /// Creates an empty cache, from which every read fails as unavailable.
     pub fn new(by: ScaledBy) -> Self {
         Self { by, state: Mutex::default(), events: broadcast::Sender::new(EVENTS_MAX) }
     }
 
-    /// The latest pods.
+    /// Returns the latest pods.
     ///
     /// # Errors
     /// Where none were ever received, or this service may no longer read them.
     pub fn pods(&self) -> Result<Vec<Pod>, Error> {
         let state = self.state.lock();
-        match (&state.pods, state.failures.get(&Target::Pods)) {
+        match (&state.pods, state.failures.get(&WatchTarget::Pods)) {
             (Some(pods), None | Some(WatchFailure::Unreachable)) => Ok(pods.clone()),
             (_, failure) => Err(failure.unwrap_or(&WatchFailure::Unreachable).error("list the pods")),
         }
@@ -104,14 +103,15 @@ impl Cache {
         self.state.lock().pods.iter().flatten().any(|pod| pod.name == name)
     }
 
-    /// The latest scale.
+    /// Returns the latest scale.
     ///
     /// # Errors
     /// Where a part of it was never received.
     pub fn scale(&self) -> Result<Scale, Error> {
         let state = self.state.lock();
         state.scale(self.by).ok_or_else(|| {
-            let failure = [Target::Deployment, Target::Scaler].iter().find_map(|target| state.failures.get(target));
+            let failure =
+                [WatchTarget::Deployment, WatchTarget::Scaler].iter().find_map(|target| state.failures.get(target));
             failure.unwrap_or(&WatchFailure::Unreachable).error("read the scale")
         })
     }
@@ -122,7 +122,7 @@ impl Cache {
     /// Where the object that holds the range does not exist, scales something else, or may not be read.
     pub fn check_scaler(&self) -> Result<(), Error> {
         let state = self.state.lock();
-        match state.failures.get(&Target::Scaler) {
+        match state.failures.get(&WatchTarget::Scaler) {
             Some(failure @ WatchFailure::Misconfigured(_)) if state.range.is_none() => {
                 Err(failure.error("set the range"))
             }
@@ -130,17 +130,17 @@ impl Cache {
         }
     }
 
-    /// Why the cache may be out of date, where it may.
+    /// Returns the reason why the cache may be out of date; `None` if it is current.
     pub fn failure(&self) -> Option<String> {
         self.state.lock().failure()
     }
 
-    /// Subscribes to everything that is published from now on.
+    /// Subscribes to the events from now on.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
 
-    /// Replaces the pods, and publishes those that changed, gone ones included.
+    /// Replaces the pods, and publishes the `changed` ones, those that are gone included.
     pub fn set_pods(&self, pods: Vec<Pod>, changed: impl IntoIterator<Item = Pod>) {
         self.change(|state| state.pods = Some(pods));
         changed.into_iter().for_each(|pod| self.publish(Event::Pod(pod)));
@@ -166,12 +166,12 @@ impl Cache {
     }
 
     /// Records that a target can be watched. Returns whether it could not before.
-    pub fn mark_healthy(&self, target: Target) -> bool {
+    pub fn mark_healthy(&self, target: WatchTarget) -> bool {
         self.change(|state| state.failures.remove(&target).is_some())
     }
 
     /// Records that a target cannot be watched. Returns whether that, or its reason, is new.
-    pub fn mark_failed(&self, target: Target, error: &Error) -> bool {
+    pub fn mark_failed(&self, target: WatchTarget, error: &Error) -> bool {
         let failure = match error {
             Error::Misconfigured { reason } | Error::Refused { reason } => WatchFailure::Misconfigured(reason.clone()),
             Error::Unknown { .. } | Error::Unavailable { .. } => WatchFailure::Unreachable,
@@ -179,7 +179,7 @@ impl Cache {
         self.change(|state| state.failures.insert(target, failure.clone()) != Some(failure))
     }
 
-    /// Publishes a command line that did, or would do, what was just done, with its output.
+    /// Publishes the command line equivalent to an action that was just performed, with its output.
     pub fn publish_command(&self, command: String, output: String, took: Duration) {
         self.publish(Event::Console(Console { command, output, took_ms: took.as_secs_f64() * 1_000.0 }));
     }
@@ -217,7 +217,7 @@ impl State {
         Some(Scale { min: *range.start(), max: *range.end(), current, desired: replicas.desired, by })
     }
 
-    /// The failure to show: one that a person must fix comes before one that passes.
+    /// Returns the failure to show: one that a person must repair comes before one that ends by itself.
     fn failure(&self) -> Option<String> {
         let lasting = self.failures.values().find(|failure| **failure != WatchFailure::Unreachable);
         lasting.or_else(|| self.failures.values().next()).map(|failure| failure.message().to_owned())
@@ -241,7 +241,7 @@ mod tests {
         let cache = Cache::new(ScaledBy::Fixed);
         cache.set_pods(Vec::new(), []);
 
-        cache.mark_failed(Target::Pods, &unreachable());
+        cache.mark_failed(WatchTarget::Pods, &unreachable());
 
         assert!(cache.pods().is_ok());
         assert_eq!(cache.failure().as_deref(), Some(UNREACHABLE));
@@ -251,7 +251,7 @@ mod tests {
     fn a_missing_right_is_returned_instead_of_a_list() {
         let cache = Cache::new(ScaledBy::Fixed);
 
-        cache.mark_failed(Target::Pods, &denial());
+        cache.mark_failed(WatchTarget::Pods, &denial());
 
         assert_eq!(cache.pods().unwrap_err().to_string(), "no verb");
     }
@@ -269,10 +269,10 @@ mod tests {
         let cache = Cache::new(ScaledBy::Fixed);
         let mut events = cache.events();
 
-        assert!(cache.mark_failed(Target::Pods, &denial()));
-        assert!(!cache.mark_failed(Target::Pods, &denial()));
-        assert!(cache.mark_healthy(Target::Pods));
-        assert!(!cache.mark_healthy(Target::Pods));
+        assert!(cache.mark_failed(WatchTarget::Pods, &denial()));
+        assert!(!cache.mark_failed(WatchTarget::Pods, &denial()));
+        assert!(cache.mark_healthy(WatchTarget::Pods));
+        assert!(!cache.mark_healthy(WatchTarget::Pods));
 
         assert_eq!(events.try_recv().unwrap(), Event::Fault(Some("no verb".into())));
         assert_eq!(events.try_recv().unwrap(), Event::Fault(None));

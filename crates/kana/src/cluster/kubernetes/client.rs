@@ -1,7 +1,7 @@
 //! How is the API server reached?
 //!
-//! With the file that `KUBECONFIG` names, or with the service account that Kubernetes gives every pod. No request is sent
-//! yet: a server that does not answer is no reason not to start.
+//! With the file that `KUBECONFIG` names, or with the service account that Kubernetes gives every pod. No request is
+//! sent here, so that a process also starts while the server does not answer.
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! Which pod should Kubernetes delete first when it needs fewer?
 //!
-//! An idle one. A worker writes on its own pod whether it has work, as the cost of deleting it, and a ReplicaSet that
-//! shrinks deletes the cheapest pods first. Every write is a request to the API server, so only lasting changes are
-//! written: work at once, its end after [`IDLE_AFTER`], and never more than one write in [`WRITE_INTERVAL`]. A failed
-//! write is tried again after a backoff of up to [`BACKOFF`]'s longest wait: a hundred pods that lack a right should not
-//! keep the API server busy with it.
+//! An idle one. A worker annotates its own pod with a deletion cost that shows whether it has work, and a ReplicaSet
+//! that shrinks deletes the pods with the lowest cost first. Every write is a request to the API server, so only
+//! lasting changes are written: the beginning of work at once, its end after [`IDLE_AFTER`], and never more than one
+//! write in [`WRITE_INTERVAL`]. A failed write is tried again with a backoff of up to [`BACKOFF`]'s longest wait, so
+//! that a hundred pods that lack a right do not keep the API server busy.
 
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use tracing::{debug, warn};
 
 use super::client;
 use crate::pod::Error;
+use crate::telemetry::Chain;
 
 /// The annotation that ReplicaSets read.
 const ANNOTATION: &str = "controller.kubernetes.io/pod-deletion-cost";
@@ -47,7 +48,7 @@ enum Activity {
     Busy,
 }
 
-/// What to do next.
+/// Next step of the task that writes the cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     /// Wait for the activity to change.
@@ -58,14 +59,14 @@ enum Next {
     Write(Activity),
 }
 
-/// The activity that is written on the pod, and the real one. This type only decides, and is handed the time.
+/// Decision when to write which activity on the pod. Reads no clock: every method takes the time.
 #[derive(Clone, Copy, Debug, Default)]
 struct DeletionCost {
-    /// What is written on the pod. Unknown at first: the container before this one may have left a cost.
+    /// Activity that is written on the pod. Unknown at first: the previous container may have left a cost.
     written: Option<Activity>,
     /// The earliest time of the next write; `None` before the first.
     next_write: Option<Instant>,
-    /// Since when there is no work; `None` while there is some.
+    /// Time since when there is no work; `None` while there is some.
     idle_since: Option<Instant>,
 }
 
@@ -97,8 +98,8 @@ impl DeletionCost {
         if due <= now { Next::Write(activity) } else { Next::WaitUntil(due) }
     }
 
-    /// The annotation's value for this activity. An idle pod of which nothing is known loses the annotation, which
-    /// changes nothing where there is none.
+    /// Returns the value of the annotation for this activity. The annotation is removed from an idle pod if it is
+    /// unknown what is written there.
     fn annotation(&self, activity: Activity) -> Value {
         match (activity, self.written) {
             (Activity::Busy, _) => BUSY_COST.into(),
@@ -124,14 +125,14 @@ impl OwnPod {
         Ok(Self::with_client(client::connect().await?, name, namespace))
     }
 
-    /// As [`find`](Self::find), with a client that exists already.
+    /// Finds the pod as [`find`](Self::find) does, with an existing client.
     pub fn with_client(client: kube::Client, name: &str, namespace: Option<&str>) -> Self {
         let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
         Self { pods: Api::namespaced(client, &namespace), name: name.to_owned() }
     }
 
-    /// Keeps the pod's deletion cost up to date, until the sender of `busy` is dropped. A write that fails costs the
-    /// worker nothing: it is logged once and tried again.
+    /// Keeps the pod's deletion cost up to date until the sender of `busy` is dropped. A failed write does not disturb
+    /// the worker: it is logged once and tried again.
     pub async fn update_deletion_cost(self, mut busy: watch::Receiver<bool>) {
         let (mut cost, mut backoff) = (DeletionCost::default(), Backoff::new(BACKOFF));
         loop {
@@ -146,7 +147,7 @@ impl OwnPod {
                     }
                     Err(error) => {
                         if backoff.failures() == 0 {
-                            let (pod, error) = (&self.name, format!("{:#}", anyhow::Error::from(error)));
+                            let (pod, error) = (&self.name, Chain(&error));
                             warn!(pod, error = %error, "could not write the deletion cost of pod {pod}, trying again");
                         }
                         cost.record_failure(backoff.fail(), Instant::now());

@@ -1,8 +1,9 @@
 //! Under which id does a worker claim jobs, so that the end of its container shows which jobs to reclaim?
 //!
-//! A container may be restarted within its pod, and then two workers in a row have the same pod's name. So each takes an
-//! id of its own, the pod's name and a random mark, and writes it to the container's termination log. Kubernetes keeps
-//! that text however the container ends, SIGKILL included, and every gateway that watches the pods can read it.
+//! A container may be restarted within its pod, and then two workers in a row have the name of the same pod. So each
+//! worker generates an id, the pod's name with a random mark, and writes it to the container's termination log.
+//! Kubernetes keeps that text however the container ends, SIGKILL included, and every gateway that watches the pods can
+//! read it.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -17,7 +18,7 @@ const MARK_LETTERS: usize = 5;
 /// (which Kubernetes puts into every container as `/dev/termination-log`) holds it.
 ///
 /// # Errors
-/// Where that file cannot be written. The file is never created: where Kubernetes did not, nobody would read it.
+/// Where that file cannot be written. The file is never created: if Kubernetes has not created it, nobody reads it.
 pub fn begin(pod: &str, termination_log: &Path) -> std::io::Result<WorkerId> {
     let mark: [u8; MARK_LETTERS] = rand::random();
     let mark: String = mark.iter().map(|byte| char::from(b'a' + byte % 26)).collect();

@@ -1,9 +1,9 @@
-//! How does one release observe and steer its workers in Kubernetes?
+//! How does a gateway observe and control the workers of its release in Kubernetes?
 //!
-//! It watches three things and polls none: its workers' pods, their Deployment, and the object that scales it. Their
-//! latest state is in a cache that answers every question at once, also while the API server is silent. It changes two
-//! things, and only those of its own release: whether a pod exists, and the range of the number of pods. The jobs of a pod
-//! that is gone, and of a container that was restarted, are reclaimed the moment that this is known.
+//! It watches three kinds of objects: the workers' pods, their Deployment, and the object that scales the Deployment.
+//! Their latest state is in a cache, so every question is answered at once, also while the API server does not answer.
+//! It changes only objects of its own release: it deletes pods and sets the range of their number. The jobs of a pod
+//! that is gone, and of a container that was restarted, are reclaimed as soon as the watch reports it.
 
 mod api_error;
 mod cache;
@@ -40,7 +40,7 @@ use crate::shutdown::Shutdown;
 use kana_queue::Queue;
 
 use api_error::Access;
-use cache::{Cache, Target};
+use cache::{Cache, WatchTarget};
 use pods::{Change, Pods};
 use reclaimer::Reclaimer;
 use release::Release;
@@ -58,7 +58,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(8);
 /// The longest log that is returned, in bytes: as much as a page shows.
 const LOG_BYTES_MAX: i64 = 1 << 20;
 
-/// Which workers to observe and steer.
+/// Configuration of a cluster: the workers to observe and control.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The workers' namespace; without one, that of this process's credentials.
@@ -67,7 +67,7 @@ pub struct Config {
     pub release: String,
     /// The name of the workers' Deployment.
     pub workers: String,
-    /// What scales the Deployment.
+    /// Scaler of the Deployment.
     pub scaler: Scaler,
 }
 
@@ -80,16 +80,16 @@ pub struct Kubernetes {
     cache: Arc<Cache>,
 }
 
-/// A command line that a person could have typed instead.
-struct Command<'a> {
+/// Command line that a person could have typed instead.
+struct CommandLine<'a> {
     line: String,
-    /// The pod that it is about, where it is about one.
+    /// Name of the pod that the command is about, if it is about one.
     pod: Option<&'a str>,
 }
 
 impl Kubernetes {
-    /// Prepares to watch the workers that `config` names, of which nothing is known before [`Kubernetes::start`]. Sends no
-    /// request.
+    /// Prepares to watch the workers that `config` names, of which nothing is known before [`Kubernetes::start`]. Sends
+    /// no request.
     ///
     /// # Errors
     /// Where this process has no credentials for a cluster.
@@ -97,7 +97,7 @@ impl Kubernetes {
         Ok(Self::with_client(client::connect().await?, config, queue))
     }
 
-    /// As [`prepare`](Self::prepare), with a client that exists already.
+    /// Prepares as [`prepare`](Self::prepare) does, with an existing client.
     pub fn with_client(client: Client, config: Config, queue: Arc<dyn Queue>) -> Self {
         let Config { namespace, release, workers, scaler } = config;
         let namespace = namespace.unwrap_or_else(|| client.default_namespace().to_owned());
@@ -114,7 +114,7 @@ impl Kubernetes {
 
     fn watch_pods(&self, shutdown: &Shutdown) {
         let command = format!("get pods -l {} --watch", self.release.selector());
-        let health = self.watch_health(Target::Pods, "pods".into(), command);
+        let health = self.watch_health(WatchTarget::Pods, "pods".into(), command);
         let source = Source { api: self.pods_api(), selector: Selector::Labels(self.release.selector()) };
         let mut pods = Pods::new(self.release.clone());
         let cache = self.cache.clone();
@@ -149,7 +149,7 @@ impl Kubernetes {
     fn watch_deployment(&self, shutdown: &Shutdown) {
         let (kind, name) = (scaler::deployments(), self.release.workers.clone());
         let command = format!("get deployment {name} --watch");
-        let health = self.watch_health(Target::Deployment, scaler::rbac_name(&kind), command);
+        let health = self.watch_health(WatchTarget::Deployment, scaler::rbac_name(&kind), command);
         let source = Source { api: self.objects_api(&kind), selector: Selector::Name(name.clone()) };
         let (mut deployment, cache) = (NamedObject::new(health, name), self.cache.clone());
         let on_update = move |update| {
@@ -162,7 +162,7 @@ impl Kubernetes {
 
     fn watch_scaler(&self, shutdown: &Shutdown) {
         let Some(scaler) = self.scaler.object() else { return };
-        let health = self.watch_health(Target::Scaler, scaler::rbac_name(&scaler.kind), scaler.get_command());
+        let health = self.watch_health(WatchTarget::Scaler, scaler::rbac_name(&scaler.kind), scaler.get_command());
         let source = Source { api: self.objects_api(&scaler.kind), selector: Selector::Name(scaler.name.clone()) };
         let (mut named, cache) = (NamedObject::new(health, scaler.name.clone()), self.cache.clone());
         let workers = self.release.workers.clone();
@@ -177,8 +177,8 @@ impl Kubernetes {
         shutdown.spawn(until_shutdown(shutdown.clone(), watch::watch(source, on_update)));
     }
 
-    /// The health of one watch; `command` is what comes after `kubectl` and the namespace.
-    fn watch_health(&self, target: Target, resource: String, command: String) -> WatchHealth {
+    /// Creates the health of one watch; `command` is the part of the command line after `kubectl` and the namespace.
+    fn watch_health(&self, target: WatchTarget, resource: String, command: String) -> WatchHealth {
         let namespace = self.release.namespace.clone();
         let command = format!("kubectl -n {namespace} {command}");
         WatchHealth { target, resource, namespace, command, cache: self.cache.clone() }
@@ -192,9 +192,11 @@ impl Kubernetes {
         Api::namespaced_with(self.client.clone(), &self.release.namespace, kind)
     }
 
-    /// The current record of a pod of this release, and of no other: the name is one from the cache, so that nothing but the
-    /// name of a pod ever becomes part of a URL, and the record is read again, so that nobody else's pod of that name is
-    /// touched.
+    /// Reads the current record of a pod of this release. The name must be in the cache, so that only names of pods
+    /// become part of a URL, and the record must belong to this release, so that no other pod of that name is changed.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] where this release has no such pod.
     async fn own_pod(&self, name: &str) -> Result<core::Pod, Error> {
         let unknown = || Error::Unknown { name: name.to_owned() };
         if !self.cache.pods()?.iter().any(|pod| pod.name == name) {
@@ -208,7 +210,7 @@ impl Kubernetes {
     /// Awaits `call`, and logs and publishes the `command` that does the same, with its output.
     async fn run_as_command<T>(
         &self,
-        command: Command<'_>,
+        command: CommandLine<'_>,
         call: impl Future<Output = Result<T, Error>>,
         output: impl FnOnce(&T) -> String,
     ) -> Result<T, Error> {
@@ -218,7 +220,7 @@ impl Kubernetes {
             Ok(value) => output(value),
             Err(error) => format!("error: {error}"),
         };
-        let Command { line, pod } = command;
+        let CommandLine { line, pod } = command;
         info!(pod, "{line}  # {output}");
         self.cache.publish_command(line, output, begin.elapsed());
         result
@@ -239,7 +241,7 @@ impl Cluster for Kubernetes {
             Stop::Evict => "evicted",
             Stop::Kill => "deleted by force",
         };
-        let command = Command { line: stop::command(&self.release, name, how), pod: Some(name) };
+        let command = CommandLine { line: stop::command(&self.release, name, how), pod: Some(name) };
         self.run_as_command(command, stop::stop(&pods, &pod, how), |()| output.into()).await
     }
 
@@ -253,7 +255,7 @@ impl Cluster for Kubernetes {
             self.cache.check_scaler()?;
             let output = |range: &RangeInclusive<u32>| format!("{} to {}", range.start(), range.end());
             let set = scaler.set_range(client, release, &range);
-            let command = Command { line: scaler.patch_command(release, &range), pod: None };
+            let command = CommandLine { line: scaler.patch_command(release, &range), pod: None };
             let set = self.run_as_command(command, set, output).await?;
             self.cache.set_range(Some(set));
             return self.cache.scale();
@@ -268,7 +270,7 @@ impl Cluster for Kubernetes {
         }
         let replicas = *range.end();
         let set = scaler::set_replicas(client, release, replicas);
-        let command = Command { line: scaler::scale_command(release, replicas), pod: None };
+        let command = CommandLine { line: scaler::scale_command(release, replicas), pod: None };
         let set = self.run_as_command(command, set, |set| format!("{set} wanted")).await?;
         self.cache.set_desired(set);
         self.cache.scale()
@@ -281,7 +283,7 @@ impl Cluster for Kubernetes {
         let access = Access { verb: "get", resource: "pods/log", namespace: &self.release.namespace };
         let flag = container.as_ref().map(|container| format!(" -c {container}")).unwrap_or_default();
         let line = format!("kubectl -n {} logs {name}{flag} --tail {lines}", self.release.namespace);
-        let command = Command { line, pod: Some(name) };
+        let command = CommandLine { line, pod: Some(name) };
         let params = LogParams { container, tail_lines, limit_bytes, ..LogParams::default() };
         let pods = self.pods_api();
         let read = async { pods.logs(name, &params).await.map_err(|error| api_error::translate(error, access)) };

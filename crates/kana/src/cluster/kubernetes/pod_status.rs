@@ -1,7 +1,7 @@
-//! How does a pod's record translate into the pod that everybody but Kubernetes sees?
+//! How is a pod's record translated into a [`pod::Pod`]?
 //!
-//! The phase comes from the record alone, and the reason is the most telling of the messages that Kubernetes spreads over
-//! a record: why the pod takes no work yet, or how its container last ended. It is shortened to what a page can show.
+//! The record alone decides the phase. The reason is the most informative of the messages in a record: why the pod
+//! takes no work yet, or how its container last ended. It is shortened to what a page can show.
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus};
 
@@ -14,7 +14,7 @@ const REASON_CHARS_MAX: usize = 240;
 /// The name of the worker's container in the chart.
 const WORKER_CONTAINER: &str = "worker";
 
-/// Translates a record into the pod that everybody but Kubernetes sees.
+/// Translates the record of a pod.
 pub fn pod(record: &Pod) -> pod::Pod {
     let created = record.metadata.creation_timestamp.as_ref().map(|time| time.0.as_millisecond());
     pod::Pod {
@@ -27,12 +27,12 @@ pub fn pod(record: &Pod) -> pod::Pod {
     }
 }
 
-/// The containers that run the worker and its sidecars, without those that only prepare the pod.
+/// Returns the containers that run the worker and its sidecars, without the init containers.
 pub fn containers(record: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     record.status.iter().flat_map(|status| status.container_statuses.iter().flatten())
 }
 
-/// The name of the container that the worker runs in, which need not be the first: a mesh may put its own before it.
+/// Returns the name of the worker's container, which need not be the first: a service mesh may put its own before it.
 pub fn worker_container(record: &Pod) -> Option<&str> {
     let names = || record.spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.as_str());
     names().find(|name| *name == WORKER_CONTAINER).or_else(|| names().next())
@@ -61,7 +61,7 @@ fn is_ready(record: &Pod) -> bool {
     ready.is_some_and(|ready| ready.status == "True")
 }
 
-/// The condition of this type, where the record has one.
+/// Returns the condition of this type, where the record has one.
 fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a PodCondition> {
     status.conditions.iter().flatten().find(|condition| condition.type_ == kind)
 }
@@ -89,7 +89,7 @@ fn reason(record: &Pod) -> Option<String> {
     Some(shorten(reason))
 }
 
-/// The container's latest end: the present one, where it has ended, or else the one before its restart.
+/// Returns the container's latest end: the current one if it has ended, or else the one before its restart.
 fn latest_end(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
     let mut states = [&container.state, &container.last_state].into_iter().flatten();
     states.find_map(|state| state.terminated.as_ref())

@@ -1,7 +1,7 @@
-//! What changes about the pods of a release, given the next record that Kubernetes sends of one?
+//! What changed about the pods of a release when the record of a pod arrives?
 //!
-//! This file only compares: it takes records, in any order and as often as a watch repeats them, and returns what changed
-//! and what terminated. Nothing is reported twice.
+//! This file only compares: it takes records, in any order and as often as a watch repeats them, and returns changes
+//! and terminations. Nothing is reported twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::release::Release;
 use super::termination::{self, Ended, Termination};
 use crate::pod::{self, Phase};
 
-/// What changed about one pod.
+/// Change of one pod.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// The pod as it is now, [`Phase::Gone`] included; `None` where it looks as before.
@@ -45,7 +45,7 @@ impl Pods {
         Self { release, entries: BTreeMap::new() }
     }
 
-    /// The pods that exist, oldest first.
+    /// Returns the pods that exist, oldest first.
     pub fn list(&self) -> Vec<pod::Pod> {
         let pods = self.entries.values().map(|entry| &entry.pod).filter(|pod| pod.phase != Phase::Gone);
         let mut pods: Vec<_> = pods.cloned().collect();
@@ -53,7 +53,7 @@ impl Pods {
         pods
     }
 
-    /// Replaces all pods by those of a complete list, and returns what that changes.
+    /// Replaces all pods by those of a complete list, and returns the changes.
     pub fn replace(&mut self, records: &[Pod]) -> Vec<Change> {
         let names: BTreeSet<_> = records.iter().filter_map(|record| record.metadata.name.as_deref()).collect();
         let gone: Vec<_> = self.entries.keys().filter(|name| !names.contains(name.as_str())).cloned().collect();
@@ -61,7 +61,7 @@ impl Pods {
         gone.into_iter().chain(records.iter().filter_map(|record| self.apply(record))).collect()
     }
 
-    /// Takes the record of a pod that appeared or changed, and returns what is new in it.
+    /// Applies the record of a pod that appeared or changed. Returns the change; `None` if nothing is new.
     pub fn apply(&mut self, record: &Pod) -> Option<Change> {
         let name = record.metadata.name.as_deref()?;
         if !self.release.owns(record) {
@@ -72,16 +72,16 @@ impl Pods {
         }
         let (uid, pod) = (record.metadata.uid.clone(), pod_status::pod(record));
         // A pod that took the name of another starts without a history. The jobs of the other stay leased until their
-        // leases expire: the claims of the two cannot be told apart any more.
+        // leases expire: the claims of the two cannot be distinguished any more.
         let before = self.entries.remove(name).filter(|entry| entry.uid == uid);
         let changed = before.as_ref().is_none_or(|entry| entry.pod != pod).then(|| pod.clone());
         let mut reported = before.map(|entry| entry.reported).unwrap_or_default();
-        let terminations = termination::unreported(record, &mut reported);
+        let terminations = termination::take_unreported(record, &mut reported);
         self.entries.insert(name.to_owned(), Entry { uid, pod, last: termination::of_pod(record), reported });
         (changed.is_some() || !terminations.is_empty()).then_some(Change { pod: changed, terminations })
     }
 
-    /// Takes the last record of a pod that was deleted, and returns what is new in it.
+    /// Applies the last record of a pod that was deleted. Returns the change; `None` if nothing is new.
     pub fn remove(&mut self, record: &Pod) -> Option<Change> {
         self.forget(record.metadata.name.as_deref()?, Some(record))
     }
@@ -89,7 +89,7 @@ impl Pods {
     fn forget(&mut self, name: &str, record: Option<&Pod>) -> Option<Change> {
         let mut entry = self.entries.remove(name)?;
         let last = record.map_or(entry.last, termination::of_pod);
-        let new = record.map(|record| termination::unreported(record, &mut entry.reported));
+        let new = record.map(|record| termination::take_unreported(record, &mut entry.reported));
         let mut terminations = new.unwrap_or_default();
         if entry.reported.insert(last.ended.clone()) {
             terminations.push(last);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn pods_missing_from_the_whole_list_are_gone_and_dead() {
+    fn pods_missing_from_a_complete_list_are_gone_and_terminated() {
         let mut pods = Pods::new(release());
         pods.replace(&[record(A), record(B)]);
 
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_took_the_name_of_a_dead_one_has_a_termination_of_its_own() {
+    fn a_pod_that_took_the_name_of_a_lost_one_has_a_termination_of_its_own() {
         let mut pods = Pods::new(release());
         let mut failed = record(A);
         failed.status.as_mut().unwrap().phase = Some("Failed".into());

@@ -1,8 +1,8 @@
 //! When are the jobs of terminated workers reclaimed?
 //!
-//! At once, and all that terminated since the last time together, so that the end of a hundred pods asks the queue no more
-//! often than the end of one. The jobs of a pod are reclaimed twice, because its process may outlive its record by a
-//! moment, and claim once more.
+//! At once. All terminations that have arrived are handled together, so that the end of a hundred pods needs no more
+//! queries of the queue than the end of one. The jobs of a pod are reclaimed twice, because its process may outlive its
+//! record by a moment and claim once more.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use kana_queue::{Cause, Queue};
 /// grace, SIGKILL, and as much again for a busy node.
 const OUTLIVED_MAX: Duration = Duration::from_secs(3);
 
-/// Lost pods, and who is to blame for the end of each.
+/// Lost pods, by name, with the cause of each end.
 type LostPods = BTreeMap<String, Cause>;
 
-/// The second time that jobs of the same pods are reclaimed.
+/// Second reclaim of the jobs of the same pods.
 struct SecondPass {
     due: Instant,
     pods: LostPods,
@@ -35,19 +35,19 @@ pub struct Reclaimer {
     queue: Arc<dyn Queue>,
     cache: Arc<Cache>,
     terminations: UnboundedReceiver<Termination>,
-    /// The earliest first.
+    /// Second passes that are due later, the earliest first.
     second_passes: VecDeque<SecondPass>,
 }
 
 impl Reclaimer {
-    /// Creates an idle reclaimer, and the sender of the terminations that it acts on. There are no more of them than pods
-    /// and their restarts, so the channel needs no bound of its own.
+    /// Creates an idle reclaimer, and the sender of the terminations that it acts on. There are no more of them than
+    /// pods and their restarts, so the channel needs no bound of its own.
     pub fn new(queue: Arc<dyn Queue>, cache: Arc<Cache>) -> (Self, UnboundedSender<Termination>) {
         let (sender, terminations) = mpsc::unbounded_channel();
         (Self { queue, cache, terminations, second_passes: VecDeque::new() }, sender)
     }
 
-    /// Reclaims until the sender is dropped.
+    /// Reclaims jobs until the sender is dropped.
     pub async fn run(mut self) {
         loop {
             let due = self.second_passes.front().map(|pass| pass.due);
@@ -89,7 +89,7 @@ impl Reclaimer {
         }
     }
 
-    /// Leaves out pods whose name another pod has taken: the jobs under that name are its own.
+    /// Leaves out pods whose name another pod has taken: the jobs under that name belong to the new pod.
     fn without_successors(&self, mut pods: LostPods) -> LostPods {
         pods.retain(|pod, _| !self.cache.has_pod(pod));
         pods

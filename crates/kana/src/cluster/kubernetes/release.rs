@@ -1,9 +1,9 @@
 //! Which pods are workers of this release, and of no other?
 //!
-//! Those that have its labels *and* were created by its Deployment. Labels alone are not enough: anybody may put them on
+//! Pods that have its labels *and* were created by its Deployment. Labels alone are not enough: anybody may put them on
 //! a pod of their own. A Deployment owns its pods through ReplicaSets whose names are its own name and the hash of the
-//! pod template, which each pod has as a label. So the pod's record alone shows whose it is, and no right to read
-//! ReplicaSets is needed.
+//! pod template, which each pod has as a label. So the pod's record alone shows its owner, and no right to
+//! read ReplicaSets is needed.
 
 use k8s_openapi::api::core::v1::Pod;
 
@@ -22,7 +22,7 @@ pub struct Release {
 }
 
 impl Release {
-    /// The labels of the release's workers.
+    /// Returns the labels of the release's workers.
     fn labels(&self) -> [(&'static str, &str); 3] {
         [
             ("app.kubernetes.io/name", "kana"),
@@ -31,7 +31,7 @@ impl Release {
         ]
     }
 
-    /// The selector of the workers' labels, as `kubectl -l` takes it.
+    /// Returns the selector of the workers' labels, as `kubectl -l` takes it.
     pub fn selector(&self) -> String {
         self.labels().map(|(label, value)| format!("{label}={value}")).join(",")
     }

@@ -1,8 +1,8 @@
 //! Which object scales the workers, and within which range?
 //!
-//! At most one: a HorizontalPodAutoscaler, or a KEDA ScaledObject, which creates a HorizontalPodAutoscaler of its own and
-//! would overwrite what is written into that one. Without either, the Deployment's own number is fixed until a person
-//! changes it.
+//! At most one: a HorizontalPodAutoscaler, or a KEDA ScaledObject, which creates a HorizontalPodAutoscaler of its own
+//! and would overwrite what is written into that one. Without either, the Deployment's own number is fixed until a
+//! person changes it.
 
 use std::ops::RangeInclusive;
 
@@ -25,10 +25,10 @@ const DEPLOYMENT: &str = "Deployment";
 /// The annotations that make KEDA pause a ScaledObject.
 const PAUSED: [&str; 2] = ["autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"];
 
-/// What scales the Deployment.
+/// Scaler of the Deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scaler {
-    /// Nothing: the number is fixed.
+    /// No scaler: the number is fixed.
     Fixed,
     /// The HorizontalPodAutoscaler of this name.
     Hpa(String),
@@ -58,7 +58,7 @@ struct Bound {
 }
 
 impl Scaler {
-    /// Who scales, in the words of the HTTP API.
+    /// Returns the kind of the scaler, as the HTTP API names it.
     pub fn by(&self) -> ScaledBy {
         match self {
             Self::Fixed => ScaledBy::Fixed,
@@ -67,7 +67,7 @@ impl Scaler {
         }
     }
 
-    /// The object that holds the range, where there is one.
+    /// Returns the object that holds the range, where there is one.
     pub fn object(&self) -> Option<ScalerObject> {
         match self {
             Self::Fixed => None,
@@ -92,7 +92,7 @@ impl Scaler {
     }
 }
 
-/// The kind of the object that owns the workers.
+/// Returns the kind of the object that owns the workers.
 pub fn deployments() -> ApiResource {
     resource(&GroupVersionKind::gvk("apps", "v1", DEPLOYMENT), "deployments")
 }
@@ -101,7 +101,7 @@ fn resource(kind: &GroupVersionKind, plural: &str) -> ApiResource {
     ApiResource::from_gvk_with_plural(kind, plural)
 }
 
-/// The name of a kind in roles.
+/// Returns the name of a kind in roles.
 pub fn rbac_name(kind: &ApiResource) -> String {
     format!("{}.{}", kind.plural, kind.group)
 }
@@ -126,7 +126,7 @@ impl ScalerObject {
         read(&self.min)..=read(&self.max)
     }
 
-    /// Why the range of this object is not that of the workers, where the object scales something else.
+    /// Returns the reason why this object's range is not that of the workers; `None` if it scales them.
     pub fn foreign_target(&self, object: &DynamicObject, workers: &str) -> Option<String> {
         let target = |part: &str| object.data.pointer(&format!("/spec/scaleTargetRef/{part}"))?.as_str();
         // A ScaledObject need not name the kind Deployment.
@@ -137,7 +137,7 @@ impl ScalerObject {
         })
     }
 
-    /// Why the number stays as it is, where somebody has paused the scaler.
+    /// Returns the reason why the number does not change; `None` unless somebody has paused the scaler.
     pub fn pause_reason(&self, object: &DynamicObject) -> Option<String> {
         let annotations = object.metadata.annotations.as_ref()?;
         let annotation =
@@ -169,7 +169,7 @@ impl ScalerObject {
         patched.map(|object| self.range(&object)).map_err(|error| api_error::translate(error, access))
     }
 
-    /// The command line that writes the range by hand.
+    /// Returns the command line with which a person can write the range.
     pub fn patch_command(&self, release: &Release, range: &RangeInclusive<u32>) -> String {
         format!(
             "kubectl -n {} patch {} {} --type merge --field-manager {FIELD_MANAGER} -p '{}'",
@@ -180,7 +180,7 @@ impl ScalerObject {
         )
     }
 
-    /// The command line that shows the object by hand, after `kubectl` and the namespace.
+    /// Returns the arguments of `kubectl`, after the namespace, with which a person can show the object.
     pub fn get_command(&self) -> String {
         format!("get {} {} --watch", self.kubectl_kind, self.name)
     }
@@ -189,7 +189,7 @@ impl ScalerObject {
 /// Sets the Deployment's own number, where nothing scales it, and returns the number that holds then.
 ///
 /// # Errors
-/// As [`ScalerObject::set_range`].
+/// Those of [`ScalerObject::set_range`].
 pub async fn set_replicas(client: Client, release: &Release, replicas: u32) -> Result<u32, Error> {
     let api: Api<DynamicObject> = Api::namespaced_with(client, &release.namespace, &deployments());
     let change = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
@@ -200,7 +200,7 @@ pub async fn set_replicas(client: Client, release: &Release, replicas: u32) -> R
     Ok(number.unwrap_or(replicas))
 }
 
-/// The command line that sets the Deployment's number by hand.
+/// Returns the command line with which a person can set the Deployment's number.
 pub fn scale_command(release: &Release, replicas: u32) -> String {
     format!("kubectl -n {} scale deployment {} --replicas {replicas}", release.namespace, release.workers)
 }

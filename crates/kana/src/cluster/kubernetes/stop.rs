@@ -1,6 +1,6 @@
 //! How is one pod stopped, and no other?
 //!
-//! By its name and its `uid`: where another pod has taken the name since the record was read, Kubernetes refuses.
+//! By its name and its `uid`: Kubernetes refuses if another pod has taken the name since the record was read.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -23,7 +23,8 @@ struct Call {
 ///
 /// # Errors
 /// [`Error::Unknown`] where the pod is gone already, [`Error::Refused`] where a disruption budget or an admission rule
-/// forbids it, [`Error::Misconfigured`] where a right is missing, [`Error::Unavailable`] where the server does not answer.
+/// forbids it, [`Error::Misconfigured`] where a right is missing, [`Error::Unavailable`] where the server does not
+/// answer.
 pub async fn stop(pods: &Api<Pod>, pod: &Pod, how: Stop) -> Result<(), Error> {
     let name = pod.metadata.name.clone().unwrap_or_default();
     let preconditions = Some(Preconditions { uid: pod.metadata.uid.clone(), ..Preconditions::default() });
@@ -61,7 +62,7 @@ fn is_replaced(status: &Status) -> bool {
     status.code == 409 && status.message.to_lowercase().contains("precondition")
 }
 
-/// The command line that does the same by hand.
+/// Returns the command line with which a person can do the same.
 pub fn command(release: &Release, name: &str, how: Stop) -> String {
     let namespace = &release.namespace;
     match how {

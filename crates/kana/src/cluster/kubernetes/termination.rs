@@ -1,4 +1,4 @@
-//! Which workers does the record of a pod prove to have ended, and who is to blame?
+//! Which workers have ended according to the record of a pod, and for which cause?
 //!
 //! A worker claims under the id of one incarnation ([`incarnation`](super::incarnation)), which Kubernetes keeps as the
 //! termination message of the container. So a container that ended names exactly the claims that ended with it, and its
@@ -15,7 +15,7 @@ use kana_queue::{Cause, WorkerId};
 /// Exit codes of a process that SIGINT, SIGKILL or SIGTERM ended: its end was wanted from outside.
 const EXIT_CODES_OF_SIGNALS: [i32; 3] = [130, 137, 143];
 
-/// What ended, and so holds no jobs any more.
+/// Worker or workers that ended and hold no jobs any more.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ended {
     /// One incarnation of a worker, by its id in the queue.
@@ -24,17 +24,17 @@ pub enum Ended {
     Pod(String),
 }
 
-/// The end of a worker, and what it proves against the jobs that it held.
+/// End of a worker, and its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Termination {
-    /// What ended.
+    /// The worker or workers that ended.
     pub ended: Ended,
-    /// Who is to blame.
+    /// Cause of the end, which decides whether the jobs are charged an attempt.
     pub cause: Cause,
 }
 
-/// Returns the terminations in a pod's record that are not yet among those `reported`, and adds them to it.
-pub fn unreported(record: &Pod, reported: &mut BTreeSet<Ended>) -> Vec<Termination> {
+/// Returns the terminations in a pod's record that are not among those `reported`, and adds them to `reported`.
+pub fn take_unreported(record: &Pod, reported: &mut BTreeSet<Ended>) -> Vec<Termination> {
     let name = record.metadata.name.as_deref().unwrap_or_default();
     let incarnations = container_ends(record).filter_map(|end| {
         let worker = WorkerId::from(end.message.as_deref()?.trim());
@@ -45,7 +45,7 @@ pub fn unreported(record: &Pod, reported: &mut BTreeSet<Ended>) -> Vec<Terminati
     incarnations.chain(pod).filter(|termination| reported.insert(termination.ended.clone())).collect()
 }
 
-/// The termination of the pod itself, by the last record that is known of it.
+/// Returns the termination of the pod itself, by its last known record.
 pub fn of_pod(record: &Pod) -> Termination {
     // What evicts a pod writes it into the pod's own reason, whatever exit codes its containers end with.
     let is_evicted = record.status.as_ref().and_then(|status| status.reason.as_deref()).is_some();
@@ -55,15 +55,15 @@ pub fn of_pod(record: &Pod) -> Termination {
     Termination { ended: Ended::Pod(record.metadata.name.clone().unwrap_or_default()), cause }
 }
 
-/// Every end of a container that the record holds, present and past.
+/// Returns every end of a container in the record, current and past.
 fn container_ends(record: &Pod) -> impl Iterator<Item = &ContainerStateTerminated> {
     pod_status::containers(record)
         .flat_map(|container| [&container.last_state, &container.state].into_iter().flatten())
         .filter_map(|state| state.terminated.as_ref())
 }
 
-/// Who is to blame for the end of a container. A signal from outside and exit code 0 prove nothing against the jobs;
-/// running out of memory and every other exit code may be a job's doing.
+/// Returns the cause of the end of a container. A signal from outside and exit code 0 are no fault of a job; running
+/// out of memory and every other exit code may be.
 fn cause(end: &ContainerStateTerminated) -> Cause {
     let is_out_of_memory = end.reason.as_deref() == Some("OOMKilled");
     match end.exit_code {
@@ -89,12 +89,12 @@ mod tests {
     }
 
     fn cause_of(exit_code: i32, reason: &str) -> Cause {
-        unreported(&restarted(exit_code, reason), &mut BTreeSet::new()).remove(0).cause
+        take_unreported(&restarted(exit_code, reason), &mut BTreeSet::new()).remove(0).cause
     }
 
     #[test]
     fn a_restarted_container_ends_the_incarnation_that_it_names_and_no_other() {
-        let terminations = unreported(&restarted(1, "Error"), &mut BTreeSet::new());
+        let terminations = take_unreported(&restarted(1, "Error"), &mut BTreeSet::new());
 
         assert_eq!(
             terminations,
@@ -115,9 +115,9 @@ mod tests {
     #[test]
     fn a_termination_is_reported_once() {
         let mut reported = BTreeSet::new();
-        unreported(&restarted(1, "Error"), &mut reported);
+        take_unreported(&restarted(1, "Error"), &mut reported);
 
-        assert!(unreported(&restarted(1, "Error"), &mut reported).is_empty());
+        assert!(take_unreported(&restarted(1, "Error"), &mut reported).is_empty());
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
             let mut pod = record(NAME);
             container(&mut pod).last_state = serde_json::from_value(ended(1, "Error", message)).unwrap();
 
-            assert!(unreported(&pod, &mut BTreeSet::new()).is_empty(), "{message:?}");
+            assert!(take_unreported(&pod, &mut BTreeSet::new()).is_empty(), "{message:?}");
         }
     }
 
@@ -136,7 +136,7 @@ mod tests {
         pod.status.as_mut().unwrap().phase = Some("Failed".into());
         container(&mut pod).state = serde_json::from_value(ended(101, "Error", INCARNATION)).unwrap();
 
-        let terminations = unreported(&pod, &mut BTreeSet::new());
+        let terminations = take_unreported(&pod, &mut BTreeSet::new());
 
         let ended = terminations.iter().map(|termination| &termination.ended).collect::<Vec<_>>();
         assert_eq!(ended, [&Ended::Incarnation(INCARNATION.into()), &Ended::Pod(NAME.into())]);

@@ -1,6 +1,6 @@
 //! Which records do the unit tests of this folder work with?
 //!
-//! One ready pod of one release; a test changes what it is about.
+//! One ready pod of one release; a test changes the properties that it needs.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use serde_json::{Value, json};

@@ -5,11 +5,12 @@
 //! and nothing received before is ever withdrawn: a list is handed over only when it is complete.
 //!
 //! This is not `kube::runtime::watcher`, because version 5.0.0 of its source (`src/watcher.rs`) breaks three of these
-//! promises. It emits nothing when a watch that had failed is open again, so the end of an outage would show only with the
-//! next change of an object. It also reopens a watch that has ended without emitting anything, so a proxy that ends every
-//! watch at once would be asked without a pause, and no backoff outside can tell. And it keeps its version where opening a
-//! watch is answered by 410, and where an event cannot be parsed: the first repeats for ever, the second loses a change
-//! until the next list. Its `reflector` only stores what the watcher emits. They would add thirteen crates to the build.
+//! promises. It emits nothing when a watch that had failed is open again, so the end of an outage would show only with
+//! the next change of an object. It also reopens a watch that has ended without emitting anything, so a proxy that ends
+//! every watch at once would be asked without a pause, and no backoff outside can tell. And it keeps its version where
+//! opening a watch is answered by 410, and where an event cannot be parsed: the first repeats for ever, the second
+//! loses a change until the next list. Its `reflector` only stores what the watcher emits. They would add thirteen
+//! crates to the build.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -26,8 +27,8 @@ use tokio::time::{Instant, sleep, timeout};
 /// Objects in a page of a list: about a megabyte, and what Kubernetes' own clients ask for.
 const PAGE_OBJECTS_MAX: u32 = 500;
 
-/// Time that the server keeps a watch open, in seconds. The next one resumes where it ended, so this only bounds how long
-/// a connection that died silently goes unnoticed.
+/// Time that the server keeps a watch open, in seconds. The next one resumes where it ended, so this only bounds how
+/// long a connection that died silently goes unnoticed.
 const WATCH_SECONDS: u32 = 60;
 
 /// Time that a watch may be silent: until the server should have ended it, and a moment for the network.
@@ -53,11 +54,11 @@ const SUCCESS_AFTER: Duration = Duration::from_secs(5);
 pub struct Source<K> {
     /// The objects' kind and namespace.
     pub api: Api<K>,
-    /// Which of them.
+    /// Selector of the objects to watch.
     pub selector: Selector,
 }
 
-/// Which objects of a kind are watched.
+/// Selector of the watched objects of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
     /// Objects with these labels.
@@ -66,7 +67,7 @@ pub enum Selector {
     Name(String),
 }
 
-/// What a watch reports.
+/// Report of a watch.
 #[derive(Debug)]
 pub enum Update<K> {
     /// A complete list.
@@ -76,7 +77,7 @@ pub enum Update<K> {
         /// Time that listing them took.
         took: Duration,
     },
-    /// A watch is open: whatever failed before works again.
+    /// A watch is open: it has recovered from every earlier failure.
     Watching,
     /// An object appeared or changed.
     Applied(K),
@@ -86,24 +87,24 @@ pub enum Update<K> {
     Failed {
         /// The call's verb, as roles name it.
         verb: &'static str,
-        /// Why the call failed.
+        /// Cause of the failure.
         error: kube::Error,
     },
 }
 
-/// Where to go on.
+/// Position at which to continue.
 enum Position {
-    /// At a new list.
+    /// Begin with a new list.
     Start,
-    /// After this version.
+    /// Watch from this version on.
     After(String),
 }
 
 /// A list or a watch that failed.
-struct Failure {
+struct WatchError {
     verb: &'static str,
     error: kube::Error,
-    /// Where to go on all the same.
+    /// Position at which to continue after the failure.
     position: Position,
 }
 
@@ -131,7 +132,7 @@ where
             Err(_) => true,
         };
         let retry_after = result.as_ref().err().map(|failure| retry_after(&failure.error)).unwrap_or_default();
-        position = result.unwrap_or_else(|Failure { verb, error, position }| {
+        position = result.unwrap_or_else(|WatchError { verb, error, position }| {
             on_update(Update::Failed { verb, error });
             position
         });
@@ -141,7 +142,7 @@ where
     }
 }
 
-async fn list<K>(source: &Source<K>, on_update: &mut impl FnMut(Update<K>)) -> Result<Position, Failure>
+async fn list<K>(source: &Source<K>, on_update: &mut impl FnMut(Update<K>)) -> Result<Position, WatchError>
 where
     K: Resource + Clone + Debug + DeserializeOwned,
 {
@@ -158,7 +159,7 @@ where
             Err(kube::Error::Api(status)) if status.code == GONE && params.continue_token.is_some() => {
                 return Ok(Position::Start);
             }
-            Err(error) => return Err(Failure { verb: "list", error, position: Position::Start }),
+            Err(error) => return Err(WatchError { verb: "list", error, position: Position::Start }),
         };
         objects.extend(page.items);
         params.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
@@ -173,11 +174,11 @@ async fn watch_from<K>(
     source: &Source<K>,
     mut version: String,
     on_update: &mut impl FnMut(Update<K>),
-) -> Result<Position, Failure>
+) -> Result<Position, WatchError>
 where
     K: Resource + Clone + Debug + DeserializeOwned,
 {
-    let failed = |error, position| Failure { verb: "watch", error, position };
+    let failed = |error, position| WatchError { verb: "watch", error, position };
     let mut params = WatchParams::default().timeout(WATCH_SECONDS);
     match &source.selector {
         Selector::Labels(labels) => params = params.labels(labels),
@@ -220,7 +221,7 @@ async fn in_time<T>(answer: impl Future<Output = kube::Result<T>>) -> kube::Resu
     timeout(ANSWER_MAX, answer).await.unwrap_or_else(|late| Err(kube::Error::Service(Box::new(late))))
 }
 
-/// The pause that an overloaded server, or one that is starting, asks for.
+/// Returns the pause that an overloaded or starting server asks for; zero where it asks for none.
 fn retry_after(error: &kube::Error) -> Duration {
     let details = match error {
         kube::Error::Api(status) => status.details.as_ref(),

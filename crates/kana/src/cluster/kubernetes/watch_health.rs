@@ -1,7 +1,7 @@
-//! Who learns that something cannot be watched, and that it can be again?
+//! Where is it reported that a watch has failed, and that it works again?
 //!
-//! The cache, the console and the log, each once when a failure begins and once when it ends, however often the watch is
-//! tried in between.
+//! In the cache, in the console and in the log: once when a failure begins and once when it ends, however often the
+//! watch is tried in between.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +9,22 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::api_error::{self, Access};
-use super::cache::{Cache, Target};
+use super::cache::{Cache, WatchTarget};
 use super::watch::Update;
 use crate::pod::Error;
+use crate::telemetry::Chain;
 
 /// The health of one watch.
 pub struct WatchHealth {
     /// The target in the cache.
-    pub target: Target,
+    pub target: WatchTarget,
     /// The target's kind, as roles name it.
     pub resource: String,
     /// The target's namespace.
     pub namespace: String,
-    /// The command line that shows the same by hand.
+    /// Command line with which a person can watch the same objects.
     pub command: String,
-    /// Where the health is recorded and published.
+    /// Cache in which the health is recorded and published.
     pub cache: Arc<Cache>,
 }
 
@@ -42,7 +43,7 @@ impl WatchHealth {
         self.fail(api_error::translate(error, access), &message);
     }
 
-    /// Records that the target was listed: what the list holds, and how long it took.
+    /// Records that the target was listed. `listed` describes the list, `took` is the time that it took.
     pub fn record(&self, listed: String, took: Duration) {
         self.cache.publish_command(self.command.clone(), listed, took);
     }
@@ -50,17 +51,16 @@ impl WatchHealth {
     fn fail(&self, error: Error, message: &str) {
         if self.cache.mark_failed(self.target, &error) {
             self.cache.publish_command(self.command.clone(), format!("error: {error}"), Duration::ZERO);
-            let error = format!("{:#}", anyhow::Error::from(error));
-            warn!(error = %error, "{message}");
+            warn!(error = %Chain(&error), "{message}");
         }
     }
 }
 
-/// A watched object that is the only one of its name, or does not exist.
+/// A watched object with a fixed name, which may not exist.
 pub struct NamedObject {
     health: WatchHealth,
     name: String,
-    /// What is wrong with the object, its absence included.
+    /// Defect of the object that a person must repair; its absence is one.
     defect: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl NamedObject {
     }
 
     /// Takes an update, and returns the object where the update is about it: `Some(None)` where it does not exist.
-    /// `find_defect` says what a person should change about an object that does.
+    /// `find_defect` returns what a person must change about an object that exists.
     pub fn apply<K>(&mut self, update: Update<K>, find_defect: impl Fn(&K) -> Option<String>) -> Option<Option<K>> {
         match update {
             Update::Listed { objects, .. } => Some(self.set(objects.into_iter().next(), find_defect)),

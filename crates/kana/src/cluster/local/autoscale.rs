@@ -1,9 +1,9 @@
 //! How many pods should there be now?
 //!
-//! Work that waits longer than [`WAIT_MAX`] doubles the pods, as soon as all desired ones are ready: the number follows a
-//! backlog within a second, and a burst that one pod finishes in milliseconds starts nothing. Pods that were not needed
-//! for the whole cool-down stop one by one. This file only decides: it is handed the load, reads no clock and starts
-//! nothing.
+//! Work that waits longer than [`WAIT_MAX`] doubles the pods, as soon as all desired ones are ready: the number follows
+//! a backlog within a second, and a burst that one pod finishes in milliseconds starts nothing. Pods that were not
+//! needed for the whole cool-down stop one by one. This file only decides: it is given the load, reads no clock and
+//! starts nothing.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -19,20 +19,20 @@ pub const POD_COUNT_MAX: u32 = 64;
 /// Time that work may wait before more pods are worth their start, which takes about half of this.
 const WAIT_MAX: Duration = Duration::from_millis(200);
 
-/// The load at the moment of deciding.
+/// Load of the pods at the moment of the decision.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
-    /// Pods desired until now.
+    /// Number of pods desired until now.
     pub desired: u32,
-    /// Pods that are ready.
+    /// Number of pods that are ready.
     pub ready: u32,
-    /// Pods that hold work.
+    /// Number of pods that hold jobs.
     pub busy: u32,
-    /// Jobs that no pod holds.
+    /// Number of jobs that no pod holds.
     pub waiting: usize,
     /// Time that the oldest waiting job has waited.
     pub waited: Duration,
-    /// Time since when there has been a spare pod, without a break.
+    /// Time for which there has been a spare pod without a break.
     pub spare_for: Duration,
 }
 
@@ -59,8 +59,8 @@ pub fn desired(load: &Load, range: &RangeInclusive<u32>, cool_down: Duration) ->
     desired.clamp(*range.start(), *range.end())
 }
 
-/// Chooses the pods to stop so that `count` fewer remain: those not yet ready first, then idle ones, then those that hold
-/// the fewest jobs; among equals the youngest. `running` is the number of jobs that each worker holds.
+/// Chooses the pods to stop so that `count` fewer remain: those not yet ready first, then idle ones, then those that
+/// hold the fewest jobs; among equals the youngest. `running` is the number of jobs that each worker holds.
 pub fn superfluous(pods: &[Pod], running: &BTreeMap<WorkerId, usize>, count: usize) -> Vec<String> {
     let mut pods: Vec<_> = pods.iter().filter(|pod| matches!(pod.phase, Phase::Starting | Phase::Ready)).collect();
     pods.sort_by_key(|pod| {

@@ -31,7 +31,7 @@ const START_MAX: Duration = Duration::from_secs(30);
 /// Time that a child may take to end after it was asked to: its own two seconds, and as many for a busy machine.
 const GRACE: Duration = Duration::from_secs(4);
 
-/// The child's last lines that are kept for the log of its end.
+/// Number of last lines of the child's log that are kept for the log of its end.
 const TAIL_LINES: usize = 12;
 
 /// Time that the rest of an ended child's log may take to arrive.
@@ -40,16 +40,16 @@ const LOG_DRAIN_MAX: Duration = Duration::from_millis(200);
 /// A time that never comes, for the branches of a `select!` that have nothing to wait for.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// What a child's task reports.
+/// Report of a child's task.
 #[derive(Debug)]
 pub enum Report {
     /// The child takes work.
     Ready,
     /// The child has ended; this is the last report.
     Ended {
-        /// What matters to the child's successor.
+        /// End of the child, as far as it matters to its successor.
         exit: Exit,
-        /// How the child ended, for people.
+        /// Description of the end for people, as a predicate.
         how: String,
         /// The child's last lines.
         tail: Vec<String>,
@@ -72,13 +72,13 @@ pub struct ChildProcess {
     stdout: Lines<BufReader<ChildStdout>>,
     stderr: Lines<BufReader<ChildStderr>>,
     tail: VecDeque<String>,
-    /// Where the child serves its health; `None` until it is ready.
+    /// Address of the child's health routes; `None` until it is ready.
     health: Option<SocketAddr>,
-    /// Why the child was killed by its own task.
+    /// Reason why the child was killed by its own task.
     kill_reason: Option<&'static str>,
 }
 
-/// How to start a child. Its arguments start a worker that ends with its standard input.
+/// Command that starts a child. The arguments must start a worker that ends with its standard input.
 pub struct Start<'a> {
     pub program: &'a Path,
     pub arguments: &'a [String],
@@ -113,7 +113,7 @@ pub fn start(name: &str, how: &Start<'_>) -> std::io::Result<ChildProcess> {
 }
 
 impl ChildProcess {
-    /// The process number; `None` where the process has ended already.
+    /// Returns the process number; `None` where the process has ended already.
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }
@@ -200,8 +200,8 @@ impl ChildProcess {
     }
 }
 
-/// Who is to blame for the end of a child. SIGKILL, SIGTERM and SIGINT come from outside, and exit code 0 is no crash;
-/// everything else is the child's own fault.
+/// Returns the cause of the end of a child. SIGKILL, SIGTERM and SIGINT come from outside, and exit code 0 is no crash;
+/// everything else counts as a crash.
 fn cause(status: ExitStatus) -> Cause {
     let from_outside = [Signal::KILL, Signal::TERM, Signal::INT].map(|signal| Some(signal.as_raw()));
     match status.success() || from_outside.contains(&status.signal()) {

@@ -1,6 +1,6 @@
 //! What does the log say when a child process has ended?
 //!
-//! One line where the end was requested or is made up for at once; its last lines too where something is wrong.
+//! One line if the child was asked to stop or is replaced at once. Its last lines too if its successor has to wait.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use super::respawn::Exit;
 pub struct ExitLog<'a> {
     /// The child's pod.
     pub pod: &'a str,
-    /// How the child ended, as a predicate: `was ended by signal 9`.
+    /// Description of the end, as a predicate: `was ended by signal 9`.
     pub how: &'a str,
-    /// The child's last lines.
+    /// Last lines of the child's log.
     pub tail: &'a [String],
 }
 

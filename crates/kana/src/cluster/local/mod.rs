@@ -1,8 +1,8 @@
 //! How does one machine run pods, with nothing installed?
 //!
-//! As child processes. [`Local`] is the handle that the gateway holds; its supervisor owns every child and alone changes
-//! anything. It compares the pods that run with those that should and makes up the difference: so a killed pod, a wider
-//! range and a backlog are all the same case to it.
+//! As child processes. [`Local`] is the handle that the gateway holds; its supervisor owns every child and alone
+//! changes anything. It compares the number of running pods with the desired one and starts or stops the difference. So
+//! a killed pod, a wider range and a backlog are all the same case.
 
 mod autoscale;
 mod child;
@@ -41,11 +41,12 @@ const ORDERS_MAX: usize = 64;
 pub struct Config {
     /// The program that every pod runs: usually that of this process.
     pub program: PathBuf,
-    /// The program's arguments, to which `--name NAME` is added. They must start a worker that ends with its standard input.
+    /// The program's arguments, to which `--name NAME` is added. They must start a worker that ends with its standard
+    /// input.
     pub arguments: Vec<String>,
-    /// Environment variables in addition to this process's own: what must not show in a list of processes.
+    /// Environment variables in addition to this process's own, for values that must not show in a list of processes.
     pub environment: Vec<(String, String)>,
-    /// How many pods there may be.
+    /// Range of the number of pods.
     pub range: RangeInclusive<u32>,
     /// Time that a pod must be spare before it is stopped.
     pub cool_down: Duration,
@@ -57,7 +58,7 @@ enum Order {
     Range { range: RangeInclusive<u32>, answer: oneshot::Sender<Scale> },
 }
 
-/// The latest pods and scale: written by the supervisor, read by everybody.
+/// The latest pods and scale, which the supervisor writes and all others read.
 struct Shared {
     pods: Mutex<Vec<Pod>>,
     scale: Mutex<Scale>,
@@ -68,7 +69,7 @@ struct Shared {
 pub struct Local {
     shared: Arc<Shared>,
     orders: mpsc::Sender<Order>,
-    /// The supervisor, until it is started.
+    /// The supervisor and its inbox, until it is started.
     idle: Mutex<Option<(Supervisor, mpsc::Receiver<Order>)>>,
 }
 
@@ -108,8 +109,8 @@ impl Local {
         Ok(Self { shared, orders, idle: Mutex::new(Some((supervisor, inbox))) })
     }
 
-    /// Starts the pods and keeps them running until `shutdown` begins; then stops them, and `shutdown` waits for that. Does
-    /// nothing the second time.
+    /// Starts the pods and keeps them running until `shutdown` begins; then stops them, and `shutdown` waits for that.
+    /// Does nothing the second time.
     pub fn start(&self, shutdown: &Shutdown) {
         let idle = self.idle.lock().take();
         if let Some((supervisor, inbox)) = idle {

@@ -1,7 +1,7 @@
 //! Does a child process still make progress?
 //!
-//! Its `/livez` is requested every [`PROBE_EVERY`]. One failed answer proves nothing on a busy machine, so only
-//! [`FAILURES_MAX`] in a row do.
+//! Its `/livez` is requested every [`PROBE_EVERY`]. A single failed probe is normal on a busy machine, so a child
+//! counts as unhealthy only after [`FAILURES_MAX`] failures in a row.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,11 +1,11 @@
 //! May another pod be started at once after one has ended?
 //!
-//! Yes, however it ended: that is what pods are for. Only a pod that crashes again and again right after its start delays
-//! its successors, longer each time. This file only decides; it is handed the time.
+//! Yes, however it ended. Only pods that crash again and again right after their start delay their successors, longer
+//! each time. This file only decides; it is given the time.
 //!
-//! The pauses grow as those of [`kana_queue::backoff`] do, but without its jitter, because they serve another purpose: they
-//! bound how often a crash loop starts a process, so each must last its full length, and one supervisor starts no two
-//! successors together that jitter would keep apart.
+//! The pauses grow as those of [`kana_queue::backoff`] do, but without its jitter, because they serve another purpose:
+//! they bound how often a crash loop starts a process, so each must last its full length, and one supervisor starts no
+//! two successors together that jitter would keep apart.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use kana_queue::backoff::Bounds;
 /// Age from which a pod is not part of a crash loop.
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(5);
 
-/// Crashes in a row that delay no successor: bad luck comes in twos.
+/// Crashes in a row that delay no successor: one or two may be chance.
 const FREE_CRASHES: u32 = 2;
 
 /// The pauses after further crashes. The longest is also how long a repaired model or queue goes unnoticed, at most.
 const PAUSES: Bounds = Bounds { first: Duration::from_millis(250), longest: Duration::from_secs(10) };
 
-/// How a pod's process ended, as far as its successor is concerned.
+/// End of a pod's process, as far as it matters to its successor.
 #[derive(Clone, Copy, Debug)]
 pub struct Exit {
-    /// Who is to blame.
+    /// Cause of the end.
     pub cause: Cause,
     /// Whether the pod had become ready.
     pub was_ready: bool,
@@ -56,7 +56,7 @@ pub struct Respawn {
 }
 
 impl Respawn {
-    /// Records that a pod ended that nobody here asked to stop. Returns how long its successor must wait.
+    /// Records the end of a pod that was not asked to stop. Returns the time that its successor must wait.
     pub fn record_exit(&mut self, exit: &Exit, now: Instant) -> Duration {
         self.crashes = if exit.is_crash_loop() { self.crashes.saturating_add(1) } else { 0 };
         self.latest_exit = Some(now);
@@ -69,15 +69,15 @@ impl Respawn {
         pause
     }
 
-    /// Records that a pod started at `started` has been healthy for [`HEALTHY_AFTER`]. That ends the loop where the pod is
-    /// younger than the latest exit: an older pod's health shows nothing about what is started now.
+    /// Records that a pod started at `started` has been healthy for [`HEALTHY_AFTER`]. That ends the loop where the pod
+    /// is younger than the latest exit: an older pod's health shows nothing about what is started now.
     pub fn record_healthy(&mut self, started: Instant) {
         if self.latest_exit.is_some_and(|exit| exit < started) {
             *self = Self::default();
         }
     }
 
-    /// When the next pod may start; `None` where it may now.
+    /// Returns the time from which the next pod may start; `None` if it may start now.
     pub fn blocked_until(&self, now: Instant) -> Option<Instant> {
         self.blocked_until.filter(|until| *until > now)
     }

@@ -1,8 +1,8 @@
 //! Which pods run, how many should, and how is the difference made up?
 //!
-//! One task owns every child and decides alone, in a loop: reports of children, orders of people and the depth of the queue
-//! only change what it knows, and [`Supervisor::reconcile`] then starts or stops what the difference demands. It never
-//! waits for a child, so none can hold up the others.
+//! One task owns every child and runs a loop: reports of children, orders of users and the depth of the queue only
+//! change its state, and [`Supervisor::reconcile`] then starts or stops pods until the state is the desired one. It
+//! never waits for a child, so no child can delay the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,10 +35,13 @@ const END_MAX: Duration = Duration::from_secs(5);
 /// Reports that may wait: a busy supervisor makes its children's tasks wait, which delays nothing that matters.
 const REPORTS_MAX: usize = 64;
 
-/// The wait for the next start where none is blocked: longer than until the next read of the depth.
-const LONG: Duration = Duration::from_secs(3600);
+/// Orders that may wait for one child's task. A child needs one to stop and one to be killed.
+const CHILD_ORDERS_MAX: usize = 4;
 
-/// What the supervisor works with.
+/// Wait for the next start where none is blocked: longer than until the next read of the depth.
+const IDLE_WAIT: Duration = Duration::from_secs(3600);
+
+/// Dependencies of the supervisor.
 pub struct Parts {
     /// The queue whose depth decides how many pods there are, and whose jobs are reclaimed.
     pub queue: Arc<dyn Queue>,
@@ -63,7 +66,7 @@ pub struct Supervisor {
     pods: Vec<Running>,
     desired: u32,
     spare_since: Option<Instant>,
-    /// Jobs held, by worker, when the depth was last read.
+    /// Number of jobs that each worker held when the depth was last read.
     running: BTreeMap<WorkerId, usize>,
     respawn: Respawn,
     /// The sender that every child's task gets a clone of.
@@ -95,7 +98,7 @@ impl Supervisor {
         read_depth.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !shutdown.has_begun() {
             self.reconcile(&shutdown);
-            let retry = self.respawn.blocked_until(Instant::now()).unwrap_or_else(|| Instant::now() + LONG);
+            let retry = self.respawn.blocked_until(Instant::now()).unwrap_or_else(|| Instant::now() + IDLE_WAIT);
             tokio::select! {
                 Some((name, report)) = self.reports.recv() => self.handle_report(&name, report, &shutdown),
                 Some(order) = orders.recv() => self.handle_order(order),
@@ -148,7 +151,7 @@ impl Supervisor {
         let program = self.config.program.file_name().unwrap_or_default().to_string_lossy();
         let command = format!("{program} {}", arguments.join(" "));
         self.parts.shared.publish_command(command, format!("pid {pid}"), begin.elapsed());
-        let (orders, inbox) = mpsc::channel(4);
+        let (orders, inbox) = mpsc::channel(CHILD_ORDERS_MAX);
         let created = self.parts.clock.now();
         let pod = Pod { name, phase: Phase::Starting, created, restarts: 0, node: None, reason: None };
         self.parts.shared.publish(Event::Pod(pod.clone()));
@@ -161,7 +164,7 @@ impl Supervisor {
             return Err(Error::Unknown { name: name.to_owned() });
         };
         let begin = Instant::now();
-        // A full inbox means that the child has four such orders already; a closed one that it has just ended.
+        // A full inbox means that the child has several such orders already; a closed one that it has just ended.
         let _ = running.orders.try_send(how);
         if running.pod.phase != Phase::Stopping {
             running.pod.phase = Phase::Stopping;

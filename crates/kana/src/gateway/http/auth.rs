@@ -1,7 +1,7 @@
-//! Who is asking, and what may they do?
+//! What may the sender of a request do?
 //!
-//! A token is a secret that grants scopes. Only digests of tokens are kept, and each is compared in constant time, so
-//! that neither a log line nor the time of an answer reveals one.
+//! A token is a secret that grants scopes. Only digests of tokens are stored, and each is compared in constant time, so
+//! that neither a log line nor the duration of a response reveals a token.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use super::problem::Problem;
 use crate::gateway::config::Config;
 
-/// What a token grants. Every token may read.
+/// Scopes that a token grants, in addition to reading, which every token may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scopes {
     /// Permits to submit images and to cancel jobs.
@@ -24,11 +24,11 @@ pub struct Scopes {
     pub operate: bool,
 }
 
-/// Who may do what.
+/// Tokens with their scopes.
 #[derive(Clone, Default)]
 pub struct Tokens(Vec<([u8; 32], Scopes)>);
 
-/// Why a list of tokens cannot be read. The message never quotes the list.
+/// Reason why a list of tokens cannot be read. The message never quotes the list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokensError {
     /// A line is not `SCOPES TOKEN`.
@@ -43,7 +43,7 @@ pub enum TokensError {
         /// Number of the line, from 1.
         line: usize,
     },
-    /// The list has no token, which is hardly what its author wanted.
+    /// The list has no token, which would let everybody do everything.
     #[error("the tokens have no line with a token")]
     Empty,
 }
@@ -76,7 +76,7 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// What `token` grants, `None` where it is unknown. Takes the same time either way.
+    /// Returns the scopes of `token`; `None` if it is unknown. Takes the same time either way.
     fn scopes(&self, token: &[u8]) -> Option<Scopes> {
         let asked = digest(token);
         // The index of the token that matches, one past the last where none does.

@@ -1,8 +1,8 @@
 //! How much may a client send, and how slowly?
 //!
-//! Every byte of a body passes through a [`Meter`]. The meter refuses a body whose declared length is too long before a
-//! byte is read, cuts off one that turns out to be, does not wait for one that pauses, and counts the bytes that all
-//! requests together hold, so that many large bodies at once are refused instead of filling the memory.
+//! Every byte of a body passes through a [`Meter`]. A body whose declared length is too long is refused before a byte
+//! is read, and a body that turns out to be too long, or that pauses for too long, is cut off. The bytes that all
+//! requests together hold are counted, so that many large bodies at once are refused instead of filling the memory.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::problem::Problem;
 use crate::gateway::config::Limits;
 
-/// Reads bodies within their limits.
+/// Reader of request bodies within their limits.
 #[derive(Clone)]
 pub struct Bodies {
     buffers: Arc<Buffers>,
@@ -43,7 +43,7 @@ impl Bodies {
         Ok(Arc::new(Meter { buffers, limits, held: AtomicUsize::new(0), error: OnceLock::new(), max }))
     }
 
-    /// Reads a whole body of at most `max` bytes. They count as held until the meter is dropped.
+    /// Reads a whole body of at most `max` bytes. The bytes count as held until the returned meter is dropped.
     ///
     /// # Errors
     /// 400, 408, 413, 503.
@@ -56,14 +56,17 @@ impl Bodies {
     }
 }
 
-/// The bytes that all bodies together hold.
+/// Number of bytes that all bodies together hold, with its limit.
 struct Buffers {
     used: AtomicUsize,
     max: usize,
 }
 
 impl Buffers {
-    /// Counts `bytes` as held, where they fit.
+    /// Counts `bytes` as held if they fit.
+    ///
+    /// # Errors
+    /// [`BodyError::Crowded`] if they do not fit.
     fn try_hold(&self, bytes: usize) -> Result<(), BodyError> {
         let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.max);
         let held = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
@@ -71,7 +74,7 @@ impl Buffers {
     }
 }
 
-/// Why a body was not read to its end.
+/// Reason why a body was not read to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum BodyError {
     #[error("the body is longer than {max} bytes")]
@@ -84,7 +87,7 @@ enum BodyError {
     Crowded,
 }
 
-/// One request's use of the buffers, which ends when the meter is dropped.
+/// Meter of one request's body. The bytes that it has counted are freed when it is dropped.
 pub struct Meter {
     buffers: Arc<Buffers>,
     limits: Limits,
@@ -99,7 +102,7 @@ impl Meter {
         Body::from_stream(chunks(self.clone(), body))
     }
 
-    /// Explains why the body could not be read; `otherwise` where the meter did not end it.
+    /// Returns the problem that ended the body; the result of `otherwise` if it was not the meter that ended it.
     pub fn problem(&self, otherwise: impl FnOnce() -> Problem) -> Problem {
         let Some(error) = self.error.get() else { return otherwise() };
         match error {

@@ -1,7 +1,7 @@
 //! How are connections accepted and closed?
 //!
-//! One task a connection, a bound on their number, a deadline on everything that a client can make it wait for. When the
-//! end begins, idle connections are closed, and those with a request are closed after its response.
+//! Each connection has a task. The number of connections is bounded, and everything that a client can make its task
+//! wait for has a deadline. When the shutdown begins, idle connections are closed, and the others after their response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,23 +22,23 @@ use crate::gateway::routes;
 use crate::gateway::state::AppState;
 use crate::shutdown::Shutdown;
 
-/// How long a request may go on waiting for its jobs once the end has begun; then it is answered with their present
-/// states. Most jobs take less, so that their senders notice nothing of the end.
+/// Time that a request may keep waiting for its jobs after the shutdown begins; then it is answered with their current
+/// states. Most jobs take less, so their clients do not notice the shutdown.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// How long requests may take to finish after that; then their connections are cut.
+/// Time that requests may take to finish after [`WAIT_MAX`]; then their connections are cut.
 const FINISH_MAX: Duration = Duration::from_secs(3);
 
-/// How long to wait when no connection can be accepted, as when all file descriptors are in use.
+/// Pause after a failed accept, as when all file descriptors are in use.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Bytes of a request's head.
+/// Longest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
-/// Requests that one HTTP/2 connection may have open at once.
+/// Largest number of concurrent requests on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
 
-/// File descriptors reserved for everything but connections: the queue's files, pipes to pods, the page.
+/// Number of file descriptors reserved for everything but connections: the queue's files, pipes to pods, the page.
 const DESCRIPTORS_RESERVED: u64 = 128;
 
 /// Serves until `shutdown` begins and running requests have finished.
@@ -46,14 +46,14 @@ pub async fn serve(listener: TcpListener, state: &AppState, shutdown: &Shutdown)
     let service = routes::service(state);
     let limits = state.config.limits;
     let builder = builder(&limits);
-    let permits = Arc::new(Semaphore::new(connections_max(&limits)));
+    let permits = Arc::new(Semaphore::new(raise_file_limit(&limits)));
     let graceful = GracefulShutdown::new();
     let cut = CancellationToken::new();
-    let ended = drained(state, shutdown);
-    tokio::pin!(ended);
+    let drained = drained(state, shutdown);
+    tokio::pin!(drained);
     loop {
         let (stream, permit) = tokio::select! {
-            () = &mut ended => break,
+            () = &mut drained => break,
             accepted = accept(&listener, &permits) => accepted,
         };
         let socket = TokioIo::new(Socket::new(stream, limits.head_time_max, limits.stall_max));
@@ -85,7 +85,7 @@ pub async fn serve(listener: TcpListener, state: &AppState, shutdown: &Shutdown)
     cut.cancel();
 }
 
-/// Waits until the end has begun and load balancers have had time to notice.
+/// Waits until the shutdown has begun and load balancers have had time to notice.
 async fn drained(state: &AppState, shutdown: &Shutdown) {
     shutdown.begun().await;
     state.drain.unready.cancel();
@@ -137,8 +137,9 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
 }
 
-/// As many connections as configured, where this process may have that many files open.
-fn connections_max(limits: &Limits) -> usize {
+/// Raises this process's limit on open files as far as the configured connections need. Returns the largest number of
+/// connections that fit.
+fn raise_file_limit(limits: &Limits) -> usize {
     let wanted = limits.connections_max;
     let mut limit = getrlimit(Resource::Nofile);
     let enough = wanted as u64 + DESCRIPTORS_RESERVED;

@@ -1,7 +1,7 @@
-//! What does every request pass before and after its handler?
+//! Which rules hold for every request, whatever its route?
 //!
-//! A bounded connection, a check of who asks and from which page, a body with limits, an answer whose failures all look
-//! alike, a measurement. Nothing in here knows what a route does.
+//! Connections, bodies and times have limits, the token and the page of origin are checked, every failure is answered
+//! with a problem document, and every request is measured. Nothing in here knows what a route does.
 
 pub mod auth;
 pub mod body;

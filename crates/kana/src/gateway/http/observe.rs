@@ -1,7 +1,7 @@
 //! How long did a request take, how did it end, and which log lines belong to it?
 //!
-//! Every request is a span with its method, its route and, where its sender gave one, its id, so that each line that is
-//! logged while it is served names the request.
+//! Every request is a span with its method, its route and the id that the client gave it, if any. So each line that is
+//! logged while the request is served names the request.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use tracing::{Instrument as _, debug, field, info_span};
 
 use crate::gateway::metrics::{Answer, Metrics, Route};
 
-/// Every route that is measured by itself; all else (the page, the documentation, unknown addresses) is one.
+/// Routes that are measured separately; everything else (the page, the documentation, unknown addresses) is one route.
 const ROUTES: [&str; 18] = [
     "/v1/jobs",
     "/v1/classify",
@@ -36,13 +36,13 @@ const ROUTES: [&str; 18] = [
     OTHER,
 ];
 
-/// The label of every other route.
+/// Label of every other route.
 const OTHER: &str = "other";
 
-/// The header in which a client or a proxy names a request.
+/// Header in which a client or a proxy identifies a request.
 const REQUEST_ID: &str = "x-request-id";
 
-/// Bytes of a request id, at most: a longer one, or one that is not printable ASCII, is not logged.
+/// Longest request id, in bytes: a longer id, or one that is not printable ASCII, is not logged.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Measures a request, and serves it inside its span.

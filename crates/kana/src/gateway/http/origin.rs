@@ -1,4 +1,4 @@
-//! Does a request come from this service's own page, or from a foreign one?
+//! Does a request come from this service's own page, or from another web page?
 //!
 //! On a loopback address no token is needed, and any page that the user's browser shows can send requests there. Three
 //! headers distinguish them: `Host` (a foreign name that was made to resolve to this machine: DNS rebinding), `Origin`
@@ -16,7 +16,7 @@ use axum::response::Response;
 use super::problem::Problem;
 use crate::gateway::config::Config;
 
-/// Lets requests of this service's own page through, and those of programs.
+/// Lets requests through that come from this service's own page or from a program.
 ///
 /// # Errors
 /// 403.
@@ -26,7 +26,7 @@ pub async fn own_pages(State(config): State<Arc<Config>>, request: Request, next
     Ok(next.run(request).await)
 }
 
-/// Where the gateway listens.
+/// Kind of address that the gateway listens on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Listen {
     /// Only this machine can reach the gateway, without a token.
@@ -41,7 +41,10 @@ impl Listen {
     }
 }
 
-/// Explains why a request is refused, where it is.
+/// Checks whether a request is let through.
+///
+/// # Errors
+/// The reason of the refusal.
 fn check(listen: Listen, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), &'static str> {
     let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or(""));
     if listen == Listen::Loopback {

@@ -14,41 +14,41 @@ use crate::pod;
 use crate::telemetry::Chain;
 use kana_queue as queue;
 
-/// A problem document's media type.
+/// Media type of problem documents.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// How long a client is asked to wait when the queue or the cluster does not answer, in seconds: about as long as a
+/// Time that a client is asked to wait when the queue or the cluster does not answer, in seconds: about as long as a
 /// restart takes.
 pub const UNAVAILABLE_RETRY_SECONDS: u32 = 2;
 
-/// A problem document, RFC 9457.
+/// Problem document (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct Document {
-    /// `about:blank`: the status says what kind of problem it is.
+    /// Type of the problem; always `about:blank`, which means that the status says enough.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The status in words.
+    /// HTTP status in words.
     pub title: String,
-    /// The HTTP status.
+    /// HTTP status.
     pub status: u16,
-    /// What was wrong with this request, with the value.
+    /// Explanation of this problem, with the wrong value.
     pub detail: String,
-    /// The files that were refused, where an upload had no other.
+    /// Files that were refused, if the upload had no other files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Rejection>,
 }
 
 /// The part of every route's description that covers failures without a line of their own.
 #[derive(utoipa::IntoResponses)]
-#[response(status = "default", description = "What went wrong", content_type = "application/problem+json")]
+#[response(status = "default", description = "Any other failure", content_type = "application/problem+json")]
 pub struct Otherwise(
     #[expect(dead_code, reason = "only the API's description reads it")]
     #[to_schema]
     Document,
 );
 
-/// A failed request's answer.
+/// Response to a failed request.
 #[derive(Clone, Debug)]
 pub struct Problem {
     document: Box<Document>,
@@ -123,12 +123,12 @@ impl Problem {
         self
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.document.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// What was wrong with this request.
+    /// Returns the explanation of the problem.
     #[cfg(test)]
     pub fn detail(&self) -> &str {
         &self.document.detail
@@ -150,7 +150,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Answers every error of a queue. The caller answers [`queue::Error::Full`] itself where the drain rate is known.
+/// Translates every error of a queue. A caller that knows the drain rate translates [`queue::Error::Full`] itself.
 impl From<queue::Error> for Problem {
     fn from(error: queue::Error) -> Self {
         match &error {
@@ -185,7 +185,7 @@ impl From<pod::Error> for Problem {
     }
 }
 
-/// Makes every failure a problem document, also those that the router and the extractors answer with.
+/// Turns every failed response into a problem document, those of the router and of the extractors included.
 pub async fn everywhere(response: Response) -> Response {
     let status = response.status();
     let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);

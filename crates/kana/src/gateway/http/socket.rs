@@ -1,4 +1,4 @@
-//! What if a client sends nothing, reads nothing, or is refused while it sends?
+//! What happens to a client that sends nothing, reads nothing, or is refused while it sends?
 //!
 //! hyper limits the time of a request's head. Three cases are left: a connection that never sends enough to distinguish
 //! HTTP/1 from HTTP/2, a client that does not read its response, and a client that is still sending when it is refused,
@@ -14,20 +14,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-/// Bytes that distinguish HTTP/1 from HTTP/2: the latter's preface is this long (RFC 9113).
-const PREFACE: usize = 24;
+/// Length of the HTTP/2 preface in bytes (RFC 9113), which distinguishes HTTP/2 from HTTP/1.
+const PREFACE_BYTES: usize = 24;
 
-/// How long a closed connection is still read, so that bytes under way do not reset it.
+/// Time that a closed connection is still read, so that bytes in transit do not reset it.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// Bytes discarded per read while lingering.
-const LINGER_CHUNK: usize = 16 << 10;
+/// Number of bytes discarded per read while lingering.
+const LINGER_BYTES: usize = 16 << 10;
 
 /// A client's connection.
 pub struct Socket {
     stream: TcpStream,
     stall_max: Duration,
-    /// Bytes of the preface that have arrived.
+    /// Number of bytes of the preface that have arrived.
     preface: usize,
     /// The deadline of the whole preface.
     preface_due: Pin<Box<Sleep>>,
@@ -50,6 +50,7 @@ impl Socket {
         }
     }
 
+    /// Fails a pending write when the client has read nothing for `stall_max`.
     fn timed<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
@@ -65,7 +66,7 @@ impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if self.preface < PREFACE {
+        if self.preface < PREFACE_BYTES {
             self.preface += buf.filled().len() - before;
             if read.is_pending() {
                 return self.preface_due.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
@@ -98,7 +99,7 @@ impl AsyncWrite for Socket {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Closes the sending side, and then reads on for a moment.
+    /// Closes the sending side, and then discards what the client sends for [`LINGER`].
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
             match Pin::new(&mut self.stream).poll_shutdown(cx) {
@@ -106,7 +107,7 @@ impl AsyncWrite for Socket {
                 other => return other,
             }
         }
-        let mut chunk = [0u8; LINGER_CHUNK];
+        let mut chunk = [0u8; LINGER_BYTES];
         loop {
             let mut buf = ReadBuf::new(&mut chunk);
             match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {

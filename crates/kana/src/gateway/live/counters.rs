@@ -10,7 +10,7 @@ use kana_queue::Depth;
 use kana_queue::clock::Timestamp;
 use kana_queue::job::Verdict;
 
-/// Counts since the start.
+/// Counts of jobs since this gateway started.
 #[derive(Default)]
 pub struct Counters(Mutex<Counts>);
 
@@ -23,7 +23,7 @@ struct Counts {
     sampled: Option<Sample>,
 }
 
-/// The count that the rate was last updated with.
+/// Count with which the rate was last updated.
 #[derive(Clone, Copy)]
 struct Sample {
     settled: u64,
@@ -36,7 +36,7 @@ impl Counters {
         self.0.lock().accepted += jobs as u64;
     }
 
-    /// Counts a job that was settled, whoever submitted it.
+    /// Counts a settled job, whichever gateway submitted it.
     pub fn record_settled(&self, verdict: &Verdict) {
         let mut counts = self.0.lock();
         match verdict {
@@ -45,7 +45,7 @@ impl Counters {
         }
     }
 
-    /// Updates the rate with the jobs settled since the last call. Called at a steady pace.
+    /// Updates the rate with the jobs settled since the last call. Must be called regularly.
     pub fn update_rate(&self, now: Instant) {
         let mut counts = self.0.lock();
         let settled = counts.done + counts.failed;
@@ -55,12 +55,12 @@ impl Counters {
         counts.sampled = Some(Sample { settled, at: now });
     }
 
-    /// Jobs settled per second of late.
+    /// Returns the jobs settled per second, averaged over the last seconds.
     pub fn per_second(&self) -> f64 {
         self.0.lock().rate.per_second()
     }
 
-    /// Joins the queue's depth with these counts, as readers see them.
+    /// Creates the view of the queue from its depth and these counts.
     pub fn queue_view(&self, depth: &Depth, now: Timestamp) -> view::Queue {
         let counts = self.0.lock();
         view::Queue {

@@ -1,8 +1,8 @@
-//! Which events can still be read, and by whom?
+//! How does every event stream read the same events at its own pace?
 //!
-//! A ring of the latest events, each with a number. A reader remembers the number of its last event and asks for those
-//! after it. Nothing is kept for any reader, so a slow one costs nothing: it is overtaken, and begins again with the
-//! present state.
+//! A ring holds the latest events, each with a number. A stream remembers the number of its last event and reads the
+//! events after it. Nothing is stored per stream, so a slow stream costs nothing: when it has missed an event, it must
+//! begin again with the current state.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,28 +12,28 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tracing::error;
 
-/// Bytes of events kept, at most: a model of a thousand classes has jobs of 10 KB.
+/// Largest sum of the events kept, in bytes: with a model of a thousand classes, one job is 10 KB.
 const BYTES_KEPT: usize = 16 << 20;
 
-/// What an event is about.
+/// Kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A job changed.
     Job,
-    /// A pod appeared, changed or went.
+    /// A pod appeared, changed or disappeared.
     Pod,
-    /// The range, or the number of pods that there are or should be, changed.
+    /// The range, the current or the desired number of pods changed.
     Scale,
-    /// The amount of work in the queue changed.
+    /// The counts of the queue changed.
     Queue,
     /// A command ran.
     Console,
-    /// What keeps the pods from being seen or controlled changed.
+    /// A fault of the cluster began, changed or ended.
     Fault,
 }
 
 impl Kind {
-    /// The event's name on the wire.
+    /// Returns the name of the event on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::Job => "job",
@@ -46,22 +46,22 @@ impl Kind {
     }
 }
 
-/// One event.
+/// A published event.
 #[derive(Debug)]
 pub struct Entry {
-    /// Number of the event, from 1, without gaps.
+    /// Number of the event: from 1, without gaps.
     pub number: u64,
-    /// What the event is about.
+    /// Kind of the event.
     pub kind: Kind,
-    /// One JSON object.
+    /// Data of the event: one JSON object.
     pub data: String,
 }
 
 /// The latest events.
 pub struct EventLog {
-    /// Distinguishes this process's numbers from those of an earlier one.
+    /// Random mark that distinguishes this process's event numbers from those of an earlier process.
     boot: String,
-    /// Events kept, at most.
+    /// Largest number of events kept.
     kept: usize,
     ring: Mutex<Ring>,
     latest: watch::Sender<u64>,
@@ -74,7 +74,7 @@ struct Ring {
     latest: u64,
 }
 
-/// The next event of a reader is no longer kept, or its number is from another process.
+/// Error of a read whose next event is no longer kept, or was never published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overtaken;
 
@@ -85,7 +85,7 @@ impl EventLog {
         Self { boot, kept, ring: Mutex::default(), latest: watch::Sender::new(0) }
     }
 
-    /// Appends an event and wakes every reader.
+    /// Appends an event and notifies every subscriber.
     pub fn publish(&self, kind: Kind, view: &impl Serialize) {
         let data = match serde_json::to_string(view) {
             Ok(data) => data,
@@ -123,12 +123,12 @@ impl EventLog {
         self.latest.subscribe()
     }
 
-    /// Writes an event's number as an id for `Last-Event-ID`.
+    /// Formats the number of an event as an id for `Last-Event-ID`.
     pub fn id(&self, number: u64) -> String {
         format!("{}-{number}", self.boot)
     }
 
-    /// Reads the number in an id of this process, where all events after it are kept.
+    /// Parses an id. Returns the number of the event if the id is from this process and all later events are kept.
     pub fn resume(&self, id: &str) -> Option<u64> {
         let (boot, number) = id.split_once('-')?;
         let number = number.parse().ok().filter(|_| boot == self.boot)?;

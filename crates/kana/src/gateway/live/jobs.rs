@@ -1,8 +1,7 @@
-//! What becomes of the jobs?
+//! How do changes of jobs reach waiting requests, counters and event streams?
 //!
-//! One task reads what changed in the queue and passes it on: to requests that wait, to the counts, to event streams.
-//! An outage of the queue is logged once and retried with backoff; the cursor stays, so nothing is missed when the
-//! queue answers again.
+//! One task reads the changes from the queue and publishes them. An outage of the queue is logged once and retried with
+//! backoff. The cursor stays meanwhile, so no change is missed when the queue answers again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,19 +21,19 @@ use kana_queue::backoff::{Backoff, Bounds};
 use kana_queue::job::{Outcome, Progress, Status, Verdict};
 use kana_queue::{Changes, Cursor, Error, Queue};
 
-/// How long one read waits for a change; also how often an idle follower reports that it is alive.
+/// Time that one read waits for a change, and so the time between two signs of life of an idle follower.
 const READ_WAIT: Duration = Duration::from_secs(5);
 
-/// How much longer than [`READ_WAIT`] a queue may take before it counts as not answering.
+/// Time beyond [`READ_WAIT`] after which the queue counts as not answering.
 const READ_GRACE: Duration = Duration::from_secs(5);
 
-/// Pauses between failed reads: short enough that nobody notices a queue that restarts.
+/// Pauses after failed reads: short, so that a restart of the queue delays events little.
 const BACKOFF: Bounds = Bounds { first: Duration::from_millis(50), longest: Duration::from_secs(2) };
 
-/// A follower that has not reported for this long is stuck: no read takes more than a third of it.
+/// Time without a sign of life after which the follower counts as stuck: no read takes more than a third of it.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// When the follower last reported that it is alive.
+/// Time of the follower's last sign of life.
 pub struct Liveness {
     started: Instant,
     latest_millis: AtomicU64,
@@ -52,7 +51,7 @@ impl Liveness {
         self.latest_millis.store(millis, Ordering::Relaxed);
     }
 
-    /// Whether the follower reported within [`SILENCE_MAX`].
+    /// Whether the follower showed a sign of life within [`SILENCE_MAX`].
     pub fn is_alive(&self) -> bool {
         let latest = Duration::from_millis(self.latest_millis.load(Ordering::Relaxed));
         self.started.elapsed().saturating_sub(latest) < SILENCE_MAX
@@ -61,13 +60,13 @@ impl Liveness {
 
 /// The task that follows the queue's changes.
 pub struct Follower {
-    /// The queue, without a limit on how long a call may take: the follower sets its own.
+    /// Queue whose calls have no time limit: the follower sets its own.
     pub queue: Arc<dyn Queue>,
-    /// Requests to wake.
+    /// Requests to notify.
     pub waiters: Arc<Waiters>,
-    /// Where changes are counted and published.
+    /// State in which changes are counted and published.
     pub live: Arc<Live>,
-    /// Where settled jobs are counted by verdict.
+    /// Metrics of settled jobs.
     pub metrics: Arc<Metrics>,
 }
 
@@ -108,8 +107,8 @@ impl Follower {
         tokio::time::timeout(READ_WAIT + READ_GRACE, self.changes(cursor)).await.map_err(late)?
     }
 
-    /// The changes after the cursor. The first read takes the latest cursor, and then checks all jobs that somebody
-    /// already waits for.
+    /// Returns the changes after the cursor. Without a cursor, takes the latest one and checks the jobs of all requests
+    /// that already wait.
     async fn changes(&self, cursor: Option<Cursor>) -> Result<Changes, Error> {
         let Some(cursor) = cursor else {
             let cursor = self.queue.latest().await?;
@@ -134,7 +133,7 @@ impl Follower {
         if jobs.is_empty() {
             return;
         }
-        // Requests first: they are what people wait for.
+        // Requests first, because people wait for them.
         jobs.iter().for_each(|status| self.waiters.notify(status));
         for status in jobs {
             if let Progress::Settled(outcome) = &status.progress {

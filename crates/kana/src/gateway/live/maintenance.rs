@@ -1,7 +1,7 @@
-//! What must be done again and again?
+//! Which periodic work does the queue need, and when are its counts published?
 //!
-//! Once a second the queue is asked to sweep, which does what is due by time, and to count its jobs. When jobs change,
-//! they are counted sooner, up to four times a second. What is new since the last count is published.
+//! Once a second the queue is swept, which expires what is due by time, and its jobs are counted. While jobs change,
+//! they are counted up to four times a second. Only changed counts are published.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,29 +17,29 @@ use crate::telemetry::Chain;
 use kana_queue::clock::Clock;
 use kana_queue::{Depth, Error, Queue};
 
-/// The time between two rounds when nothing changes.
+/// Time between two rounds while nothing changes.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// The time between two rounds when something does: four a second are as many as a person can read.
+/// Shortest time between two rounds: four a second are as many as a person can read.
 const PERIOD_MIN: Duration = Duration::from_millis(250);
 
-/// How long the queue may take for a round.
+/// Time that the queue may take for a round.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The task that sweeps the queue and counts its jobs.
 pub struct Maintenance {
-    /// The queue, without a limit on how long a call may take: the task sets its own.
+    /// Queue whose calls have no time limit: the task sets its own.
     pub queue: Arc<dyn Queue>,
-    /// The clock that the age of the oldest job is measured with.
+    /// Clock that the age of the oldest job is measured with.
     pub clock: Arc<dyn Clock>,
-    /// Where counts are published.
+    /// State in which counts are published.
     pub live: Arc<Live>,
-    /// Where counts are reported to Prometheus.
+    /// Metrics of the queue.
     pub metrics: Arc<Metrics>,
 }
 
 impl Maintenance {
-    /// Runs a round after the other until `ending` is cancelled.
+    /// Runs one round after the other until `ending` is cancelled.
     pub async fn run(self, ending: CancellationToken) {
         ending.run_until_cancelled(self.repeat()).await;
     }
@@ -67,7 +67,7 @@ impl Maintenance {
         }
     }
 
-    /// Sweeps the queue where that is due, and counts its jobs.
+    /// Sweeps the queue if a period has passed since `swept`, which it updates, and counts the jobs.
     async fn round(&self, swept: &mut Option<Instant>) -> Result<Depth, Error> {
         let round = async {
             if swept.is_none_or(|at| at.elapsed() >= PERIOD) {
@@ -81,7 +81,7 @@ impl Maintenance {
         tokio::time::timeout(ROUND_TIMEOUT, round).await.map_err(late)?
     }
 
-    /// Publishes what is new since the last count.
+    /// Publishes the counts that differ from those last `published`, which it updates.
     fn publish(&self, depth: Depth, published: &mut Option<view::Queue>) {
         let queue = self.live.counters.queue_view(&depth, self.clock.now());
         self.metrics.observe_queue(queue.waiting, queue.running, queue.dead);
@@ -93,7 +93,7 @@ impl Maintenance {
         self.live.pods.record_depth(depth);
     }
 
-    /// Waits until something changed or the period is over, and at least for the shortest period.
+    /// Waits until something has changed or the period is over, and at least for the shortest period.
     async fn pause(&self) {
         tokio::time::sleep(PERIOD_MIN).await;
         // Either way the next round begins.

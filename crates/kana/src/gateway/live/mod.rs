@@ -1,8 +1,8 @@
-//! What is happening, and how does it reach those who watch?
+//! How do changes of jobs, pods and the queue reach event streams?
 //!
 //! Three background tasks follow the queue's changes (`jobs`), the cluster's reports (`pods`) and the queue's depth
 //! (`maintenance`). Each publishes to one log (`event_log`), from which every event stream reads at its own pace.
-//! Whatever is kept here is derived: a gateway that restarts learns it again from the queue and the cluster.
+//! All state here is derived: a gateway that restarts reads it again from the queue and the cluster.
 
 pub mod counters;
 pub mod event_log;
@@ -29,20 +29,20 @@ pub struct Live {
     pub events: Arc<EventLog>,
     /// The pods, as last reported.
     pub pods: Pods,
-    /// Jobs accepted and settled since the start.
+    /// Counts of jobs accepted and settled since the start.
     pub counters: Counters,
-    /// Whether the task that follows jobs makes progress.
+    /// Liveness of the task that follows the jobs.
     pub liveness: Liveness,
-    /// Notified when something changed that the next `queue` event shows.
+    /// Notification that the counts of the queue or of pods may have changed.
     pub changed: Notify,
-    /// One permit for each event stream that may be open.
+    /// Permits for event streams, one for each that may be open.
     pub streams: Arc<Semaphore>,
     /// Time of the gateway's start.
     pub started: Instant,
 }
 
 impl Live {
-    /// Creates the state of a gateway that has seen nothing yet.
+    /// Creates the empty state of a new gateway.
     pub fn new(limits: &Limits, metrics: Arc<Metrics>) -> Self {
         let events = Arc::new(EventLog::new(limits.events_kept));
         Self {

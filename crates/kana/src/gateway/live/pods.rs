@@ -23,10 +23,10 @@ use crate::pod::{Event, Phase, Pod};
 use crate::telemetry::Chain;
 use kana_queue::Depth;
 
-/// Rows of the table, at most: far more than pods live at once, because a pod that is replaced gets a new name.
+/// Largest number of rows: far more than the pods that exist at once, because a replaced pod gets a new name.
 const ROWS_MAX: usize = 10_000;
 
-/// The pause before a cluster that did not answer is asked again.
+/// Pause before the pods are listed again after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The pods, as last reported and as last published.
@@ -39,7 +39,7 @@ pub struct Pods {
 #[derive(Default)]
 struct Table {
     rows: BTreeMap<String, Row>,
-    /// The queue's depth as last counted: it has the jobs that each pod holds.
+    /// Depth of the queue as last counted, with the number of jobs that each pod holds.
     depth: Depth,
 }
 
@@ -59,14 +59,14 @@ impl Pods {
         Self { table: Mutex::default(), events, metrics }
     }
 
-    /// Records a pod as the cluster reports it, and publishes it where that is news. A pod that is gone is removed.
+    /// Records a pod as the cluster reports it, and publishes it if it changed. A pod that is gone is removed.
     pub fn record(&self, pod: Pod) {
         let mut table = self.table.lock();
         self.record_in(&mut table, pod);
         self.metrics.observe_pods(table.phases());
     }
 
-    /// Records all pods that there are; those that are missing in the list are gone.
+    /// Records a complete list of pods. A known pod that is missing in the list is recorded as gone.
     pub fn record_all(&self, pods: Vec<Pod>) {
         let mut table = self.table.lock();
         let names: HashSet<&str> = pods.iter().map(|pod| pod.name.as_str()).collect();
@@ -96,14 +96,14 @@ impl Pods {
         rows.values_mut().for_each(|row| row.publish(latest, &self.events));
     }
 
-    /// The pods as last published, oldest first.
+    /// Returns the pods as last published, oldest first.
     pub fn views(&self) -> Vec<view::Pod> {
         let mut views: Vec<_> = self.table.lock().rows.values().filter_map(|row| row.published.clone()).collect();
         views.sort_by_key(|pod| pod.created);
         views
     }
 
-    /// Joins a pod with its counts; the jobs that it holds are read from `depth`.
+    /// Creates the view of a pod with its counts; the jobs that it holds are read from `depth`.
     pub fn view(&self, pod: Pod, depth: &Depth) -> view::Pod {
         let completed = self.table.lock().rows.get(&pod.name).map_or(0, |row| row.completed);
         let in_flight = depth.held_by(&pod.name);
@@ -130,7 +130,7 @@ impl Table {
 }
 
 impl Row {
-    /// Publishes the pod where it differs from what was last published.
+    /// Publishes the pod if it differs from its last published view.
     fn publish(&mut self, depth: &Depth, events: &EventLog) {
         let Some(pod) = &self.pod else { return };
         let view = view::Pod::new(pod.clone(), self.completed, depth.held_by(&pod.name));
@@ -143,9 +143,9 @@ impl Row {
 
 /// The task that writes the cluster's reports into the table.
 pub struct Reporter {
-    /// The cluster.
+    /// Cluster to follow.
     pub cluster: TimedCluster,
-    /// Where reports are recorded and published.
+    /// State in which reports are recorded and published.
     pub live: Arc<Live>,
 }
 
@@ -167,7 +167,7 @@ impl Reporter {
     }
 
     async fn follow(&self) {
-        // Before the pods are listed, so that no event between the two is missed.
+        // Subscribed before the pods are listed, so that no event between the two is missed.
         let mut events = self.cluster.events();
         let mut listing = Listing::Due;
         loop {
@@ -182,7 +182,7 @@ impl Reporter {
                         self.publish(Event::Fault(self.cluster.fault()));
                         listing = Listing::Due;
                     }
-                    // A cluster in which nothing ever happens; where it could not be listed yet, it still may be.
+                    // A closed channel means that no event will come. Pods that could not be listed are still retried.
                     Err(RecvError::Closed) if listing == Listing::Complete => return,
                     Err(RecvError::Closed) => tokio::time::sleep(RETRY).await,
                 },
@@ -216,7 +216,7 @@ impl Reporter {
         };
         self.live.pods.record_all(pods);
         self.live.changed.notify_one();
-        // A scale that is not known yet follows as an event.
+        // A scale that is not known yet is published later by an event of the cluster.
         if let Ok(scale) = self.cluster.call(|cluster| cluster.scale()).await {
             self.publish(Event::Scale(scale));
         }

@@ -4,19 +4,19 @@
 
 use std::time::Duration;
 
-/// Time constant of the average: after this long an event weighs a third of a new one.
+/// Time constant of the average: an event this old weighs a third of a new one.
 const TIME_CONSTANT: Duration = Duration::from_secs(5);
 
-/// A rate below this counts as zero: one job in a hundred seconds.
+/// Rate below which the result is zero: one job in a hundred seconds.
 const RATE_MIN: f64 = 0.01;
 
-/// The least that a client is asked to wait, in seconds; `Retry-After` has no fractions.
+/// Shortest time that a client is asked to wait, in seconds; `Retry-After` has no fractions.
 const RETRY_MIN_SECONDS: u32 = 1;
 
-/// The most that a client is asked to wait, in seconds: the present rate does not predict much more.
+/// Longest time that a client is asked to wait, in seconds: the current rate predicts no longer time.
 const RETRY_MAX_SECONDS: u32 = 60;
 
-/// How long a client is asked to wait while nothing drains, in seconds: about as long as a pod takes to start.
+/// Time that a client is asked to wait while the queue does not drain, in seconds: a pod takes about as long to start.
 const RETRY_UNKNOWN_SECONDS: u32 = 2;
 
 /// An exponentially weighted rate of events a second.
@@ -39,15 +39,15 @@ impl Rate {
         self.weight = self.weight * decay + (1.0 - decay);
     }
 
-    /// Events per second, rounded to two decimal places.
+    /// Returns the events per second, rounded to two decimal places.
     pub fn per_second(&self) -> f64 {
         let rate = if self.weight > 0.0 { self.sum / self.weight } else { 0.0 };
         if rate < RATE_MIN { 0.0 } else { (rate * 100.0).round() / 100.0 }
     }
 }
 
-/// Seconds until a queue that drains at `per_second` has room for `missing` more jobs than it has now. Where nothing
-/// drains that is unknown: workers may be about to start, so the client is asked to retry soon.
+/// Estimates the seconds until a queue that drains at `per_second` has room for `missing` more jobs than now. If the
+/// queue does not drain, the time is unknown: workers may be about to start, so the client is asked to retry soon.
 pub fn retry_after_seconds(missing: usize, per_second: f64) -> u32 {
     let (min, max) = (f64::from(RETRY_MIN_SECONDS), f64::from(RETRY_MAX_SECONDS));
     if per_second < RATE_MIN {

@@ -9,16 +9,16 @@ use crate::gateway::upstream::TimedQueue;
 use crate::gateway::view::{Batch, Job, schema};
 use kana_queue::job::BatchId;
 
-/// Reads a batch
+/// Returns a batch with its jobs
 #[utoipa::path(
     get,
     path = "/v1/batches/{id}",
     tag = "jobs",
-    params(("id" = schema::BatchId, Path, description = "The batch")),
+    params(("id" = schema::BatchId, Path, description = "Id of the batch")),
     responses(
-        (status = 200, description = "Counts by state, and the jobs", body = Batch),
+        (status = 200, description = "The jobs of the batch, and their number in each state", body = Batch),
         (status = 404, body = Document, content_type = MEDIA_TYPE,
-            description = "It is unknown or has expired"),
+            description = "The batch is unknown or has expired"),
         Otherwise,
     )
 )]

@@ -1,4 +1,4 @@
-//! What can be done with jobs of which every attempt failed?
+//! How are dead letters (jobs of which every attempt failed) listed, replayed and discarded?
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -12,17 +12,17 @@ use crate::gateway::upstream::TimedQueue;
 use crate::gateway::view::{self, DeadLetter};
 use kana_queue::job::JobId;
 
-/// Dead letters listed by default.
+/// Default number of dead letters listed.
 const LIMIT: usize = 100;
 
-/// Dead letters listed at most: some 400 KB.
+/// Largest number of dead letters listed: some 400 KB.
 const LIMIT_MAX: usize = 1_000;
 
-/// How many dead letters to list.
+/// Query parameters of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Options {
-    /// At most this many, newest first; from 1 to 1,000, 100 by default.
+pub struct ListQuery {
+    /// Largest number of dead letters to return, from 1 to 1000; 100 by default.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     pub limit: Option<String>,
 }
@@ -32,17 +32,17 @@ pub struct Options {
     get,
     path = "/v1/dead",
     tag = "dead letters",
-    params(Options),
+    params(ListQuery),
     responses(
-        (status = 200, description = "The jobs of which every attempt failed", body = [DeadLetter]),
+        (status = 200, description = "The newest dead letters", body = [DeadLetter]),
         Otherwise,
     )
 )]
 pub async fn list_dead(
     State(queue): State<TimedQueue>,
-    Query(options): Query<Options>,
+    Query(query): Query<ListQuery>,
 ) -> Result<Json<Vec<DeadLetter>>, Problem> {
-    let limit = match options.limit {
+    let limit = match query.limit {
         None => LIMIT,
         Some(text) => text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).ok_or_else(|| {
             Problem::unprocessable(format!("limit is {text:?}, not a whole number from 1 to {LIMIT_MAX}"))
@@ -52,14 +52,14 @@ pub async fn list_dead(
     Ok(Json(letters.into_iter().map(DeadLetter::from).collect()))
 }
 
-/// Queues a dead letter again, with every attempt before it
+/// Queues a dead letter again, with all its attempts anew
 #[utoipa::path(
     post,
     path = "/v1/dead/{id}/replay",
     tag = "dead letters",
-    params(("id" = view::schema::JobId, Path, description = "The job")),
+    params(("id" = view::schema::JobId, Path, description = "Id of the job")),
     responses(
-        (status = 202, description = "It is queued again", body = view::Job),
+        (status = 202, description = "The job is queued again", body = view::Job),
         (status = 404, body = Document, content_type = MEDIA_TYPE,
             description = "There is no such dead letter"),
         Otherwise,
@@ -81,9 +81,9 @@ pub async fn replay_dead(
     delete,
     path = "/v1/dead/{id}",
     tag = "dead letters",
-    params(("id" = view::schema::JobId, Path, description = "The job")),
+    params(("id" = view::schema::JobId, Path, description = "Id of the job")),
     responses(
-        (status = 204, description = "It is discarded"),
+        (status = 204, description = "The dead letter is discarded"),
         (status = 404, body = Document, content_type = MEDIA_TYPE,
             description = "There is no such dead letter"),
         Otherwise,

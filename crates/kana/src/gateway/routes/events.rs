@@ -1,7 +1,8 @@
-//! How does a client watch what happens?
+//! How does a client receive events?
 //!
-//! A stream begins with the present state, or after the last event that its client saw, and then follows the event log
-//! at its own pace. A client that cannot keep up loses its stream and comes back for the present state.
+//! A stream begins with the current state, or after the last event that its client received, and then follows the event
+//! log at its own pace. The stream of a client that cannot keep up is ended; the client connects again and gets the
+//! current state.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -26,43 +27,43 @@ use crate::gateway::upstream::{TimedCluster, TimedQueue};
 use crate::gateway::view;
 use kana_queue::clock::Clock;
 
-/// How often an idle stream shows that it is alive: well within the minute after which proxies give up.
+/// Time between two comments on an idle stream: well within the minute after which proxies close it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// How long a client should pause before it resumes a stream that broke off.
+/// Time that a client should wait before it resumes a stream that broke off.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Events read from the log at once.
 const READ_MAX: usize = 64;
 
-/// How long the cluster or the queue may take before a stream begins without its present state.
+/// Time that the cluster or the queue may take before a stream begins without its current state.
 const PRESENT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a new stream asks for the present state.
+/// Sources of the current state that a new stream begins with.
 #[derive(Clone)]
 pub struct Sources {
-    /// The depth of the queue.
+    /// The queue, for its depth.
     pub queue: TimedQueue,
-    /// The scale and the fault of the cluster.
+    /// The cluster, for its scale and its fault.
     pub cluster: TimedCluster,
-    /// The current time.
+    /// The wall clock.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Follows what happens, as server-sent events
+/// Streams changes of jobs, pods and the queue as server-sent events
 ///
 /// Every event has a name and one JSON object as its data: `job` (Job), `pod` (Pod), `scale` (Scale), `queue` (Queue),
-/// `console` (Console) and `trouble` (Trouble). A stream begins with the present pods, trouble, scale and queue. One
-/// that is resumed with `Last-Event-ID` begins after that event instead; where that event is no longer kept, a `reset`
-/// event comes first (its data is `{}`), the present state follows, and the jobs that changed in between must be read
-/// again.
+/// `console` (Console) and `trouble` (Trouble). A stream begins with the current pods, trouble, scale and queue. A
+/// stream that is resumed with `Last-Event-ID` begins after that event instead. If that event is no longer stored, the
+/// stream begins with a `reset` event (its data is `{}`) and the current state, and the client must read again the
+/// jobs that changed in between.
 #[utoipa::path(
     get,
     path = "/v1/events",
     tag = "service",
-    params(("Last-Event-ID" = Option<String>, Header, description = "The last event seen")),
+    params(("Last-Event-ID" = Option<String>, Header, description = "Id of the last event that the client received")),
     responses(
-        (status = 200, description = "Events without end", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "An endless stream of events", body = String, content_type = "text/event-stream"),
         (status = 503, body = Document, content_type = MEDIA_TYPE,
             description = "Too many streams are open"),
         Otherwise,
@@ -91,16 +92,16 @@ pub async fn follow_events(
         ready.extend(present(&live, &sources).await.into_iter().map(|(kind, data)| event(kind, &id, &data)));
     }
     metrics.streams.inc();
-    let reader = Reader { live, metrics, closing: drain.closing, after, latest, ready, _permit: permit };
-    let stream = futures::stream::unfold(reader, Reader::next);
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    let stream = EventStream { live, metrics, closing: drain.closing, after, latest, ready, _permit: permit };
+    let events = futures::stream::unfold(stream, EventStream::next);
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
-/// One item of a stream's body, which never fails.
+/// Item of a stream's body, which never fails.
 type Item = Result<Event, Infallible>;
 
-/// One open stream.
-struct Reader {
+/// An open event stream.
+struct EventStream {
     live: Arc<Live>,
     metrics: Arc<Metrics>,
     closing: CancellationToken,
@@ -110,9 +111,9 @@ struct Reader {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Reader {
-    /// Returns the next event, or the end of the stream: when the gateway ends, and when this reader was overtaken,
-    /// because a client that cannot keep up should come back for the present state instead.
+impl EventStream {
+    /// Returns the next event. Returns `None`, which ends the stream, when the gateway shuts down, and when an event
+    /// was missed: a client that cannot keep up must connect again to get the current state.
     async fn next(mut self) -> Option<(Item, Self)> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -131,7 +132,7 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for EventStream {
     fn drop(&mut self) {
         self.metrics.streams.dec();
     }
@@ -141,8 +142,9 @@ fn event(kind: Kind, id: &str, data: &str) -> Event {
     Event::default().event(kind.name()).id(id).data(data)
 }
 
-/// The present pods, fault, scale and queue. What cannot be read in time is left out, and follows as events. The pods
-/// need no answer: a queue or a cluster that is silent hides none, whose next event may be days away.
+/// Returns the current pods, fault, scale and queue as events. What cannot be read in time is left out, and follows as
+/// later events. The pods are read from memory, so a queue or a cluster that does not answer hides none of them: the
+/// next event of a pod may be days away.
 async fn present(live: &Live, sources: &Sources) -> Vec<(Kind, String)> {
     let (depth, scale) = tokio::join!(
         timeout(PRESENT_TIMEOUT, sources.queue.call(|queue| queue.depth())),
@@ -156,14 +158,14 @@ async fn present(live: &Live, sources: &Sources) -> Vec<(Kind, String)> {
     let scale = scale.ok().and_then(Result::ok).map(view::Scale::from);
     let fault = sources.cluster.fault().map(|reason| view::Fault { reason: Some(reason) });
     let pods = live.pods.views();
-    let pods = pods.iter().filter_map(|pod| written(Kind::Pod, pod));
-    let fault = fault.and_then(|fault| written(Kind::Fault, &fault));
-    let scale = scale.and_then(|scale| written(Kind::Scale, &scale));
-    let queue = queue.and_then(|queue| written(Kind::Queue, &queue));
+    let pods = pods.iter().filter_map(|pod| to_json(Kind::Pod, pod));
+    let fault = fault.and_then(|fault| to_json(Kind::Fault, &fault));
+    let scale = scale.and_then(|scale| to_json(Kind::Scale, &scale));
+    let queue = queue.and_then(|queue| to_json(Kind::Queue, &queue));
     pods.chain(fault).chain(scale).chain(queue).collect()
 }
 
 /// Writes an event's data as JSON, which does not fail for views.
-fn written(kind: Kind, view: &impl Serialize) -> Option<(Kind, String)> {
+fn to_json(kind: Kind, view: &impl Serialize) -> Option<(Kind, String)> {
     Some((kind, serde_json::to_string(view).ok()?))
 }

@@ -15,27 +15,27 @@ use crate::gateway::state::Drain;
 use crate::gateway::upstream::TimedQueue;
 use crate::telemetry::Chain;
 
-/// How long the queue may take for this gateway to count as ready: probes give up soon after.
+/// Time that the queue may take while this gateway counts as ready: probes give up soon after.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Says whether this process makes progress
+/// Checks whether this process makes progress
 ///
-/// A queue that does not answer is no failure here: a restart of the gateway would not repair it.
+/// A queue that does not answer is not reported here, because a restart of the gateway would not repair it.
 #[utoipa::path(
     get,
     path = "/livez",
     tag = "service",
     responses(
-        (status = 200, description = "It does", body = String, content_type = "text/plain"),
+        (status = 200, description = "The process makes progress", body = String, content_type = "text/plain"),
         (status = 503, body = Document, content_type = MEDIA_TYPE,
-            description = "It is stuck and needs a restart"),
+            description = "The process is stuck and needs a restart"),
     )
 )]
 pub async fn livez(State(live): State<Arc<Live>>) -> Result<&'static str, Problem> {
     if live.liveness.is_alive() { Ok("alive\n") } else { Err(Problem::unavailable("the queue's follower is stuck")) }
 }
 
-/// Says whether requests should be sent here
+/// Checks whether requests should be sent to this gateway
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -44,7 +44,7 @@ pub async fn livez(State(live): State<Arc<Live>>) -> Result<&'static str, Proble
         (status = 200, body = String, content_type = "text/plain",
             description = "The queue answers and the model is loaded"),
         (status = 503, body = Document, content_type = MEDIA_TYPE,
-            description = "Why not"),
+            description = "The queue does not answer, or the gateway is ending; the detail says which"),
     )
 )]
 pub async fn readyz(State(queue): State<TimedQueue>, State(drain): State<Drain>) -> Result<&'static str, Problem> {
@@ -62,12 +62,12 @@ pub async fn readyz(State(queue): State<TimedQueue>, State(drain): State<Drain>)
     }
 }
 
-/// Reads the metrics, in Prometheus's text format
+/// Returns the metrics in the OpenMetrics text format, which Prometheus reads
 #[utoipa::path(
     get,
     path = "/metrics",
     tag = "service",
-    responses((status = 200, body = String, content_type = "application/openmetrics-text", description = "OpenMetrics"))
+    responses((status = 200, body = String, content_type = "application/openmetrics-text", description = "The metrics of this gateway"))
 )]
 pub async fn metrics(State(metrics): State<Arc<Metrics>>) -> Result<Response, Problem> {
     let text = metrics.text().map_err(|error| {

@@ -11,27 +11,28 @@ use utoipa::{IntoParams, ToSchema};
 use super::parse_id;
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
 use crate::gateway::http::wait_parameter;
-use crate::gateway::submit::{Order, Submitter, upload};
+use crate::gateway::submit::{SubmitRequest, Submitter, upload};
 use crate::gateway::upstream::TimedQueue;
 use crate::gateway::view::{self, Receipt};
 use kana_queue::Cancellation;
 use kana_queue::job::JobId;
 
-/// How long a request may wait for its jobs.
+/// Query parameters of a submission.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Wait {
-    /// How long to wait for the jobs to finish: `30s`, `1m 30s` or plain seconds, at most 5 minutes.
+pub struct SubmitQuery {
+    /// Longest time to wait for the jobs to finish: `30s`, `1m 30s` or plain seconds, at most 5 minutes; no wait by
+    /// default.
     #[param(value_type = Option<String>, example = "30s")]
     pub wait: Option<String>,
 }
 
-/// The body of an upload.
+/// Body of an upload.
 #[derive(ToSchema)]
 #[schema(as = Upload)]
 pub struct UploadBody {
-    /// One part an image: PNG, JPEG, GIF, BMP, WebP or PNM. A part that is not an image is refused, and the rest are
-    /// accepted.
+    /// Image files (PNG, JPEG, GIF, BMP, WebP or PNM), one part each. A part that is not an image is refused, and the
+    /// others are accepted.
     #[expect(dead_code, reason = "only the API's description reads it")]
     #[schema(value_type = Vec<String>, format = Binary)]
     images: Vec<Vec<u8>>,
@@ -39,50 +40,50 @@ pub struct UploadBody {
 
 /// Submits images
 ///
-/// Once the response is 202 or 200, the jobs survive the crash of every process.
+/// Each image becomes one job. After the response 200 or 202, the jobs survive a crash of every process.
 #[utoipa::path(
     post,
     path = "/v1/jobs",
     tag = "jobs",
-    params(Wait, ("Idempotency-Key" = Option<String>, Header, description = "Makes a second request of the same a \
-        repetition, which gets the first one's answer. At most 255 printable ASCII characters.")),
+    params(SubmitQuery, ("Idempotency-Key" = Option<String>, Header, description = "Key that makes the request safe to \
+        repeat: a second request with the same key gets the first one's jobs. 1 to 255 printable ASCII characters.")),
     request_body(content = UploadBody, content_type = "multipart/form-data"),
     responses(
-        (status = 200, description = "Every job has finished; only with `wait`", body = Receipt),
-        (status = 202, description = "The jobs are safe", body = Receipt),
+        (status = 200, description = "All jobs have finished (only with `wait`)", body = Receipt),
+        (status = 202, description = "The jobs are accepted and stored", body = Receipt),
         (status = 413, body = Document, content_type = MEDIA_TYPE,
             description = "The request is too large"),
         (status = 422, body = Document, content_type = MEDIA_TYPE,
-            description = "No file is an image, a parameter is wrong, or the key was used with another body"),
+            description = "No file is an image, a parameter is invalid, or the key was used with another body"),
         (status = 429, body = Document, content_type = MEDIA_TYPE,
-            description = "The queue is full; `Retry-After` says when to try again"),
+            description = "The queue is full; the header `Retry-After` says when to try again"),
         Otherwise,
     )
 )]
 pub async fn submit_jobs(
     State(submitter): State<Arc<Submitter>>,
-    Query(options): Query<Wait>,
+    Query(query): Query<SubmitQuery>,
     request: Request,
 ) -> Result<(StatusCode, Json<Receipt>), Problem> {
     // An error in the head is reported before the body is read.
-    let wait = options.wait.map(|wait| wait_parameter::parse(&wait, submitter.limits.wait_max)).transpose()?;
+    let wait = query.wait.map(|wait| wait_parameter::parse(&wait, submitter.limits.wait_max)).transpose()?;
     let key = upload::idempotency_key(request.headers())?;
     let upload = upload::read_multipart(&submitter, request).await?;
-    let receipt = submitter.submit(Order { upload, key, wait }).await?;
-    let finished = wait.is_some() && receipt.jobs.iter().all(view::Job::is_over);
-    Ok((if finished { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(receipt)))
+    let receipt = submitter.submit(SubmitRequest { upload, key, wait }).await?;
+    let is_finished = wait.is_some() && receipt.jobs.iter().all(view::Job::is_over);
+    Ok((if is_finished { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(receipt)))
 }
 
-/// Reads a job
+/// Returns a job
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}",
     tag = "jobs",
-    params(("id" = view::schema::JobId, Path, description = "The job")),
+    params(("id" = view::schema::JobId, Path, description = "Id of the job")),
     responses(
-        (status = 200, description = "Its present state", body = view::Job),
+        (status = 200, description = "The current state of the job", body = view::Job),
         (status = 404, body = Document, content_type = MEDIA_TYPE,
-            description = "It is unknown or has expired"),
+            description = "The job is unknown or has expired"),
         Otherwise,
     )
 )]
@@ -96,13 +97,13 @@ pub async fn read_job(State(queue): State<TimedQueue>, Path(id): Path<String>) -
     delete,
     path = "/v1/jobs/{id}",
     tag = "jobs",
-    params(("id" = view::schema::JobId, Path, description = "The job")),
+    params(("id" = view::schema::JobId, Path, description = "Id of the job")),
     responses(
-        (status = 200, description = "It will never start", body = view::Job),
+        (status = 200, description = "The job is cancelled and will not start", body = view::Job),
         (status = 404, body = Document, content_type = MEDIA_TYPE,
-            description = "It is unknown or has expired"),
+            description = "The job is unknown or has expired"),
         (status = 409, body = Document, content_type = MEDIA_TYPE,
-            description = "It has started, or is over"),
+            description = "The job has started or finished"),
         Otherwise,
     )
 )]
@@ -116,7 +117,7 @@ pub async fn cancel_job(State(queue): State<TimedQueue>, Path(id): Path<String>)
     }
 }
 
-/// Reads a job's present state.
+/// Reads the current state of a job.
 ///
 /// # Errors
 /// 404, 503.

@@ -1,7 +1,7 @@
-//! Which address answers what, and to whom?
+//! Which handler serves an address, and which scope does it need?
 //!
-//! One file a resource. A handler's signature names the parts of the state that it may touch; the scope that it needs is
-//! in this file alone.
+//! Each resource has a file. A handler's signature names the parts of the state that it uses; the scope that a route
+//! needs is in this file alone.
 
 mod batches;
 mod classify;
@@ -37,7 +37,7 @@ use crate::gateway::http::problem::{self, Problem};
 use crate::gateway::http::{auth, observe, origin};
 use crate::gateway::state::AppState;
 
-/// Responses shorter than this are not compressed: that costs more time than it saves.
+/// Shortest response that is compressed, in bytes: below, compression costs more time than it saves.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
 
 /// Headers of every response: the page may reach, and be embedded by, itself alone, and no content type is guessed.
@@ -91,7 +91,7 @@ pub(super) fn all() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::without_routes()).merge(read()).merge(submit()).merge(operate()).merge(open())
 }
 
-/// Builds all that is served, with every layer that a request passes.
+/// Builds the whole service, with every layer that a request passes.
 pub(super) fn service(state: &AppState) -> Router {
     let config = &state.config;
     let read_only = from_fn_with_state(config.clone(), auth::read);
@@ -127,10 +127,10 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed; its log says why").into_response()
 }
 
-/// Parses an id in an address. An id that cannot be parsed names nothing.
+/// Parses an id in an address.
 ///
 /// # Errors
-/// 404.
+/// 404: an id that cannot be parsed identifies nothing.
 fn parse_id<T: FromStr>(kind: &str, id: &str) -> Result<T, Problem> {
     id.parse().map_err(|_| Problem::not_found(format!("there is no {kind} {id:?}")))
 }

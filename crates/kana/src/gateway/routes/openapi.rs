@@ -1,6 +1,6 @@
-//! How do programs learn the contract?
+//! Where does a program find the contract of the API?
 //!
-//! From a description that is generated from the handlers and their types, so that the two cannot drift apart.
+//! In a description that is generated from the handlers and their types, so that the two cannot drift apart.
 //! `ui/openapi.json` is a copy, held equal by a test, from which the page's client is generated.
 
 use std::sync::LazyLock;
@@ -22,9 +22,9 @@ const BEARER: &str = "token";
 #[openapi(
     info(
         title = "kana",
-        description = "Classifies images behind a durable queue. An accepted job is never lost. Errors are \
-            problem documents (RFC 9457). What is not known yet is absent; times are milliseconds since the Unix \
-            epoch."
+        description = "Classifies images through a durable queue. An accepted job is never lost. Errors are \
+            problem documents (RFC 9457). A property whose value is not known yet is absent. Times are milliseconds \
+            since the Unix epoch."
     ),
     components(schemas(
         problem::Document,
@@ -35,17 +35,17 @@ const BEARER: &str = "token";
         view::Scale,
         view::Console,
     )),
-    modifiers(&Tokens),
+    modifiers(&BearerScheme),
 )]
 struct Description;
 
-struct Tokens;
+struct BearerScheme;
 
-impl Modify for Tokens {
+impl Modify for BearerScheme {
     fn modify(&self, openapi: &mut OpenApi) {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("Not needed on a loopback address unless the gateway was given tokens."))
+            .description(Some("Bearer token. Only needed if the gateway was started with tokens."))
             .build();
         openapi.components.get_or_insert_default().add_security_scheme(BEARER, SecurityScheme::Http(bearer));
         openapi.security =

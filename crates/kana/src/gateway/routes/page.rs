@@ -1,7 +1,7 @@
 //! What does a browser see at `/` and at `/docs/`?
 //!
-//! Two pages, which Node.js builds and the binary embeds: the live view, and the documentation of the API. A gateway that
-//! was built without them answers both addresses with a hint, and everything else works.
+//! Two pages, which Node.js builds and the binary embeds: the live view, and the documentation of the API. A gateway
+//! that was built without them answers both addresses with a hint, and everything else works.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
@@ -10,7 +10,7 @@ use rust_embed::{Embed, EmbeddedFile};
 
 use crate::gateway::http::problem::Problem;
 
-/// Where the page may load from: only from here, and images also from itself.
+/// Content security policy: the page may load only from its own origin, and images also from data and blob URLs.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' \
     'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -26,10 +26,10 @@ const INDEX: &str = "index.html";
 /// The file at `/docs/`.
 const DOCS_INDEX: &str = "docs/index.html";
 
-/// The folder of files whose names hold a digest of their content.
+/// Folder of files whose names contain a digest of their content.
 const HASHED: &str = "assets/";
 
-/// The response in place of a page that was not built.
+/// Response in place of a page that was not built.
 const HINT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>kana</title>\
     <h1>kana is running</h1><p>This binary was built without its pages; <code>make build</code> builds them. \
     The service is complete without them: <a href=\"/openapi.json\">/openapi.json</a> describes its API.</p></html>\n";
@@ -39,7 +39,7 @@ const HINT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><ti
 #[allow_missing = true]
 struct Page;
 
-/// Sends a browser from `/docs` on to the page's one address.
+/// Redirects `/docs` to `/docs/`, the only address of that page.
 pub async fn docs() -> Redirect {
     Redirect::to("/docs/")
 }

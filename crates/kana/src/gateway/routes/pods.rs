@@ -1,4 +1,4 @@
-//! Which pods are there, how is one's log read, and how is one ended?
+//! How are pods listed and stopped, and how is the log of one read?
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use crate::gateway::live::Live;
 use crate::gateway::upstream::{TimedCluster, TimedQueue};
 use crate::gateway::view::{self, Stop};
 
-/// Lines of a log, by default: a screen or two.
+/// Default number of log lines returned: a screen or two.
 const LINES_DEFAULT: u32 = 100;
 
-/// Lines of a log, at most: whoever wants more needs the whole log, and a tool made for logs.
+/// Largest number of log lines returned: for more, a tool made for logs is the better choice.
 const LINES_MAX: u32 = 2_000;
 
-/// How to end a pod.
+/// Query parameters of a stop.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Options {
-    /// `delete` lets it finish its batch, `evict` does so where the disruption budget allows, `kill` is SIGKILL;
-    /// `delete` by default.
+pub struct StopQuery {
+    /// Way to stop the pod: `delete` lets it finish its current batch, `evict` does the same if the disruption budget
+    /// allows it, `kill` sends SIGKILL; `delete` by default.
     #[param(value_type = Option<Stop>, inline)]
     pub mode: Option<String>,
 }
@@ -49,27 +49,27 @@ pub async fn list_pods(
     Ok(Json(pods.into_iter().map(|pod| live.pods.view(pod, &depth)).collect()))
 }
 
-/// Ends a pod
+/// Stops a pod
 #[utoipa::path(
     delete,
     path = "/v1/pods/{name}",
     tag = "pods",
-    params(("name" = String, Path, description = "The pod"), Options),
+    params(("name" = String, Path, description = "Name of the pod"), StopQuery),
     responses(
-        (status = 202, description = "It was asked to end"),
+        (status = 202, description = "The pod was asked to stop"),
         (status = 404, body = Document, content_type = MEDIA_TYPE,
             description = "This service has no such pod"),
         (status = 422, body = Document, content_type = MEDIA_TYPE,
-            description = "There is no such mode, or the cluster refuses"),
+            description = "The mode is unknown, or the cluster refuses to stop the pod"),
         Otherwise,
     )
 )]
 pub async fn stop_pod(
     State(cluster): State<TimedCluster>,
     Path(name): Path<String>,
-    Query(options): Query<Options>,
+    Query(query): Query<StopQuery>,
 ) -> Result<StatusCode, Problem> {
-    let how = match options.mode.as_deref() {
+    let how = match query.mode.as_deref() {
         None | Some("delete") => Stop::Delete,
         Some("evict") => Stop::Evict,
         Some("kill") => Stop::Kill,
@@ -79,41 +79,41 @@ pub async fn stop_pod(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// How much of a log to read.
+/// Query parameters of a log.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Tail {
-    /// Lines from its end, from 1 to 2000; 100 by default.
+pub struct LogsQuery {
+    /// Number of lines to return, counted from the end of the log, from 1 to 2000; 100 by default.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 2000)]
     pub lines: Option<String>,
 }
 
-/// Reads the end of a pod's log
+/// Returns the last lines of a pod's log
 #[utoipa::path(
     get,
     path = "/v1/pods/{name}/logs",
     tag = "pods",
-    params(("name" = String, Path, description = "The pod"), Tail),
+    params(("name" = String, Path, description = "Name of the pod"), LogsQuery),
     responses(
-        (status = 200, description = "Its last lines", body = String, content_type = "text/plain"),
+        (status = 200, description = "The last lines of the log", body = String, content_type = "text/plain"),
         (status = 404, body = Document, content_type = MEDIA_TYPE,
             description = "This service has no such pod"),
         (status = 422, body = Document, content_type = MEDIA_TYPE,
-            description = "That is not a number of lines, or this pod has no log of its own"),
+            description = "The number of lines is invalid, or the pod has no log of its own"),
         Otherwise,
     )
 )]
 pub async fn read_pod_logs(
     State(cluster): State<TimedCluster>,
     Path(name): Path<String>,
-    Query(tail): Query<Tail>,
+    Query(query): Query<LogsQuery>,
 ) -> Result<String, Problem> {
-    let lines = match tail.lines.as_deref() {
+    let lines = match query.lines.as_deref() {
         None => Some(LINES_DEFAULT),
         Some(lines) => lines.parse().ok().filter(|lines| (1..=LINES_MAX).contains(lines)),
     };
     let refused = || {
-        let lines = tail.lines.as_deref().unwrap_or_default();
+        let lines = query.lines.as_deref().unwrap_or_default();
         Problem::unprocessable(format!("lines is {lines:?}, not a whole number from 1 to {LINES_MAX}"))
     };
     let lines = lines.ok_or_else(refused)?;

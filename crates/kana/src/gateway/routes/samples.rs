@@ -1,4 +1,4 @@
-//! What can somebody classify who has no image at hand?
+//! Which image can a person classify who has none at hand?
 
 use std::sync::Arc;
 
@@ -9,21 +9,22 @@ use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
 use kana_engine::model::Card;
 use kana_train::data::samples;
 
-/// Number of samples. More would show nothing new.
+/// Number of samples; more would show nothing new.
 const SAMPLE_COUNT: usize = 1_000;
 
-/// Draws a sample
+/// Returns a sample image
 ///
-/// A 28×28 PNG with brush strokes that kana draws itself: the ten kana in turn, each number always the same image.
+/// The image is a 28×28 PNG with brush strokes that kana draws itself: one of ten kana in turn. A number always gives
+/// the same image.
 #[utoipa::path(
     get,
     path = "/v1/samples/{number}",
     tag = "service",
-    params(("number" = usize, Path, description = "Which one, from 0 to 999")),
+    params(("number" = usize, Path, description = "Number of the sample, from 0 to 999")),
     responses(
-        (status = 200, description = "The image", body = Vec<u8>, content_type = "image/png"),
+        (status = 200, description = "The sample image", body = Vec<u8>, content_type = "image/png"),
         (status = 404, body = Document, content_type = MEDIA_TYPE,
-            description = "There is no such sample, or none that this model can read"),
+            description = "The number is unknown, or this model cannot read samples"),
         Otherwise,
     )
 )]

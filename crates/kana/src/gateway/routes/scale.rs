@@ -1,4 +1,4 @@
-//! How many pods may there be?
+//! How are the range and the number of pods read and set?
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -9,19 +9,19 @@ use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
 use crate::gateway::upstream::TimedCluster;
 use crate::gateway::view::{Range, Scale};
 
-/// Pods of one service, at most: a slip of the finger should not start a million.
+/// Largest number of pods of one service: a typing error should not start a million.
 const PODS_MAX: u32 = 1_000;
 
-/// Bytes of a range: many times what two numbers need.
+/// Largest body of a range, in bytes: many times what two numbers need.
 const BODY_BYTES_MAX: usize = 4_096;
 
-/// Reads the range and the number of pods
+/// Returns the range, the current and the desired number of pods
 #[utoipa::path(
     get,
     path = "/v1/scale",
     tag = "pods",
     responses(
-        (status = 200, description = "The present scale", body = Scale),
+        (status = 200, description = "The current scale", body = Scale),
         Otherwise,
     )
 )]
@@ -29,7 +29,7 @@ pub async fn read_scale(State(cluster): State<TimedCluster>) -> Result<Json<Scal
     Ok(Json(cluster.call(|cluster| cluster.scale()).await?.into()))
 }
 
-/// Sets the range; the number follows later
+/// Sets the range of the number of pods; the number itself follows later
 #[utoipa::path(
     put,
     path = "/v1/scale",
@@ -38,7 +38,7 @@ pub async fn read_scale(State(cluster): State<TimedCluster>) -> Result<Json<Scal
     responses(
         (status = 200, description = "The scale with the new range", body = Scale),
         (status = 422, body = Document, content_type = MEDIA_TYPE,
-            description = "The range is not valid, or the cluster refuses it"),
+            description = "The range is invalid, or the cluster refuses it"),
         Otherwise,
     )
 )]

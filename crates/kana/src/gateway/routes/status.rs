@@ -1,4 +1,4 @@
-//! What does the service look like at a glance?
+//! What is the state of the service?
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::gateway::view::{Model, Status};
 use kana_engine::model::Card;
 use kana_queue::clock::Clock;
 
-/// Reads the service's state
+/// Returns the state of the service
 #[utoipa::path(
     get,
     path = "/v1/status",
     tag = "service",
     responses(
-        (status = 200, description = "Queue, rates, model and version", body = Status),
+        (status = 200, description = "Counts of jobs, throughput, model and version", body = Status),
         Otherwise,
     )
 )]

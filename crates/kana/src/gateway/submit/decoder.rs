@@ -14,7 +14,7 @@ use kana_engine::image::decode::decode;
 use kana_engine::image::fit::fit;
 use kana_engine::model::Card;
 
-/// Files decoded at once, at most: a hostile one may take 300 MB.
+/// Largest number of files decoded at once: a hostile one may take 300 MB.
 const PARALLEL_MAX: usize = 4;
 
 /// Decodes images for one model.
@@ -32,7 +32,7 @@ impl Decoder {
     /// Decodes a file into the model's shape.
     ///
     /// # Errors
-    /// Why the file is refused, in words for its sender.
+    /// Reason of the refusal, in words for the client.
     pub async fn decode(&self, file: Bytes) -> Result<Image, String> {
         let Ok(permit) = self.permits.clone().acquire_owned().await else {
             return Err("the gateway is ending".into());
@@ -50,7 +50,7 @@ impl Decoder {
     }
 }
 
-/// Files that are decoded at once on this machine: one a core.
+/// Returns the number of files to decode at once on this machine: one per core, at most [`PARALLEL_MAX`].
 pub fn parallel() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(PARALLEL_MAX)
 }

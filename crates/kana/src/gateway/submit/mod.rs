@@ -1,7 +1,7 @@
-//! How do images become jobs that somebody waits for?
+//! How do the images of a request become jobs, and how does the request wait for them?
 //!
-//! Once the queue has accepted the jobs they are safe, and the response is never an error: a state that cannot be read
-//! is reported as it was last known.
+//! Jobs that the queue has accepted are stored, so from then on the response is never an error: a state that cannot be
+//! read is reported as it was last known.
 
 pub mod decoder;
 pub mod upload;
@@ -33,11 +33,11 @@ use waiters::{Waiter, Waiters};
 
 /// Reads uploads, submits their images as jobs, and waits for jobs.
 pub struct Submitter {
-    /// What a client may ask of the gateway.
+    /// Limits on what a client may request.
     pub limits: Limits,
-    /// Where jobs are submitted.
+    /// Queue that jobs are submitted to.
     pub queue: TimedQueue,
-    /// The current time.
+    /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// Decodes images.
     pub decoder: Decoder,
@@ -45,27 +45,27 @@ pub struct Submitter {
     pub bodies: Bodies,
     /// Requests that wait for jobs.
     pub waiters: Arc<Waiters>,
-    /// Where accepted jobs are counted.
+    /// State in which accepted jobs are counted.
     pub live: Arc<Live>,
-    /// Where accepted and refused jobs are reported to Prometheus.
+    /// Metrics of accepted and refused jobs.
     pub metrics: Arc<Metrics>,
-    /// Cancelled when requests that still wait must be answered.
+    /// Token that is cancelled when requests that still wait must be answered.
     pub ending: CancellationToken,
 }
 
-/// What to submit, and how long to wait for it.
-pub struct Order {
+/// Images to submit, and the time to wait for their jobs.
+pub struct SubmitRequest {
     /// The images, and the files that were refused.
     pub upload: Upload,
-    /// The client's idempotency key.
+    /// The client's idempotency key, if it gave one.
     pub key: Option<String>,
-    /// How long to wait for every job to finish.
+    /// Longest time to wait for every job to finish; `None` does not wait.
     pub wait: Option<Duration>,
 }
 
-/// What the queue remembers with an idempotency key, so that the same answer can be given again.
+/// Answer that the queue stores with an idempotency key, so that a repeated request gets the same one.
 #[derive(Serialize, Deserialize)]
-struct Remembered {
+struct StoredAnswer {
     jobs: Vec<(JobId, String)>,
     rejected: Vec<Rejection>,
 }
@@ -75,18 +75,18 @@ impl Submitter {
     ///
     /// # Errors
     /// 422 where the key was used with another body, 429 where the queue is full, 503 where it does not answer.
-    pub async fn submit(&self, order: Order) -> Result<Receipt, Problem> {
-        let Order { upload, key, wait } = order;
+    pub async fn submit(&self, request: SubmitRequest) -> Result<Receipt, Problem> {
+        let SubmitRequest { upload, key, wait } = request;
         let (batch, submitted) = (BatchId::new(), self.clock.now());
         let new_job = |(filename, image)| Job { id: JobId::new(), batch, filename, image, submitted };
         let jobs: Vec<Job> = upload.images.into_iter().map(new_job).collect();
         let names = jobs.iter().map(|job| (job.id, job.filename.clone())).collect();
-        let remembered = Remembered { jobs: names, rejected: upload.rejected };
+        let remembered = StoredAnswer { jobs: names, rejected: upload.rejected };
         let idempotency = match key {
             Some(key) => Some(Idempotency { key, fingerprint: upload.fingerprint, answer: encode(&remembered)? }),
             None => None,
         };
-        // Before the queue has the jobs, so that none is settled unseen.
+        // Registered before the queue has the jobs, so that none is settled unseen.
         let waiter = wait.map(|_| self.waiters.register(jobs.iter().map(|job| job.id)));
         let count = jobs.len();
         match self.queue.call(|queue| queue.submit(Submission { batch, jobs, idempotency })).await {
@@ -111,9 +111,9 @@ impl Submitter {
         self.metrics.accepted.inc_by(jobs as u64);
     }
 
-    /// Gives the first submission's answer again, with the present states.
+    /// Answers a repeated request as the first one was answered, with the current states.
     async fn repeat(&self, batch: BatchId, answer: &str, wait: Option<Duration>) -> Result<Receipt, Problem> {
-        let remembered: Remembered = serde_json::from_str(answer).map_err(|error| {
+        let remembered: StoredAnswer = serde_json::from_str(answer).map_err(|error| {
             warn!(batch.id = %batch, error = %error, "could not read the answer remembered for batch {batch}");
             Problem::unavailable("the first answer to this idempotency key cannot be read")
         })?;
@@ -167,7 +167,7 @@ impl Submitter {
     }
 }
 
-fn receipt(batch: BatchId, remembered: Remembered, mut known: HashMap<JobId, Status>) -> Receipt {
+fn receipt(batch: BatchId, remembered: StoredAnswer, mut known: HashMap<JobId, Status>) -> Receipt {
     let jobs = remembered.jobs.into_iter().map(|(id, filename)| match known.remove(&id) {
         Some(status) => view::Job::from(status),
         None => view::Job::queued(id, batch, filename),
@@ -175,7 +175,7 @@ fn receipt(batch: BatchId, remembered: Remembered, mut known: HashMap<JobId, Sta
     Receipt { batch, jobs: jobs.collect(), rejected: remembered.rejected }
 }
 
-fn encode(remembered: &Remembered) -> Result<String, Problem> {
+fn encode(remembered: &StoredAnswer) -> Result<String, Problem> {
     serde_json::to_string(remembered).map_err(|error| {
         warn!(error = %error, "could not write the answer to be remembered");
         Problem::unavailable("the answer cannot be remembered under this idempotency key")

@@ -1,7 +1,8 @@
 //! Which images does an upload hold?
 //!
 //! Files are read one after the other into bounded buffers, and their bytes are added to the upload's fingerprint as
-//! they arrive. An upload that breaks off is refused as a whole; a file that is too large, or not an image, alone.
+//! they arrive. An upload that breaks off is refused as a whole. A file that is too large or not an image is refused
+//! alone, and the others are accepted.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Multipart, Request, multipart::Field};
@@ -14,16 +15,16 @@ use crate::gateway::http::problem::Problem;
 use crate::gateway::view::Rejection;
 use kana_engine::image::Image;
 
-/// The name of the parts that hold images.
+/// Name of the parts that hold images.
 const PART: &str = "images";
 
-/// Bytes of a filename kept: as many as file systems allow.
+/// Longest filename kept, in bytes: as many as file systems allow.
 const FILENAME_BYTES_MAX: usize = 255;
 
-/// Characters of an unknown part's name that are quoted.
+/// Longest quotation of an unknown part's name, in characters.
 const PART_NAME_QUOTED: usize = 64;
 
-/// Bytes of an idempotency key.
+/// Longest idempotency key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
 
 /// The content of an upload.
@@ -99,7 +100,7 @@ pub async fn read_single(submitter: &Submitter, request: Request, name: Option<&
     upload
 }
 
-/// Reads the `Idempotency-Key` header.
+/// Reads the `Idempotency-Key` header; `None` where there is none.
 ///
 /// # Errors
 /// 422 where it is empty, too long or not printable ASCII.
@@ -112,6 +113,8 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(key.to_owned()))
 }
 
+/// Reads the content of a part. The inner error is the reason why this file is refused; the outer one means that the
+/// body as a whole could not be read.
 async fn content(mut part: Field<'_>, max: usize, hash: &mut Fingerprint) -> Result<Result<Bytes, String>, ()> {
     let mut bytes = Vec::new();
     let mut length = 0usize;

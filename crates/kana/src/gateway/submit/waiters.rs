@@ -1,4 +1,4 @@
-//! Who waits for which job?
+//! Which request waits for which job?
 //!
 //! A request that waits registers its jobs before they are submitted, so that none can be settled unseen, and sleeps
 //! until the follower has reported every one. Dropping a [`Waiter`], as when its client disconnects, unregisters it.
@@ -51,7 +51,7 @@ impl Waiters {
         Waiter { waiters: self.clone(), wait, jobs }
     }
 
-    /// Notifies those who wait for this job, where it is settled.
+    /// Notifies the requests that wait for this job, if it is settled.
     pub fn notify(&self, status: &Status) {
         if !matches!(status.progress, Progress::Settled(_)) {
             return;
@@ -62,7 +62,7 @@ impl Waiters {
         }
     }
 
-    /// Every job that somebody waits for.
+    /// Returns every job that some request waits for.
     pub fn jobs(&self) -> Vec<JobId> {
         self.by_job.lock().keys().copied().collect()
     }
@@ -81,7 +81,7 @@ impl Wait {
 }
 
 impl Waiter {
-    /// Returns when every job is settled.
+    /// Waits until every job is settled.
     pub async fn complete(&self) {
         let is_complete = self.wait.state.lock().missing.is_empty();
         if !is_complete {
@@ -90,19 +90,19 @@ impl Waiter {
         }
     }
 
-    /// Records a status that was read elsewhere.
+    /// Records the status of a job, which the caller has read from the queue.
     pub fn record(&self, status: &Status) {
         if matches!(status.progress, Progress::Settled(_)) {
             self.wait.record_settled(status);
         }
     }
 
-    /// The jobs waited for.
+    /// Returns the jobs that this request waits for.
     pub fn jobs(&self) -> &[JobId] {
         &self.jobs
     }
 
-    /// The outcomes seen so far.
+    /// Returns the jobs settled so far.
     pub fn settled(&self) -> HashMap<JobId, Status> {
         self.wait.state.lock().settled.clone()
     }

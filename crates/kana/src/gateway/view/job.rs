@@ -1,4 +1,4 @@
-//! What does a reader see of a job, of its batch, and of an upload?
+//! How do a job, its batch and the response to an upload look on the wire?
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,15 +6,15 @@ use utoipa::ToSchema;
 use super::schema;
 use kana_queue::job::{BatchId, JobId, Outcome, Progress, Status, Verdict};
 
-/// A job's state.
+/// State of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Waits for a worker.
+    /// The job waits for a worker.
     Queued,
-    /// A worker has it.
+    /// A worker has claimed the job.
     Running,
-    /// The classifier answered.
+    /// The job has a result.
     Done,
     /// Every attempt failed, or the job was cancelled.
     Failed,
@@ -23,47 +23,47 @@ pub enum State {
 /// One image to classify.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
-    /// Its id.
+    /// Id of the job.
     #[schema(value_type = schema::JobId)]
     pub id: JobId,
-    /// The batch that it was submitted in.
+    /// Id of the batch that the job was submitted in.
     #[schema(value_type = schema::BatchId)]
     pub batch: BatchId,
-    /// The file's name, as sent.
+    /// Name of the file, as the client sent it.
     pub filename: String,
-    /// Its state.
+    /// State of the job.
     pub state: State,
-    /// The label of the most probable class, as the model's card spells it.
+    /// Label of the most probable class, spelled as in the model's card.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub label: Option<String>,
-    /// The index of that class in the card's labels.
+    /// Index of the most probable class in the model's labels, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub class: Option<usize>,
-    /// The probability of that class, in [0, 1].
+    /// Probability of the most probable class, in [0, 1].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub confidence: Option<f32>,
-    /// The probability of each class, in the order of the card's labels.
+    /// Probability of each class, in [0, 1], in the order of the model's labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub probabilities: Option<Vec<f32>>,
-    /// The pod that has it, or settled it.
+    /// Name of the pod that processes or processed the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub worker: Option<String>,
-    /// How many times a worker has claimed it; 1 where nothing failed.
+    /// Number of times that a worker has claimed the job; more than 1 after a failed attempt.
     pub attempts: u32,
-    /// Milliseconds from submission to the claim that settled it.
+    /// Time from the submission to the claim that settled the job, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub queued_ms: Option<f64>,
-    /// Milliseconds in the classifier: its share of its batch's time.
+    /// Time in the classifier, in milliseconds: the time of the images classified together, divided by their number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub inference_ms: Option<f64>,
-    /// Why it failed; `cancelled` where it was cancelled.
+    /// Reason of the failure; `cancelled` if the job was cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub error: Option<String>,
@@ -149,50 +149,50 @@ impl From<Status> for Job {
 /// A file that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Rejection {
-    /// The file's name, as sent.
+    /// Name of the file, as the client sent it.
     pub filename: String,
-    /// Why it was refused.
+    /// Reason of the refusal.
     pub error: String,
 }
 
-/// The result of an upload.
+/// Response to an upload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Receipt {
-    /// Its id, for `/v1/batches/{id}`.
+    /// Id of the batch, for `/v1/batches/{id}`.
     #[schema(value_type = schema::BatchId)]
     pub batch: BatchId,
-    /// The files that were accepted, in the order sent.
+    /// Jobs of the accepted files, in the order sent.
     pub jobs: Vec<Job>,
-    /// The files that were refused.
+    /// Files that were refused.
     pub rejected: Vec<Rejection>,
 }
 
-/// How many jobs of a batch are in each state.
+/// Number of jobs of a batch in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counts {
-    /// Waiting.
+    /// Jobs that wait for a worker.
     pub queued: usize,
-    /// Claimed by a worker.
+    /// Jobs that a worker has claimed.
     pub running: usize,
-    /// Answered.
+    /// Jobs that have a result.
     pub done: usize,
-    /// Dead-lettered or cancelled.
+    /// Jobs of which every attempt failed, or that were cancelled.
     pub failed: usize,
 }
 
-/// The jobs that were submitted together.
+/// Jobs that were submitted together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Batch {
-    /// Its id.
+    /// Id of the batch.
     #[schema(value_type = schema::BatchId)]
     pub batch: BatchId,
-    /// How many jobs it has; `done + failed` once all are settled.
+    /// Number of jobs in the batch; equals `done + failed` when all have finished.
     pub accepted: usize,
-    /// How many of them a worker claimed more than once.
+    /// Number of jobs that were claimed more than once.
     pub redelivered: usize,
-    /// How many jobs are in each state.
+    /// Number of jobs in each state.
     pub counts: Counts,
-    /// All of them, in the order submitted.
+    /// Jobs of the batch, in the order submitted.
     pub jobs: Vec<Job>,
 }
 

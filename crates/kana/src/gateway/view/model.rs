@@ -1,4 +1,4 @@
-//! What does a reader see of the model?
+//! How does the model look on the wire?
 
 use std::collections::BTreeMap;
 
@@ -7,134 +7,134 @@ use kana_engine::model::card::{self, Card};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A model's description; `card.json` without the self-test.
+/// Description of a model: its `card.json` without the self-test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Model {
-    /// Its name in addresses and logs.
+    /// Name of the model.
     pub name: String,
-    /// One sentence for people.
+    /// Description of the model, in one sentence.
     pub description: String,
-    /// The network's shape.
+    /// Architecture of the network.
     pub architecture: Architecture,
-    /// The images that it takes.
+    /// Images that the model takes.
     pub input: Input,
-    /// The classes that it distinguishes, in the order of its outputs.
+    /// Labels of the classes, in the order of the model's outputs.
     pub labels: Vec<String>,
-    /// The labels in Latin letters, in the same order; empty where they already are.
+    /// Labels in Latin letters, in the same order; empty if the labels already are.
     pub romanised: Vec<String>,
-    /// The weight files.
+    /// Files of weights.
     pub members: Vec<Member>,
-    /// How it was trained.
+    /// Training of the model.
     pub training: Training,
-    /// How accurate it was, and on what.
+    /// Evaluations of the model: accuracy, and on which images.
     pub evaluation: Vec<Evaluation>,
-    /// The licence of the data that the weights were learned from.
+    /// Licence of the training data.
     pub licence: String,
-    /// Whom that licence requires to name.
+    /// Attribution that the licence requires.
     pub attribution: String,
 }
 
-/// The network's shape.
+/// Architecture of the network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
-    /// `kana-cnn`: three convolutions with batch normalisation, one without, two dense layers.
+    /// Family of the network. `kana-cnn`: three convolutions with batch normalisation, one without, two dense layers.
     pub family: String,
-    /// Channels of the first convolution; the later ones have twice as many.
+    /// Output channels of the first convolution; the later convolutions have twice as many.
     pub width: usize,
-    /// Dropout after the pooled convolutions; the dense layers drop twice as much. Only used in training.
+    /// Dropout rate after the pooled convolutions; twice as high in the dense layers. Only used in training.
     pub dropout: f64,
 }
 
-/// The images that a model takes.
+/// Images that a model takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// Channels, height and width.
+    /// Shape of the images.
     pub shape: Shape,
-    /// The mean of each channel's samples, on the scale of [0, 1]; subtracted first.
+    /// Mean of each channel, on the scale of [0, 1]; subtracted from every value.
     pub mean: Vec<f32>,
-    /// The standard deviation of each channel's samples; divided by after that.
+    /// Standard deviation of each channel; the difference is divided by it.
     pub deviation: Vec<f32>,
-    /// How an image of another size is brought into shape.
+    /// Method that brings an image of another size into this shape.
     pub fit: Fit,
 }
 
-/// The extents of an image: how many channels, rows and columns.
+/// Shape of an image: numbers of channels, rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Shape {
-    /// 1 is grey, 3 is red, green, blue.
+    /// Number of channels: 1 is grey; 3 is red, green and blue.
     pub channels: usize,
-    /// Rows, in pixels.
+    /// Number of rows, in pixels.
     pub height: usize,
-    /// Columns, in pixels.
+    /// Number of columns, in pixels.
     pub width: usize,
 }
 
-/// How an image is brought into a model's shape.
+/// Method that brings an image into a model's shape.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase", tag = "as")]
 pub enum Fit {
-    /// As one glyph, light on dark: separated from its background, cropped, and set with the margin of the training images.
+    /// One glyph, light on dark: separated from its background, cropped, and given the margin of the training images.
     Glyph {
-        /// Free space on the tighter sides, as a share of the image's side.
+        /// Free space between the glyph and the nearest edges, as a share of the image's side.
         margin: f32,
     },
-    /// As a scene: scaled to cover the shape, the overhang cut off evenly.
+    /// The whole picture, scaled until it covers the shape; what exceeds the shape is cut off evenly.
     Cover,
 }
 
-/// One file of weights.
+/// File of weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Member {
-    /// Its name inside the artifact's folder.
+    /// Name of the file inside the model's folder.
     pub file: String,
-    /// SHA-256 of its bytes, in hexadecimal.
+    /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
 }
 
-/// How a model was trained.
+/// Training of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
-    /// kana's version.
+    /// Version of kana that trained the model.
     pub version: String,
-    /// The training data.
+    /// Files of training data.
     pub data: Vec<Source>,
-    /// Images trained on.
+    /// Number of images trained on.
     pub images: usize,
-    /// Images held out to choose the best epoch.
+    /// Number of images held out to select the best epoch.
     pub validation_images: usize,
-    /// The seed of every random choice.
+    /// Seed of every random choice.
     pub seed: u64,
-    /// Epochs run.
+    /// Number of epochs run.
     pub epochs: usize,
-    /// The epoch whose weights these are, from 1.
+    /// Number of the epoch that the weights are from, from 1.
     pub best_epoch: usize,
-    /// The remaining choices, as the command line spells them.
+    /// Remaining settings, spelled as on the command line.
     pub settings: BTreeMap<String, String>,
 }
 
-/// A file of training data.
+/// File of training data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// The file's name.
+    /// Name of the file.
     pub file: String,
-    /// SHA-256 of its uncompressed bytes, in hexadecimal.
+    /// SHA-256 of the uncompressed file, in hexadecimal.
     pub sha256: String,
 }
 
-/// The result of one evaluation.
+/// Result of one evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
-    /// What was held out from what, and whether the choice of weights saw it.
+    /// Description of the evaluated images, and whether they influenced the selection of the weights.
     pub protocol: String,
-    /// Images evaluated.
+    /// Number of images evaluated.
     pub images: usize,
-    /// Share classified correctly, in [0, 1].
+    /// Share of images classified correctly, in [0, 1].
     pub accuracy: f64,
 }
 

@@ -1,4 +1,4 @@
-//! What does a reader see of the pods, their number, and what keeps them from being seen?
+//! How do pods, the scale, commands and faults of the cluster look on the wire?
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,115 +7,115 @@ use super::schema;
 use crate::pod;
 use kana_queue::clock::Timestamp;
 
-/// A pod's stage of life.
+/// Lifecycle phase of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Exists, and cannot take work yet.
+    /// The pod exists and cannot take work yet.
     Starting,
-    /// Takes work.
+    /// The pod takes work.
     Ready,
-    /// Was asked to end, and finishes what it holds.
+    /// The pod was asked to stop, and finishes or releases its jobs.
     Stopping,
-    /// Has ended; reported once, then forgotten.
+    /// The pod has ended; reported once, then removed from the list.
     Gone,
 }
 
 /// One worker process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Pod {
-    /// Its name, also the `worker` of the jobs it settles.
+    /// Name of the pod, also the `worker` of its jobs.
     pub name: String,
-    /// Its stage of life.
+    /// Lifecycle phase of the pod.
     pub phase: Phase,
-    /// Whether it takes work.
+    /// Whether the pod takes work.
     pub ready: bool,
-    /// When it was created.
+    /// Time of the pod's creation.
     #[schema(value_type = schema::Timestamp)]
     pub created: Timestamp,
-    /// How many times it was restarted in place.
+    /// Number of restarts of the pod's containers; always 0 for local pods, which are replaced instead.
     pub restarts: u32,
-    /// Jobs it has settled since this gateway started.
+    /// Number of jobs that the pod has finished since this gateway started.
     pub completed: u64,
-    /// Jobs it has now.
+    /// Number of jobs that the pod holds now.
     pub in_flight: usize,
-    /// The machine it runs on, where there are several.
+    /// Name of the node that the pod runs on; absent for local pods and before scheduling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub node: Option<String>,
-    /// Why it takes no work yet, or how its container last ended, where either is known.
+    /// Reason why the pod takes no work yet, or how its container last ended; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub reason: Option<String>,
 }
 
-/// How to end a pod.
+/// Way to stop a pod.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stop {
-    /// SIGTERM: it finishes its batch and releases the rest.
+    /// SIGTERM: the pod finishes its current batch and releases its other jobs.
     #[default]
     Delete,
-    /// As `Delete`, where the cluster's disruption budget allows it.
+    /// Same as `delete`, if the cluster's disruption budget allows it.
     Evict,
-    /// SIGKILL, as a crash would.
+    /// SIGKILL: the pod ends at once, as in a crash.
     Kill,
 }
 
-/// Who changes the number of pods.
+/// Controller that changes the number of pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ScaledBy {
-    /// `kana up` itself, by backlog.
+    /// `kana up` itself, by the backlog of jobs.
     Local,
     /// A HorizontalPodAutoscaler.
     Hpa,
     /// A KEDA ScaledObject.
     Keda,
-    /// Nobody: the number is fixed.
+    /// No controller: the number is fixed.
     Fixed,
 }
 
-/// How many pods there may be, are, and should be.
+/// Range, current number and desired number of pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Scale {
-    /// Never fewer than this.
+    /// Lower bound of the number of pods.
     pub min: u32,
-    /// Never more than this.
+    /// Upper bound of the number of pods.
     pub max: u32,
-    /// Pods that exist now and were not asked to end.
+    /// Number of pods that exist now and were not asked to stop.
     pub current: u32,
-    /// Pods that there should be now.
+    /// Number of pods that there should be now.
     pub desired: u32,
-    /// Who decides that.
+    /// Controller that decides the desired number.
     pub by: ScaledBy,
 }
 
-/// How many pods there may be.
+/// Range of the number of pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Range {
-    /// Never fewer than this.
+    /// Lower bound of the number of pods.
     pub min: u32,
-    /// Never more than this; at least `min`.
+    /// Upper bound of the number of pods; at least `min`, and not 0.
     pub max: u32,
 }
 
-/// A command that did, or would do, what just happened.
+/// Command line equivalent to an action that the service has just performed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Console {
     /// The command line.
     pub command: String,
-    /// Its result, in one line.
+    /// Result of the command, in one line.
     pub output: String,
-    /// How long it took, in milliseconds.
+    /// Duration of the command, in milliseconds.
     pub took_ms: f64,
 }
 
-/// What keeps the service from seeing or controlling its pods.
+/// Reason why the service cannot see or control its pods.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Trouble)]
 pub struct Fault {
-    /// For people; absent where nothing is wrong any more.
+    /// Message for people; absent when the fault is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub reason: Option<String>,

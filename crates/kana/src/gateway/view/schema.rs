@@ -4,16 +4,16 @@
 
 use utoipa::ToSchema;
 
-/// Identifies a job.
+/// Id of a job.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = "uuid")]
 pub struct JobId(pub String);
 
-/// Identifies the jobs that were submitted together.
+/// Id of a batch, the jobs that were submitted together.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = "uuid")]
 pub struct BatchId(pub String);
 
-/// A time, in milliseconds since the Unix epoch.
+/// Time in milliseconds since the Unix epoch.
 #[derive(ToSchema)]
 pub struct Timestamp(pub u64);

@@ -1,4 +1,4 @@
-//! What does a reader see of the queue, of the service as a whole, and of dead letters?
+//! How do the queue, the service as a whole and dead letters look on the wire?
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,26 +8,26 @@ use kana_queue as queue;
 use kana_queue::clock::Timestamp;
 use kana_queue::job::{BatchId, JobId};
 
-/// How much there is to do, and how fast it gets done.
+/// Counts of jobs and throughput.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Queue {
-    /// Jobs that wait for a worker.
+    /// Number of jobs that wait for a worker.
     pub waiting: usize,
-    /// Jobs that a worker has claimed.
+    /// Number of jobs that a worker has claimed.
     pub running: usize,
-    /// Dead letters kept.
+    /// Number of dead letters.
     pub dead: usize,
-    /// How long the oldest waiting job has waited, in milliseconds; absent where none waits.
+    /// Waiting time of the oldest waiting job, in milliseconds; absent if no job waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub oldest_ms: Option<u64>,
-    /// Jobs that this gateway accepted since it started.
+    /// Number of jobs that this gateway has accepted since it started.
     pub accepted: u64,
-    /// Jobs done since this gateway started, whichever gateway accepted them.
+    /// Number of jobs done since this gateway started, including jobs that other gateways accepted.
     pub done: u64,
-    /// Jobs dead-lettered or cancelled since this gateway started, whichever gateway accepted them.
+    /// Number of jobs dead-lettered or cancelled since this gateway started, including those of other gateways.
     pub failed: u64,
-    /// Jobs settled per second, of late.
+    /// Jobs settled per second, averaged over the last seconds.
     pub per_second: f64,
 }
 
@@ -45,41 +45,41 @@ impl Queue {
     }
 }
 
-/// The service at a glance.
+/// State of the service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
-    /// kana's version.
+    /// Version of kana.
     pub version: String,
-    /// How long this gateway has run, in seconds.
+    /// Time since this gateway started, in seconds.
     pub uptime_seconds: u64,
-    /// How much there is to do, and how fast it gets done.
+    /// Counts of jobs and throughput.
     pub queue: Queue,
-    /// The model that classifies.
+    /// Model that classifies the images.
     pub model: Model,
 }
 
-/// A job of which every attempt failed.
+/// Job of which every attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeadLetter {
-    /// The job.
+    /// Id of the job.
     #[schema(value_type = schema::JobId)]
     pub id: JobId,
-    /// The batch that it was submitted in.
+    /// Id of the batch that the job was submitted in.
     #[schema(value_type = schema::BatchId)]
     pub batch: BatchId,
-    /// The file's name, as sent.
+    /// Name of the file, as the client sent it.
     pub filename: String,
-    /// When it was submitted.
+    /// Time of the submission.
     #[schema(value_type = schema::Timestamp)]
     pub submitted: Timestamp,
-    /// When it was dead-lettered.
+    /// Time at which the last attempt failed.
     #[schema(value_type = schema::Timestamp)]
     pub died: Timestamp,
-    /// How often it was claimed.
+    /// Number of times that a worker claimed the job.
     pub attempts: u32,
-    /// Why the last attempt failed.
+    /// Reason why the last attempt failed.
     pub reason: String,
-    /// The pod of the last attempt.
+    /// Name of the pod of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub worker: Option<String>,

@@ -105,7 +105,7 @@ impl ApiServer {
         Client::new(service, "ns")
     }
 
-    /// Adds or replaces an object, and sends that to those who watch.
+    /// Adds or replaces an object, and sends that on every watch of its collection.
     pub fn put(&self, collection: &str, object: Value) {
         let mut state = self.state();
         let name = object["metadata"]["name"].as_str().expect("a name").to_owned();
@@ -119,14 +119,14 @@ impl ApiServer {
         state.send(collection, json!({ "type": kind, "object": object }));
     }
 
-    /// Removes an object, and sends that to those who watch.
+    /// Removes an object, and sends that on every watch of its collection.
     pub fn remove(&self, collection: &str, name: &str) {
         let mut state = self.state();
         let object = state.remove(collection, name);
         state.send(collection, json!({ "type": "DELETED", "object": object }));
     }
 
-    /// Removes an object, and sends nothing to those who watch.
+    /// Removes an object, and sends nothing on the watches.
     pub fn remove_silently(&self, collection: &str, name: &str) {
         self.state().remove(collection, name);
     }

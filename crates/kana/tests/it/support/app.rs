@@ -26,7 +26,7 @@ use super::eventually;
 use super::fake_cluster::FakeCluster;
 use super::faulty::Faulty;
 
-/// Few enough to fill the queue in a test.
+/// Largest number of jobs in the queue: few enough to fill it in a test.
 pub const JOBS_MAX: usize = 64;
 
 /// A gateway and everything around it.
@@ -111,7 +111,7 @@ impl App {
         self.queue.reclaim(&worker.into(), Cause::Stopped).await.expect("a queue that answers");
     }
 
-    /// Runs a worker that settles every job, as long as the gateway serves.
+    /// Runs a worker that settles every job until the gateway ends.
     pub fn spawn_worker(&self, worker: &'static str) {
         let (queue, shutdown) = (self.queue.clone(), self.shutdown.clone());
         tokio::spawn(async move {
@@ -133,7 +133,7 @@ impl App {
         }
     }
 
-    /// Waits until the gateway has seen as many jobs settled.
+    /// Waits until the gateway has counted this number of settled jobs.
     pub async fn sees_settled(&self, jobs: u64) {
         eventually("the gateway sees jobs settled", async || {
             let queue = self.json("/v1/status").await["queue"].clone();

@@ -1,6 +1,6 @@
-//! Which objects does the fake API server of a test have, and what does it refuse with?
+//! Which objects and refusals does the fake API server of a test have?
 //!
-//! Those that one release of one namespace consists of; a test changes in them what it is about.
+//! The objects of one release in one namespace; a test changes the properties that it needs.
 
 use serde_json::{Value, json};
 

@@ -1,16 +1,16 @@
-//! Which pictures, and which files that are none, do the tests send?
+//! Which pictures, and which files that are no pictures, do the tests send?
 
 use std::io::Cursor;
 
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 
-/// A light stroke on a dark ground, 28 × 28, another one for each `seed`.
+/// Draws a light stroke on a dark background, 28 × 28, a different one for each `seed`.
 pub fn stroke(seed: u8) -> DynamicImage {
     let light = |x: u32, y: u32| (8..20).contains(&y) && (x + u32::from(seed)) % 7 < 3 && (4..24).contains(&x);
     DynamicImage::ImageLuma8(GrayImage::from_fn(28, 28, |x, y| Luma([if light(x, y) { 200 + seed % 50 } else { 0 }])))
 }
 
-/// The same, as a file.
+/// Draws the picture of `seed` as a file.
 pub fn file(seed: u8, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     let picture = stroke(seed);
@@ -24,7 +24,7 @@ pub fn png(seed: u8) -> Vec<u8> {
     file(seed, ImageFormat::Png)
 }
 
-/// Fifteen kinds of file that are no picture, with a name each.
+/// Returns fifteen kinds of file that are no picture, each with its name.
 pub fn broken() -> Vec<(&'static str, Vec<u8>)> {
     let (png, jpeg, gif) = (png(1), file(1, ImageFormat::Jpeg), file(1, ImageFormat::Gif));
     let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();

@@ -1,7 +1,7 @@
-//! What may a network do to a connection?
+//! How does a test break the network between a client and a server?
 //!
-//! A [`Proxy`] in front of a server does it on demand: cuts, stalls, drops, delays, and resets in the middle of an
-//! answer. It runs on a thread of its own, so that it goes on whatever the test's own tasks wait for.
+//! A [`Proxy`] in front of the server cuts, stalls, delays, discards and resets on demand, also in the middle of an
+//! answer. It has a thread of its own, so that it works whatever the test's own tasks wait for.
 
 use std::io;
 use std::sync::Arc;
@@ -17,45 +17,46 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Below the ports that the kernel hands out by itself, so that nobody sits on the port of a proxy that was cut.
+/// First port tried: below the ports that the kernel assigns by itself, so that no other process takes the port of a
+/// proxy that was cut.
 const PORTS: std::ops::Range<u16> = 2_000..12_000;
 
-/// Ports tried until one is free.
+/// Number of ports tried until one is free.
 const TRIES_MAX: usize = 50;
 
 /// Bytes forwarded at once: more than any request or answer of these tests.
 const CHUNK: usize = 256 * 1024;
 
-/// Which way bytes go.
+/// Direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     ToServer,
     ToClient,
 }
 
-/// What the network does to every connection for now.
+/// State of the network, for every connection.
 #[derive(Clone, Copy, Debug, Default)]
 struct Weather {
     is_cut: bool,
     is_stalled: bool,
     swallowed: Option<Way>,
-    /// Added to whatever goes either way.
+    /// Delay of all bytes, in both directions.
     latency: Duration,
 }
 
 /// A reset that waits for its moment.
 #[derive(Clone, Copy, Debug)]
 struct Trap {
-    /// What the request says whose answer is cut off; nothing means any.
+    /// Bytes in the request whose answer is cut off; empty for any request.
     word: &'static str,
-    /// How many bytes of the answer still arrive.
+    /// Number of bytes of the answer that still arrive.
     after: usize,
 }
 
 /// Resets at moments that follow from a seed.
 struct Dice {
     random: StdRng,
-    /// Requests and answers between two resets, on average.
+    /// Average number of requests and answers between two resets.
     mean: u32,
 }
 
@@ -67,7 +68,7 @@ struct Plans {
     connections: usize,
 }
 
-/// A TCP proxy on a port of the loopback; gone with this value, and its connections with it.
+/// A TCP proxy on a port of the loopback. Dropping it closes its connections.
 pub struct Proxy {
     port: u16,
     weather: watch::Sender<Weather>,
@@ -76,7 +77,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// One that forwards to `port` of the loopback.
+    /// Starts a proxy that forwards to `port` of the loopback.
     pub fn before(port: u16) -> Self {
         let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let (weather, plans) = (watch::Sender::new(Weather::default()), Arc::new(Mutex::default()));
@@ -92,7 +93,7 @@ impl Proxy {
         Self { port: own, weather, plans, runtime: Some(runtime) }
     }
 
-    /// What `--queue` takes, where a Redis without a password is behind it.
+    /// Returns the value of `--queue` for a Redis without a password that this proxy forwards to.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
@@ -101,12 +102,12 @@ impl Proxy {
         self.port
     }
 
-    /// Connections accepted so far.
+    /// Returns the number of connections accepted so far.
     pub fn connections(&self) -> usize {
         self.plans().connections
     }
 
-    /// Connections reset in the middle so far.
+    /// Returns the number of connections reset so far.
     pub fn resets(&self) -> usize {
         self.plans().resets
     }
@@ -116,27 +117,27 @@ impl Proxy {
         self.weather.send_modify(|weather| weather.is_cut = true);
     }
 
-    /// Accepts connections and holds back whatever is sent, either way, until it heals.
+    /// Accepts connections and holds back all bytes, in both directions, until [`Proxy::heal`].
     pub fn stall(&self) {
         self.weather.send_modify(|weather| weather.is_stalled = true);
     }
 
-    /// Swallows what goes one way. A connection that lost bytes so is reset when it heals.
+    /// Discards the bytes of one direction. A connection that lost bytes is reset by [`Proxy::heal`].
     pub fn half_open(&self, swallowed: Way) {
         self.weather.send_modify(|weather| weather.swallowed = Some(swallowed));
     }
 
-    /// Delays whatever goes either way by this much.
+    /// Delays all bytes, in both directions.
     pub fn latency(&self, latency: Duration) {
         self.weather.send_modify(|weather| weather.latency = latency);
     }
 
-    /// Resets one connection when so many bytes of the next answer have arrived.
+    /// Resets one connection after this number of bytes of the next answer.
     pub fn reset_mid_reply(&self, after: usize) {
         self.lose_reply_to("", after);
     }
 
-    /// The same, for the answer to the next request that says `word`.
+    /// Resets one connection in the answer to the next request that contains `word`.
     pub fn lose_reply_to(&self, word: &'static str, after: usize) {
         self.plans().trap = Some(Trap { word, after });
     }
@@ -146,7 +147,7 @@ impl Proxy {
         self.plans().dice = Some(Dice { random: StdRng::seed_from_u64(seed), mean });
     }
 
-    /// Ends all of this: what comes now is forwarded at once.
+    /// Ends every disturbance: bytes are forwarded at once.
     pub fn heal(&self) {
         let mut plans = self.plans();
         (plans.trap, plans.dice) = (None, None);
@@ -165,7 +166,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Where connections come in.
+/// Accepts connections.
 struct Gate {
     own: u16,
     port: u16,
@@ -204,13 +205,13 @@ impl Gate {
     }
 }
 
-/// One client's way to the server.
+/// Connection of one client, and that to the server.
 struct Connection {
     weather: watch::Receiver<Weather>,
     plans: Arc<Mutex<Plans>>,
-    /// How many bytes of the next answer still arrive before a reset.
+    /// Number of bytes of the next answer that still arrive before a reset.
     doom: Mutex<Option<usize>>,
-    /// Whether bytes were swallowed: then it never makes sense again.
+    /// Whether bytes were discarded, which leaves the connection useless.
     has_gap: watch::Sender<bool>,
 }
 
@@ -241,7 +242,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Forwards one way until the sender ends; an error is a reset.
+    /// Forwards one direction until the sender ends; an error is a reset.
     async fn carry(&self, way: Way, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
         let mut buffer = vec![0; CHUNK];
         loop {
@@ -266,7 +267,7 @@ impl Connection {
         }
     }
 
-    /// How much of this still arrives, where the connection is to be reset in the middle of it.
+    /// Returns how many of these bytes still arrive, where the connection is to be reset in the middle of them.
     fn spared(&self, way: Way, chunk: &[u8]) -> Option<usize> {
         let mut plans = self.plans.lock();
         let mut doom = self.doom.lock();

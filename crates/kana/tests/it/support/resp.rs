@@ -1,19 +1,19 @@
-//! How does a test say one thing to a Redis server, as a stranger to the queue would?
+//! How does a test send one command to a Redis server without the queue?
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Longer than any command here takes; a server that is stopped is not asked.
+/// Time that a command may take: longer than any here does.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
-/// Where the server listens on the loopback, and what it wants to hear first.
+/// Port of the server on the loopback, and its password.
 pub struct Address {
     pub port: u16,
     pub password: Option<&'static str>,
 }
 
-/// Sends one command on a connection of its own and gives the answer: one line an element, errors with their `-`.
+/// Sends one command on a new connection. Returns the answer: one line an element, errors with their `-`.
 pub fn ask(address: &Address, words: &[&str]) -> io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", address.port))?;
     stream.set_read_timeout(Some(ANSWER_WAIT))?;

@@ -19,11 +19,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// A request that the gateway received.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// Its method and path, such as `GET /v1/dead?limit=1000`.
+    /// Method and path, such as `GET /v1/dead?limit=1000`.
     pub line: String,
-    /// Its headers.
+    /// Headers of the request.
     pub headers: HeaderMap,
-    /// Its body.
+    /// Body of the request.
     pub body: Bytes,
 }
 
@@ -54,7 +54,7 @@ type Script = dyn FnMut(&Received) -> Reply + Send;
 
 /// A gateway that responds as its script says, to one request after the other.
 pub struct Gateway {
-    /// `http://` and its address.
+    /// URL of the gateway: `http://` and the address.
     pub url: String,
     requests: Arc<Mutex<Vec<Received>>>,
     _end: DropGuard,

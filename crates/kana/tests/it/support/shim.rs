@@ -1,6 +1,6 @@
-//! What stands between a test's server and its kernel?
+//! How does a test change the system calls of a server?
 //!
-//! A few lines of C, built by the compiler that Rust links with, and loaded before the server's own libraries.
+//! With a few lines of C, built by the compiler that Rust links with, and loaded before the server's own libraries.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

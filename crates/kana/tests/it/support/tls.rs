@@ -1,7 +1,6 @@
-//! Whom does a test's server prove itself by?
+//! Where does a test's server get its TLS certificate?
 //!
-//! A certificate authority of its own, made by `openssl` in the server's folder, which signs a certificate for the
-//! loopback. Nobody else trusts it.
+//! From a certificate authority that `openssl` creates in the server's folder, and that no other program trusts.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -20,7 +19,7 @@ pub fn certificates(folder: &Path) {
     );
 }
 
-/// What tells a Redis server of them.
+/// Arguments that make a Redis server use them.
 pub fn options(folder: &Path) -> Vec<String> {
     let file = |name: &str| folder.join(name).display().to_string();
     let named =
