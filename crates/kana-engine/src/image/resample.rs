@@ -58,12 +58,12 @@ pub(super) fn resample(source: &Source<'_>, window: Window, size: Size, filter: 
     let down = shares(Span { start: window.top, length: window.height, targets: size.height }, source.height, filter);
     let mut target = vec![0.0; size.width * size.height];
     let mut row = vec![0.0; size.width];
-    // Source rows are visited in order. Each is shrunk once for every target row that it has a share in: twice at most,
-    // where a boundary cuts it, when shrinking.
+    // Each source row is resampled again for every target row that it has a share in: when shrinking that is twice at
+    // most, where a boundary cuts it.
     for (line, share) in target.chunks_exact_mut(size.width.max(1)).zip(&down) {
         for (offset, &weight) in share.weights.iter().enumerate() {
             let start = (share.first + offset) * source.width;
-            shrink_row(&source.samples[start..start + source.width], &across, &mut row);
+            resample_row(&source.samples[start..start + source.width], &across, &mut row);
             for (sum, &value) in line.iter_mut().zip(&row) {
                 *sum += weight * value;
             }
@@ -72,7 +72,8 @@ pub(super) fn resample(source: &Source<'_>, window: Window, size: Size, filter: 
     target
 }
 
-fn shrink_row(samples: &[u8], shares: &[Share], row: &mut [f32]) {
+/// Computes one row of target samples from one source row.
+fn resample_row(samples: &[u8], shares: &[Share], row: &mut [f32]) {
     for (value, share) in row.iter_mut().zip(shares) {
         let part = &samples[share.first..share.first + share.weights.len()];
         *value = part.iter().zip(&share.weights).map(|(&sample, &weight)| f32::from(sample) * weight).sum();

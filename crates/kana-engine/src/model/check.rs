@@ -1,6 +1,6 @@
 //! Is this card consistent in itself?
 //!
-//! Checked before any weight is read and before any number of the card is used in arithmetic: afterwards no size can
+//! A card is checked before any weight is read and before any of its numbers is used in arithmetic. Afterwards no size can
 //! overflow, no member can point out of its folder, and every specimen is an image with one probability for each label.
 
 use std::path::{Component, Path};

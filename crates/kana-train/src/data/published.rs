@@ -37,7 +37,7 @@ pub enum Checksum {
     Decompressed(&'static str),
 }
 
-/// KMNIST from its authors, <http://codh.rois.ac.jp/kmnist/>. The server has no encryption; the checksums make up for it.
+/// KMNIST from its authors, <http://codh.rois.ac.jp/kmnist/>. The server has no encryption; the checksums verify the files.
 pub static KMNIST: PublishedDataset = PublishedDataset {
     name: "kmnist",
     address: "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",

@@ -77,9 +77,9 @@ impl Forward {
         let [images, channels, rows, columns] = input.layout().shape().dims();
         let [outputs, ..]: [usize; 4] = weight.layout().shape().dims();
         let layer = Layer { input: [channels, rows, columns], outputs, epilogue };
-        let outcome = layer.forward(input.storage(), Filters { weight: weight.storage(), bias: bias.storage() });
+        let output = layer.forward(input.storage(), Filters { weight: weight.storage(), bias: bias.storage() });
         let [channels, rows, columns] = layer.output();
-        Self { output: tensor(outcome.output, &[images, channels, rows, columns]), layer, argmax: outcome.argmax }
+        Self { output: tensor(output.values, &[images, channels, rows, columns]), layer, argmax: output.argmax }
     }
 }
 

@@ -27,7 +27,7 @@ pub struct BackwardPass<'a> {
     pub filters: Filters<'a>,
     /// Input of the forward pass, `[N, C, H, W]`.
     pub input: &'a [f32],
-    /// Origins of the output, [`super::kernel::Outcome::argmax`].
+    /// Origins of the output, [`super::kernel::LayerOutput::argmax`].
     pub argmax: &'a [u8],
     /// Gradient of the output, `[N, C, H, W]`.
     pub output_gradient: &'a [f32],

@@ -12,7 +12,7 @@ use super::matrix::{Matrix, add_product};
 
 /// Number of elements (taps) of a kernel in one channel.
 pub const TAPS: usize = KERNEL_SIZE * KERNEL_SIZE;
-/// Value of [`Outcome::argmax`] when ReLU let no element of the window through.
+/// Value of [`LayerOutput::argmax`] when ReLU let no element of the window through.
 pub const INACTIVE: u8 = u8::MAX;
 
 /// Operations fused to the end of a convolution.
@@ -45,9 +45,9 @@ pub struct Filters<'a> {
 }
 
 /// Result of the forward pass of a batch.
-pub struct Outcome {
-    /// Output, `[N, C, H, W]`.
-    pub output: Vec<f32>,
+pub struct LayerOutput {
+    /// Activations, `[N, C, H, W]`.
+    pub values: Vec<f32>,
     /// For each element of the output, the element of its window that it came from (row by row), or [`INACTIVE`].
     pub argmax: Vec<u8>,
 }
@@ -62,7 +62,7 @@ struct Scratch {
 
 impl Layer {
     /// Computes the output for `input`, `[N, C, H, W]`.
-    pub fn forward(&self, input: &[f32], filters: Filters<'_>) -> Outcome {
+    pub fn forward(&self, input: &[f32], filters: Filters<'_>) -> LayerOutput {
         let images = input.len() / self.input_len();
         let mut output = vec![0.0; images * self.output_len()];
         let mut argmax = vec![INACTIVE; output.len()];
@@ -77,7 +77,7 @@ impl Layer {
                 }
             },
         );
-        Outcome { output, argmax }
+        LayerOutput { values: output, argmax }
     }
 
     /// Returns the rows and columns of the convolution, before pooling.
@@ -198,17 +198,17 @@ mod tests {
         // The centres of the four kernel positions are the elements 5, 6, 9 and 10.
         image[9] = 7.0;
 
-        let outcome = layer.forward(&image, Filters { weight: &centre, bias: &[0.0] });
+        let output = layer.forward(&image, Filters { weight: &centre, bias: &[0.0] });
 
-        assert_eq!((outcome.output, outcome.argmax), (vec![7.0], vec![2]));
+        assert_eq!((output.values, output.argmax), (vec![7.0], vec![2]));
     }
 
     #[test]
     fn a_window_without_a_positive_element_is_inactive() {
         let layer = Layer { input: [1, 3, 3], outputs: 1, epilogue: Epilogue::Relu };
 
-        let outcome = layer.forward(&[1.0; 9], Filters { weight: &[0.0; 9], bias: &[-1.0] });
+        let output = layer.forward(&[1.0; 9], Filters { weight: &[0.0; 9], bias: &[-1.0] });
 
-        assert_eq!((outcome.output, outcome.argmax), (vec![0.0], vec![INACTIVE]));
+        assert_eq!((output.values, output.argmax), (vec![0.0], vec![INACTIVE]));
     }
 }

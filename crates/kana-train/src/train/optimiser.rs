@@ -97,7 +97,7 @@ impl Optimiser {
         let first = self.first[index].clone() * FIRST_DECAY + gradient.clone() * (1.0 - FIRST_DECAY);
         let second = self.second[index].clone() * SECOND_DECAY + gradient.clone() * gradient * (1.0 - SECOND_DECAY);
         (self.first[index], self.second[index]) = (first.clone(), second.clone());
-        // Both moments start at zero; the correction makes up for that bias.
+        // Both moments start at zero; the correction removes that bias.
         let correction = |decay: f64| 1.0 - decay.powi(i32::try_from(step.index + 1).unwrap_or(i32::MAX));
         let scale = (second / correction(SECOND_DECAY)).sqrt() + EPSILON;
         let kept = if self.decays[index] { 1.0 - step.rate * self.weight_decay } else { 1.0 };

@@ -98,18 +98,19 @@ fn distances(picture: &Picture, background: &Background) -> Vec<u8> {
     match (&background.illumination, picture.layout()) {
         (Some(illumination), _) => distances_in_uneven_light(picture, background, illumination),
         (None, Layout::Grey) => picture.samples().iter().map(|&sample| sample.abs_diff(plain[0])).collect(),
-        (None, Layout::Rgb) => picture.samples().chunks_exact(3).map(|pixel| apart(pixel, plain)).collect(),
-        (None, _) => picture.colours().map(|colour| apart(&colour, plain)).collect(),
+        (None, Layout::Rgb) => picture.samples().chunks_exact(3).map(|pixel| root_mean_square(pixel, plain)).collect(),
+        (None, _) => picture.colours().map(|colour| root_mean_square(&colour, plain)).collect(),
     }
 }
 
-fn apart(pixel: &[u8], background: [u8; 3]) -> u8 {
+/// The distance of one colour from the background's: the root of the mean squared difference of the three channels.
+fn root_mean_square(pixel: &[u8], background: [u8; 3]) -> u8 {
     let squares: i32 =
         pixel.iter().zip(background).map(|(&sample, below)| (i32::from(sample) - i32::from(below)).pow(2)).sum();
     (squares as f32 / 3.0).sqrt().round() as u8
 }
 
-/// The same for an unevenly lit background, where ink has less contrast in less light: distances are scaled as if the
+/// The same distances for an unevenly lit background, where ink has less contrast in less light: they are scaled as if the
 /// whole background had its commonest colour.
 fn distances_in_uneven_light(picture: &Picture, background: &Background, illumination: &Illumination) -> Vec<u8> {
     /// Least light that is compensated, as a share of the light on the commonest colour.

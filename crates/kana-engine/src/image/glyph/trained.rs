@@ -1,7 +1,7 @@
 //! Does this picture already look like a training image?
 //!
-//! Then none of its pixels may change. A picture of the model's own size qualifies when it is grey, its background is dark
-//! and its ink light, or when its negative is all that.
+//! If it does, none of its pixels may change. A picture of the model's own size qualifies when it is grey, its
+//! background is dark and its ink light, or when its negative is all that.
 
 use super::polarity;
 use crate::image::Shape;
@@ -31,7 +31,7 @@ pub(super) fn samples(picture: &Picture, shape: Shape) -> Option<Vec<u8>> {
     if light_on_dark {
         return (low <= BACKGROUND_MAX && high >= INK_MIN).then_some(grey);
     }
-    // Dark on pure white: its negative is a training image. On any other background more is to be done than inverting.
+    // Dark on pure white: its negative is a training image. Any other background needs more than inverting.
     (high == u8::MAX).then(|| grey.iter().map(|&sample| u8::MAX - sample).collect())
 }
 

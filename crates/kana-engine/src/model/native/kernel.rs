@@ -65,7 +65,7 @@ pub enum Level {
 #[cfg(target_arch = "x86_64")]
 pub struct Proof(());
 
-/// Whether [`Level::Portable`] has a fused multiply-add: always on 64-bit Arm, never on the least x86-64.
+/// Whether [`Level::Portable`] has a fused multiply-add: always on 64-bit Arm, never on baseline x86-64.
 const PORTABLE_IS_FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 impl Level {

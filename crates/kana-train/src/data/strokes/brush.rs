@@ -4,7 +4,8 @@
 //! splines, 1974), as wide at each point as the radius given there. The brightness of a pixel is its coverage, estimated
 //! from the distance of its centre to the edge of the nearest segment, so that edges are smooth at every size.
 
-/// Straight segments between two points of a path: more are invisible, even at ten times the size of a training image.
+/// Straight segments between two points of a path: more would make no visible difference, even at ten times the size of a
+/// training image.
 const SEGMENTS: usize = 12;
 
 /// Position and radius of the brush, in the unit of the caller.
