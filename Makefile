@@ -8,7 +8,8 @@ export KANA_CHROMIUM
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/docs ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test test-page check help fmt openapi bench-queue soak simulate-scale image image-tar test-image test-chart e2e clean
+.PHONY: up build test test-page check help fmt openapi bench-queue soak simulate-scale build-time image image-tar \
+	test-image test-chart e2e clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
 	target/release/kana up
@@ -45,6 +46,9 @@ simulate-scale: ## What limits at which size: check the model, then the table of
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 16
+
+build-time: ## What a build from nothing costs, crate by crate
+	tools/build-time
 
 fmt: ## Format everything
 	$(CARGO) fmt
