@@ -21,8 +21,9 @@ build: ui/dist/index.html ## Leave target/release/kana, with page and model insi
 test: ui/dist/index.html ## Install what the tests need, and run them all
 	tools/install-test-needs
 	cd ui && $(NPM) test
-	$(CARGO) test --release --locked --workspace --lib --test it
+	$(CARGO) test --release --locked --workspace --lib --test it --test conformance
 	$(CARGO) test --release --locked --workspace --doc
+	$(CARGO) run --release --locked --package kana-queue --example custom_queue --features conformance
 	tools/test-page
 
 test-page: build ## The page in a real Chromium; GREP='kills a pod' for some of its tests
