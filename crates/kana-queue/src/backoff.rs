@@ -1,7 +1,7 @@
 //! How long to wait before trying again?
 //!
-//! Exponential backoff with full jitter: the wait before attempt *n* is drawn evenly from zero to
-//! `min(longest, first · 2ⁿ)`, so that many who failed together do not come back together. Compared with its
+//! Exponential backoff with full jitter: the wait after failure *n* is drawn evenly from zero to
+//! `min(longest, first · 2ⁿ⁻¹)`, so that many who failed together do not come back together. Compared with its
 //! alternatives in Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. This file only decides:
 //! it never sleeps.
 
