@@ -86,6 +86,11 @@ pub enum Error {
     },
 }
 
+/// Returns the bytes that decoding this file allocates at most.
+pub fn memory_needed(_bytes: &[u8]) -> u64 {
+    8 << 20
+}
+
 /// Decodes the file `bytes` into an upright picture of 8 bits a sample. Takes processor time (some 5 ms a megapixel),
 /// never waits.
 ///

@@ -5,9 +5,15 @@
 
 pub mod auth;
 pub mod body;
+pub mod compression;
+mod connections;
+pub mod descriptors;
+pub mod exchange;
+pub mod health_port;
 pub mod listener;
 pub mod observe;
 pub mod origin;
 pub mod problem;
 pub mod socket;
+mod streams;
 pub mod wait_parameter;
