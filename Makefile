@@ -8,7 +8,7 @@ export KANA_CHROMIUM
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/docs ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test test-page check help fmt openapi bench-queue soak simulate-scale build-time image image-tar \
+.PHONY: up build test test-page check help fmt openapi bench-queue soak simulate-scale attack build-time image image-tar \
 	test-image test-chart e2e clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
@@ -44,6 +44,9 @@ soak: ## 100,000 jobs in Redis while workers are killed and connections reset, a
 simulate-scale: ## What limits at which size: check the model, then the table of docs/scale.md
 	tools/simulate-scale --check
 	tools/simulate-scale
+
+attack: build ## Hostile clients beside honest ones, and what they cost: the table of docs/security.md
+	tools/attack
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 16

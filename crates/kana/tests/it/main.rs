@@ -10,6 +10,7 @@ mod cluster;
 mod gateway;
 mod kubernetes;
 mod logs;
+mod memory;
 mod queue;
 mod redis_roles;
 mod samples;

@@ -218,12 +218,7 @@ impl hyper::service::Service<Request<Incoming>> for Front {
 
 fn builder(executor: Executor, limits: &Limits) -> Builder<Executor> {
     let mut builder = Builder::new(executor);
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_time_max)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .pipeline_flush(true);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_time_max).max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -18,24 +18,26 @@ use kana_engine::model::Card;
 /// Largest number of files decoded at once: more threads gain nothing over the queue.
 const PARALLEL_MAX: usize = 4;
 
-/// Memory from which on a picture counts as large, in bytes: a photograph of 12 megapixels is.
-const LARGE_BYTES: usize = 16 << 20;
+/// Memory for small pictures, in bytes, which large ones never take. A picture that needs more than this is large: a
+/// photograph of 2 megapixels is.
+const SMALL_BYTES: usize = 16 << 20;
 
 /// Decodes images for one model.
 pub struct Decoder {
     card: Arc<Card>,
     threads: Arc<Semaphore>,
+    /// Memory for small pictures, in bytes.
+    small: Arc<Semaphore>,
+    /// Permit to decode a large picture, in the rest of the memory.
     large: Arc<Semaphore>,
-    memory: Arc<Semaphore>,
-    memory_max: usize,
+    large_max: usize,
 }
 
 impl Decoder {
     /// Creates a decoder for the model of this card, whose files take `memory_max` bytes together at most.
     pub fn new(card: Arc<Card>, memory_max: usize) -> Self {
-        let memory_max = memory_max.min(u32::MAX as usize);
-        let [threads, large, memory] = [parallel(), 1, memory_max].map(|permits| Arc::new(Semaphore::new(permits)));
-        Self { card, threads, large, memory, memory_max }
+        let [threads, small, large] = [parallel(), SMALL_BYTES, 1].map(|permits| Arc::new(Semaphore::new(permits)));
+        Self { card, threads, small, large, large_max: memory_max.saturating_sub(SMALL_BYTES) }
     }
 
     /// Decodes a file into the model's shape.
@@ -44,10 +46,10 @@ impl Decoder {
     /// Reason of the refusal, in words for the client.
     pub async fn decode(&self, file: Bytes) -> Result<Image, String> {
         let needed = usize::try_from(memory_needed(&file)).unwrap_or(usize::MAX);
-        if needed > self.memory_max {
+        if needed > self.large_max.max(SMALL_BYTES) {
             let mebibytes = |bytes: usize| bytes.div_ceil(1 << 20);
-            let (needed, max) = (mebibytes(needed), mebibytes(self.memory_max));
-            return Err(format!("the picture needs {needed} MiB to decode, and this gateway has {max} MiB for that"));
+            let (needed, max) = (mebibytes(needed), mebibytes(self.large_max));
+            return Err(format!("the picture needs {needed} MiB to decode, and this gateway has {max} MiB for one"));
         }
         let Some(room) = self.room(needed).await else { return Err("the gateway is ending".into()) };
         let card = self.card.clone();
@@ -62,16 +64,14 @@ impl Decoder {
         })
     }
 
-    /// Waits for a thread and for `needed` bytes, which is at most what there is; `None` never in practice, because no
-    /// semaphore is closed.
-    async fn room(&self, needed: usize) -> Option<[Option<OwnedSemaphorePermit>; 3]> {
-        let large = match needed >= LARGE_BYTES {
-            true => Some(self.large.clone().acquire_owned().await.ok()?),
-            false => None,
+    /// Waits for `needed` bytes, which is at most what there is, and then for a thread; `None` never in practice, because
+    /// no semaphore is closed.
+    async fn room(&self, needed: usize) -> Option<[OwnedSemaphorePermit; 2]> {
+        let memory = match u32::try_from(needed) {
+            Ok(bytes) if needed <= SMALL_BYTES => self.small.clone().acquire_many_owned(bytes).await,
+            _ => self.large.clone().acquire_owned().await,
         };
-        let memory = self.memory.clone().acquire_many_owned(u32::try_from(needed).ok()?).await.ok()?;
-        let thread = self.threads.clone().acquire_owned().await.ok()?;
-        Some([large, Some(memory), Some(thread)])
+        Some([memory.ok()?, self.threads.clone().acquire_owned().await.ok()?])
     }
 }
 
