@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::peer::Peer;
 use super::socket::Socket;
 use crate::gateway::config::Limits;
 use crate::gateway::routes;
@@ -56,8 +57,10 @@ pub async fn serve(listener: TcpListener, state: &AppState, shutdown: &Shutdown)
             () = &mut drained => break,
             accepted = accept(&listener, &permits) => accepted,
         };
+        let peer = Peer::of(&stream);
         let socket = TokioIo::new(Socket::new(stream, limits.head_time_max, limits.stall_max));
-        let connection = builder.serve_connection(socket, TowerToHyperService::new(service.clone())).into_owned();
+        let service = TowerToHyperService::new(peer.identify(service.clone()));
+        let connection = builder.serve_connection(socket, service).into_owned();
         let (connection, cut, metrics) = (graceful.watch(connection), cut.clone(), state.metrics.clone());
         shutdown.spawn(async move {
             metrics.connections.inc();

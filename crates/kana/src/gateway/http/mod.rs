@@ -5,9 +5,15 @@
 
 pub mod auth;
 pub mod body;
+pub mod content_encoding;
+pub mod host;
 pub mod listener;
 pub mod observe;
 pub mod origin;
+pub mod peer;
 pub mod problem;
+pub mod rate_limit;
 pub mod socket;
+pub mod token_file;
+pub mod tokens;
 pub mod wait_parameter;

@@ -22,7 +22,7 @@ use std::str::FromStr;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -34,7 +34,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::gateway::http::problem::{self, Problem};
-use crate::gateway::http::{auth, observe, origin};
+use crate::gateway::http::{auth, content_encoding, observe, origin};
 use crate::gateway::state::AppState;
 
 /// Shortest response that is compressed, in bytes: below, compression costs more time than it saves.
@@ -94,9 +94,9 @@ pub(super) fn all() -> OpenApiRouter<AppState> {
 /// Builds the whole service, with every layer that a request passes.
 pub(super) fn service(state: &AppState) -> Router {
     let config = &state.config;
-    let read_only = from_fn_with_state(config.clone(), auth::read);
-    let submit_only = from_fn_with_state(config.clone(), auth::submit);
-    let operate_only = from_fn_with_state(config.clone(), auth::operate);
+    let read_only = from_fn_with_state(state.access.clone(), auth::read);
+    let submit_only = from_fn_with_state(state.access.clone(), auth::submit);
+    let operate_only = from_fn_with_state(state.access.clone(), auth::operate);
     let documented = open()
         .merge(read().route_layer(read_only))
         .merge(submit().route_layer(submit_only))
@@ -110,6 +110,7 @@ pub(super) fn service(state: &AppState) -> Router {
         .route("/", get(page::file))
         .fallback(page::file)
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn(content_encoding::identity_only))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(from_fn_with_state(config.clone(), origin::own_pages))
         .layer(CatchPanicLayer::custom(panicked))
