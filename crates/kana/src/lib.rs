@@ -16,7 +16,7 @@
 //!
 //! # Modules of this crate
 //!
-//! - Shared: [`pod`], [`shutdown`] and [`telemetry`] import no other module.
+//! - Shared: [`listen`], [`pod`], [`shutdown`] and [`telemetry`] import no other module.
 //! - Roles: [`gateway`] accepts images and shows results, [`worker`] classifies, [`cluster`] starts, stops and counts
 //!   workers, [`client`] calls a running gateway. A role imports the shared modules and never another role: roles meet
 //!   only through the queue, through [`pod::Cluster`] and over HTTP.
@@ -25,8 +25,8 @@
 //!
 //! `tests/it/tidy.rs` holds these rules, and which libraries may be named in which module.
 
+pub mod listen;
 pub mod pod;
-
 pub mod shutdown;
 pub mod telemetry;
 

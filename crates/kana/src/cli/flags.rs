@@ -110,6 +110,22 @@ pub fn data_cache() -> PathBuf {
     folder("XDG_DATA_HOME").or_else(home).unwrap_or_default().join("kana")
 }
 
+/// Parses a number of bytes of at least 1, such as `96MiB`: the units are those of Kubernetes, with or without `B`.
+pub fn size(text: &str) -> Result<usize, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim().strip_suffix('B').unwrap_or(unit.trim()) {
+        "" if unit.is_empty() => Some(0),
+        "Ki" => Some(10),
+        "Mi" => Some(20),
+        "Gi" => Some(30),
+        _ => None,
+    };
+    let bytes = number.parse::<usize>().ok().zip(shift);
+    let bytes = bytes.and_then(|(number, shift)| number.checked_mul(1 << shift));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "expected a number of bytes such as 96MiB".into())
+}
+
 /// Parses a count of at least 1.
 pub fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -145,6 +161,17 @@ pub fn pause(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_has_a_binary_unit_or_none() {
+        assert_eq!(size("96MiB"), Ok(96 << 20));
+        assert_eq!(size("1Gi"), Ok(1 << 30));
+        assert_eq!(size("64 KiB"), Ok(64 << 10));
+        assert_eq!(size("4096"), Ok(4_096));
+        for other in ["", "0", "0MiB", "MiB", "96MB", "96m", "1.5GiB", "-1", "99999999999GiB", "B"] {
+            assert!(size(other).is_err(), "{other}");
+        }
+    }
 
     #[test]
     fn a_duration_without_a_unit_is_refused() {

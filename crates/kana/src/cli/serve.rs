@@ -146,6 +146,14 @@ struct Front {
     #[arg(long, env = "KANA_TOKENS", value_name = "FILE")]
     tokens: Option<PathBuf>,
 
+    /// Address of a second port that serves /livez, /readyz and /metrics alone, with room of its own, so that no client
+    /// can keep probes out; port 0 takes a free port [default: none]
+    #[arg(long, env = "KANA_HEALTH_LISTEN", value_name = "ADDRESS:PORT")]
+    health_listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    limits: Limits,
+
     /// Serve other machines even without tokens: everybody who reaches the address may do everything
     #[arg(long, env = "KANA_INSECURE")]
     insecure: bool,
@@ -159,6 +167,47 @@ struct Front {
     /// 429 [default: no limit]
     #[arg(long, env = "KANA_RATE_LIMIT", value_name = "PER-SECOND", value_parser = flags::rate_limit)]
     rate_limit: Option<f64>,
+}
+
+/// The flags for what clients may make the gateway hold.
+#[derive(Clone, Copy, Debug, Args)]
+struct Limits {
+    /// Memory for the bodies of uploads, such as 96MiB. Where it is full, the upload that holds the most for longest is
+    /// cut off with status 429
+    #[arg(long, env = "KANA_BODY_MEMORY", value_name = "SIZE", default_value = "96MiB", value_parser = flags::size)]
+    body_memory: usize,
+
+    /// Memory for decoding pictures, such as 224MiB. A picture that needs more is refused
+    #[arg(long, env = "KANA_DECODE_MEMORY", value_name = "SIZE", default_value = "224MiB", value_parser = flags::size)]
+    decode_memory: usize,
+
+    /// Open connections at most. A further one takes the place of the one whose client has kept the gateway waiting for
+    /// longest
+    #[arg(long, env = "KANA_CONNECTIONS_MAX", value_name = "COUNT", default_value_t = 1_024, value_parser = flags::count)]
+    connections_max: usize,
+
+    /// Open connections from one address at most
+    #[arg(long, env = "KANA_CONNECTIONS_PER_CLIENT", value_name = "COUNT", default_value_t = 512,
+          value_parser = flags::count)]
+    connections_per_client: usize,
+
+    /// Time that running requests may take to finish after the shutdown begins, such as 5s or 2m; then their connections
+    /// are cut
+    #[arg(long, env = "KANA_FINISH_MAX", value_name = "DURATION", default_value = "5s", value_parser = flags::pause)]
+    finish_max: Duration,
+}
+
+impl Limits {
+    fn limits(self) -> gateway::Limits {
+        gateway::Limits {
+            buffered_bytes_max: self.body_memory,
+            decode_bytes_max: self.decode_memory,
+            connections_max: self.connections_max,
+            connections_per_client_max: self.connections_per_client,
+            finish_max: self.finish_max,
+            ..gateway::Limits::default()
+        }
+    }
 }
 
 impl Front {
@@ -178,6 +227,8 @@ impl Front {
             insecure: self.insecure,
             allowed_hosts: self.allowed_hosts.clone(),
             rate_limit: self.rate_limit,
+            health_listen: self.health_listen,
+            limits: self.limits.limits(),
             ..gateway::Config::new(self.listen)
         })
     }

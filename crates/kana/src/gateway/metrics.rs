@@ -48,6 +48,22 @@ enum Stage {
     Dead,
 }
 
+/// Reason why a connection was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Turn {
+    /// Its client kept the gateway waiting, and another connection needed its place.
+    Evicted,
+    /// Every connection was being worked for.
+    Full,
+    /// Every connection of its address was being worked for.
+    ClientFull,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TurnLabel {
+    reason: Turn,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     route: Route,
@@ -100,6 +116,11 @@ macro_rules! label {
     };
 }
 
+label!(Turn, self => match self {
+    Self::Evicted => "evicted",
+    Self::Full => "full",
+    Self::ClientFull => "client_full",
+});
 label!(Route, self => self.0);
 label!(PhaseValue, self => self.0);
 label!(VerdictValue, self => match self {
@@ -135,6 +156,7 @@ pub struct Metrics {
     jobs: Family<StageLabel, Gauge>,
     oldest: Seconds,
     pods: Family<PhaseLabel, Gauge>,
+    turned_away: Family<TurnLabel, Counter>,
     /// Number of open connections.
     pub connections: Gauge,
     /// Number of open event streams.
@@ -154,6 +176,7 @@ impl Metrics {
             jobs: Family::default(),
             oldest: Seconds::default(),
             pods: Family::default(),
+            turned_away: Family::default(),
             connections: Gauge::default(),
             streams: Gauge::default(),
         };
@@ -161,6 +184,9 @@ impl Metrics {
         // So that the rate of a verdict that has not happened yet is zero instead of absent.
         for verdict in [VerdictValue::Done, VerdictValue::Failed, VerdictValue::Cancelled] {
             drop(new.settled.get_or_create(&VerdictLabel { verdict }));
+        }
+        for reason in [Turn::Evicted, Turn::Full, Turn::ClientFull] {
+            drop(new.turned_away.get_or_create(&TurnLabel { reason }));
         }
         new.observe_queue(0, 0, 0);
         new.observe_pods(std::iter::empty());
@@ -182,12 +208,19 @@ impl Metrics {
         to.register_with_unit("queue_oldest_wait", help, Unit::Seconds, self.oldest.clone());
         to.register("pods", "Pods, by phase", self.pods.clone());
         to.register("http_connections", "Connections open", self.connections.clone());
+        let help = "Connections closed for another one, or refused, by reason";
+        to.register("http_connections_turned_away", help, self.turned_away.clone());
         to.register("event_streams", "Event streams open", self.streams.clone());
     }
 
     /// Records a request that was answered.
     pub fn record_request(&self, route: Route, answer: Answer, took: Duration) {
         self.requests.get_or_create(&RequestLabels { route, answer }).observe(took.as_secs_f64());
+    }
+
+    /// Records a connection that was closed for another one, or refused.
+    pub fn record_turned_away(&self, reason: Turn) {
+        self.turned_away.get_or_create(&TurnLabel { reason }).inc();
     }
 
     /// Records a job that was settled.

@@ -23,13 +23,14 @@ use anyhow::{Context as _, ensure};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
+use crate::listen;
 use crate::pod::Cluster;
 use crate::shutdown::Shutdown;
 use kana_engine::model::Card;
 use kana_queue::Queue;
 use kana_queue::clock::Clock;
 
-use http::{listener, token_file};
+use http::{descriptors, health_port, listener, token_file};
 use live::jobs::Follower;
 use live::maintenance::Maintenance;
 use live::pods::Reporter;
@@ -61,30 +62,32 @@ pub struct Parts {
 pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
+    health: Option<(std::net::TcpListener, SocketAddr)>,
     state: AppState,
     parts: Parts,
 }
 
 impl Gateway {
-    /// Binds the port.
+    /// Binds the port, and the one for probes where there is one. Fits the limits to the file descriptors that there are.
     ///
     /// # Errors
     /// Where the port is taken or forbidden, and where other machines can reach the address while there are neither
     /// tokens nor [`Config::insecure`].
-    pub async fn bind(config: Config, parts: Parts) -> anyhow::Result<Self> {
+    pub async fn bind(mut config: Config, parts: Parts) -> anyhow::Result<Self> {
         let is_open = config.tokens.is_empty() && !config.listen.ip().is_loopback();
         ensure!(
             !is_open || config.insecure,
             "other machines can reach {}: give tokens, or --insecure to let everybody do everything",
             config.listen
         );
-        let listener =
-            TcpListener::bind(config.listen).await.with_context(|| format!("could not listen on {}", config.listen))?;
-        let address = listener.local_addr().context("could not read the address listened on")?;
+        let (listener, address) = bound(config.listen)?;
+        let listener = TcpListener::from_std(listener).with_context(|| format!("could not listen on {address}"))?;
+        let health = config.health_listen.map(bound).transpose()?;
+        config.limits = descriptors::fit(config.limits);
         if is_open {
             warn!("everybody who can reach {address} may do everything");
         }
-        Ok(Self { listener, address, state: AppState::new(config, parts.clone()), parts })
+        Ok(Self { listener, address, health, state: AppState::new(config, parts.clone()), parts })
     }
 
     /// Returns the address that the gateway is bound to.
@@ -92,12 +95,17 @@ impl Gateway {
         self.address
     }
 
+    /// Returns the address of the port for probes, where there is one.
+    pub fn health_address(&self) -> Option<SocketAddr> {
+        self.health.as_ref().map(|(_, address)| *address)
+    }
+
     /// Serves until `shutdown` begins, then lets running requests finish.
     ///
     /// # Errors
-    /// None at present: failures while serving are answered, logged or tried again.
+    /// Where no thread for probes can be started. Failures while serving are answered, logged or tried again.
     pub async fn serve(self, shutdown: &Shutdown) -> anyhow::Result<()> {
-        let Self { listener, address, state, parts } = self;
+        let Self { listener, address, health, state, parts } = self;
         let ending = state.drain.ending.clone();
         // However this future ends, nothing that it spawned outlives it for long.
         let _guard = ending.clone().drop_guard();
@@ -119,14 +127,30 @@ impl Gateway {
         if let Some(file) = state.config.tokens_file.clone() {
             background.push(shutdown.spawn(token_file::follow(file, state.access.clone(), ending)));
         }
-        info!("serving on http://{address}");
+        let start_probes = |(listener, address): (std::net::TcpListener, SocketAddr)| {
+            info!("serving probes on http://{address}");
+            health_port::start(listener, &state)
+        };
+        let probes = health.map(start_probes).transpose()?;
+        let memory_mib = state.config.limits.memory_bound() >> 20;
+        info!(memory_mib, "serving on http://{address}, within {memory_mib} MiB of memory");
         listener::serve(listener, &state, shutdown).await;
         for task in background {
             if let Err(error) = task.await {
                 warn!(error = %error, "a background task of the gateway ended early");
             }
         }
+        if let Some(probes) = probes {
+            // The thread ends as soon as `ending` is cancelled, so this waits for a moment.
+            let _ = tokio::task::spawn_blocking(|| probes.join()).await;
+        }
         info!("no longer serving on http://{address}");
         Ok(())
     }
+}
+
+fn bound(address: SocketAddr) -> anyhow::Result<(std::net::TcpListener, SocketAddr)> {
+    let listener = listen::bind(address)?;
+    let address = listener.local_addr().context("could not read the address listened on")?;
+    Ok((listener, address))
 }

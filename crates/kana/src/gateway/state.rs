@@ -55,7 +55,9 @@ pub struct Drain {
     pub unready: CancellationToken,
     /// Step in which no connection is accepted and event streams end.
     pub closing: CancellationToken,
-    /// Step in which requests that still wait for jobs are answered and background tasks end.
+    /// Step in which requests that still wait for jobs are answered.
+    pub waiting: CancellationToken,
+    /// Step in which background tasks end.
     pub ending: CancellationToken,
 }
 
@@ -69,13 +71,13 @@ impl AppState {
             limits: config.limits,
             queue: queue.clone(),
             clock: parts.clock.clone(),
-            decoder: Decoder::new(parts.card.clone()),
+            decoder: Decoder::new(parts.card.clone(), config.limits.decode_bytes_max),
             bodies: bodies.clone(),
             rates: RateLimits::new(config.rate_limit),
             waiters: Arc::default(),
             live: live.clone(),
             metrics: metrics.clone(),
-            ending: drain.ending.clone(),
+            ending: drain.waiting.clone(),
         };
         Self {
             access: Access::new(config.tokens.clone()),

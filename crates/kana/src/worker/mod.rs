@@ -28,6 +28,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::listen;
 use crate::shutdown::Shutdown;
 use consumer::Consumer;
 use delay::Delayed;
@@ -95,7 +96,8 @@ impl Worker {
     /// # Errors
     /// Where the port cannot be bound; the message names the address.
     pub async fn bind(config: Config, queue: Arc<dyn Queue>, mut engine: Factory) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(config.listen).await;
+        let listener = listen::bind(config.listen)?;
+        let listener = TcpListener::from_std(listener);
         let listener = listener.with_context(|| format!("could not listen on {}", config.listen))?;
         let address = listener.local_addr().context("could not read the address that was bound")?;
         let (delay, liveness) = (config.inference_delay, Arc::new(Liveness::new(LOAD_MAX)));

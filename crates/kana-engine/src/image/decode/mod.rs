@@ -24,9 +24,9 @@ use format::{ACCEPTED, Kind};
 /// Pixels in a picture, at most: more than most telephones take, and 100 MB of colour with transparency.
 pub const PIXELS_MAX: u64 = 25_000_000;
 
-/// Bytes that decoding one picture may allocate, at most: 8 a pixel, and half as much again for the decoder's own rows
-/// and coefficients.
-pub const ALLOC_MAX: u64 = PIXELS_MAX * 12;
+/// Bytes that decoding and fitting one picture may allocate, at most: 9 a pixel, which the decoders of all usual kinds
+/// stay within.
+pub const ALLOC_MAX: u64 = 224 << 20;
 
 /// Reasons why a file cannot be decoded.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +84,16 @@ pub enum Error {
         /// The decoder's error.
         source: ImageError,
     },
+}
+
+/// Upper bound on the bytes that [`decode()`] and [`fit()`](super::fit()) allocate for the file `bytes`, beyond the file
+/// itself; at most [`ALLOC_MAX`]. Read from the file's header, in constant time. Every file has one, those that are
+/// refused too.
+pub fn memory_needed(bytes: &[u8]) -> u64 {
+    let Kind::Accepted(format) = format::kind(bytes) else { return 0 };
+    let dimensions = truncation::dimensions(bytes, format);
+    let needed = dimensions.map(|(width, height)| u64::from(width) * u64::from(height) * 12);
+    needed.map_or(ALLOC_MAX, |needed| (needed + bytes.len() as u64 + (8 << 20)).min(ALLOC_MAX))
 }
 
 /// Decodes the file `bytes` into an upright picture of 8 bits a sample. Takes processor time (some 5 ms a megapixel),

@@ -1,24 +1,33 @@
 //! How are connections accepted and closed?
 //!
-//! Each connection has a task. The number of connections is bounded, and everything that a client can make its task
-//! wait for has a deadline. When the shutdown begins, idle connections are closed, and the others after their response.
+//! Each connection has a task. The number of connections is bounded (`connections` says which one makes room), and
+//! everything that a client can make its task wait for has a deadline. When the shutdown begins, idle connections are
+//! closed, and the others after their response.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::connections::{Admission, Connection, Connections, Refusal, Room};
+use super::exchange::{self, Exchange, Slices};
 use super::peer::Peer;
 use super::socket::Socket;
+use super::streams::{Executor, Streams};
 use crate::gateway::config::Limits;
+use crate::gateway::metrics::{Metrics, Turn};
 use crate::gateway::routes;
 use crate::gateway::state::AppState;
 use crate::shutdown::Shutdown;
@@ -27,63 +36,149 @@ use crate::shutdown::Shutdown;
 /// states. Most jobs take less, so their clients do not notice the shutdown.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// Time that requests may take to finish after [`WAIT_MAX`]; then their connections are cut.
-const FINISH_MAX: Duration = Duration::from_secs(3);
-
 /// Pause after a failed accept, as when all file descriptors are in use.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Longest head of a request, in bytes.
-const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Longest head of a request, in bytes: four times what browsers and proxies send. hyper buffers no more of a body either.
+const HEAD_BYTES_MAX: usize = 32 << 10;
 
-/// Largest number of concurrent requests on one HTTP/2 connection.
-const STREAMS_MAX: u32 = 128;
+/// Concurrent requests on one HTTP/2 connection, at most: as many as a page and a proxy need.
+const STREAMS_PER_CONNECTION_MAX: u32 = 32;
 
-/// Number of file descriptors reserved for everything but connections: the queue's files, pipes to pods, the page.
-const DESCRIPTORS_RESERVED: u64 = 128;
+/// Concurrent HTTP/2 requests on all connections, at most. Each takes some 4 kB, and up to 16 kB for its head.
+const STREAMS_MAX: usize = 2_048;
 
-/// Serves until `shutdown` begins and running requests have finished.
-pub async fn serve(listener: TcpListener, state: &AppState, shutdown: &Shutdown) {
-    let service = routes::service(state);
-    let limits = state.config.limits;
-    let builder = builder(&limits);
-    let permits = Arc::new(Semaphore::new(raise_file_limit(&limits)));
-    let graceful = GracefulShutdown::new();
-    let cut = CancellationToken::new();
-    let drained = drained(state, shutdown);
-    tokio::pin!(drained);
-    loop {
-        let (stream, permit) = tokio::select! {
-            () = &mut drained => break,
-            accepted = accept(&listener, &permits) => accepted,
+/// Bytes of a request's body that an HTTP/2 connection may send before the gateway has read them: the smallest window of
+/// RFC 9113, section 6.9.2, because every connection may fill it.
+const WINDOW_BYTES: u32 = 65_535;
+
+/// Bytes of a response that HTTP/2 takes from it before the client does.
+const SEND_BUFFER_BYTES: usize = 64 << 10;
+
+/// Responses that are being sent may take this much memory together, in bytes: some hundred batches of 1,024 jobs.
+const RESPONSE_BYTES_MAX: usize = 32 << 20;
+
+/// Answer to a connection that is not let in because of all others.
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Answer to a connection that is not let in because of others of its address.
+const CLIENT_FULL: &[u8] =
+    b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// A listener, with what it needs for each connection.
+pub struct Server {
+    listener: TcpListener,
+    service: Router,
+    connections: Connections,
+    streams: Streams,
+    memory: exchange::Memory,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+    shutdown: Shutdown,
+}
+
+impl Server {
+    /// Creates a server of `service`, with room for so many connections.
+    pub fn new(listener: TcpListener, service: Router, room: Room, state: &AppState, shutdown: &Shutdown) -> Self {
+        let limits = state.config.limits;
+        Self {
+            listener,
+            service,
+            connections: Connections::new(room),
+            streams: Streams::new(STREAMS_MAX, limits.stall_max, shutdown.clone()),
+            memory: exchange::Memory::new(RESPONSE_BYTES_MAX),
+            limits,
+            metrics: state.metrics.clone(),
+            shutdown: shutdown.clone(),
+        }
+    }
+
+    /// Accepts connections until `end`. Returns how to wait for those that are open.
+    pub async fn accept(&self, end: impl Future<Output = ()>, cut: &CancellationToken) -> GracefulShutdown {
+        let graceful = GracefulShutdown::new();
+        tokio::pin!(end);
+        loop {
+            tokio::select! {
+                () = &mut end => return graceful,
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, peer)) => match self.connections.admit(peer.ip(), std::time::Instant::now()) {
+                        Ok(admission) => self.serve(stream, admission, &graceful, cut),
+                        Err(refusal) => self.refuse(&stream, refusal),
+                    },
+                    Err(error) => {
+                        warn!(error = %error, "could not accept a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Serves a connection in a task of its own.
+    fn serve(&self, stream: TcpStream, admission: Admission, graceful: &GracefulShutdown, cut: &CancellationToken) {
+        // Responses are small and complete: waiting to fill a packet would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(error = %error, "could not turn off Nagle's algorithm");
+        }
+        if admission.has_evicted {
+            self.metrics.record_turned_away(Turn::Evicted);
+        }
+        let (connection, executor) = (admission.connection, self.streams.executor());
+        let front = Front {
+            service: TowerToHyperService::new(self.service.clone()),
+            connection: connection.clone(),
+            executor: executor.clone(),
+            memory: self.memory.clone(),
+            peer: Peer::of(&stream),
         };
-        let peer = Peer::of(&stream);
-        let socket = TokioIo::new(Socket::new(stream, limits.head_time_max, limits.stall_max));
-        let service = TowerToHyperService::new(peer.identify(service.clone()));
-        let connection = builder.serve_connection(socket, service).into_owned();
-        let (connection, cut, metrics) = (graceful.watch(connection), cut.clone(), state.metrics.clone());
-        shutdown.spawn(async move {
+        let socket = TokioIo::new(Socket::new(stream, self.limits.head_time_max, self.limits.stall_max));
+        let served = graceful.watch(builder(executor, &self.limits).serve_connection(socket, front).into_owned());
+        let (cut, metrics) = (cut.clone(), self.metrics.clone());
+        self.shutdown.spawn(async move {
             metrics.connections.inc();
             tokio::select! {
                 () = cut.cancelled() => {}
-                served = connection => if let Err(error) = served {
+                () = connection.evicted() => debug!("closed a connection for another one"),
+                served = served => if let Err(error) = served {
                     debug!(error = %error, "a connection broke off");
                 }
             }
             metrics.connections.dec();
-            drop(permit);
         });
     }
-    drop(listener);
+
+    /// Answers a connection that is not let in, as far as its socket takes the answer at once.
+    fn refuse(&self, stream: &TcpStream, refusal: Refusal) {
+        let (answer, turn) = match refusal {
+            Refusal::Full => (FULL, Turn::Full),
+            Refusal::ClientFull => (CLIENT_FULL, Turn::ClientFull),
+        };
+        self.metrics.record_turned_away(turn);
+        if let Err(error) = stream.try_write(answer) {
+            debug!(error = %error, "could not answer a connection that was refused");
+        }
+    }
+}
+
+/// Serves the gateway until `shutdown` begins and running requests have finished.
+pub async fn serve(listener: TcpListener, state: &AppState, shutdown: &Shutdown) {
+    let limits = state.config.limits;
+    let room = Room { connections_max: limits.connections_max, per_client_max: limits.connections_per_client_max };
+    let server = Server::new(listener, routes::service(state), room, state, shutdown);
+    let cut = CancellationToken::new();
+    let graceful = server.accept(drained(state, shutdown), &cut).await;
+    drop(server);
     state.drain.closing.cancel();
     let finished = graceful.shutdown();
     tokio::pin!(finished);
-    if tokio::time::timeout(WAIT_MAX, &mut finished).await.is_err() {
-        state.drain.ending.cancel();
-        if tokio::time::timeout(FINISH_MAX, finished).await.is_err() {
-            warn!("cut off requests that did not finish in time");
+    if tokio::time::timeout(WAIT_MAX.min(limits.finish_max), &mut finished).await.is_err() {
+        state.drain.waiting.cancel();
+        if tokio::time::timeout(limits.finish_max.saturating_sub(WAIT_MAX), finished).await.is_err() {
+            warn!("cut off requests that did not finish within {:?}", limits.finish_max);
         }
     }
+    state.drain.waiting.cancel();
     state.drain.ending.cancel();
     cut.cancel();
 }
@@ -99,31 +194,34 @@ async fn drained(state: &AppState, shutdown: &Shutdown) {
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> (TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
-    // The semaphore is never closed, so there always is a permit.
-    let permit = permits.clone().acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                // Responses are small and complete: waiting to fill a packet would only delay them.
-                if let Err(error) = stream.set_nodelay(true) {
-                    debug!(error = %error, "could not turn off Nagle's algorithm");
-                }
-                return (stream, permit);
-            }
-            Err(error) => {
-                warn!(error = %error, "could not accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+/// Service of one connection: begins an exchange for each request.
+#[derive(Clone)]
+struct Front {
+    service: TowerToHyperService<Router>,
+    connection: Arc<Connection>,
+    executor: Executor,
+    memory: exchange::Memory,
+    peer: Peer,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Front {
+    type Response = Response<Slices>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Slices>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let exchange = Exchange::begin(&self.connection);
+        self.executor.announce(&exchange);
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(exchange.clone());
+        request.extensions_mut().insert(self.peer);
+        let (answer, memory) = (self.service.call(request), self.memory.clone());
+        Box::pin(async move { Ok(exchange.respond(answer.await?, &memory)) })
     }
 }
 
-fn builder(limits: &Limits) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn builder(executor: Executor, limits: &Limits) -> Builder<Executor> {
+    let mut builder = Builder::new(executor);
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -133,27 +231,12 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX as u32 / 2)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
         .keep_alive_interval(limits.head_time_max)
         .keep_alive_timeout(limits.head_time_max);
     builder
-}
-
-/// Raises this process's limit on open files as far as the configured connections need. Returns the largest number of
-/// connections that fit.
-fn raise_file_limit(limits: &Limits) -> usize {
-    let wanted = limits.connections_max;
-    let mut limit = getrlimit(Resource::Nofile);
-    let enough = wanted as u64 + DESCRIPTORS_RESERVED;
-    if limit.current.is_some_and(|current| current < enough) {
-        let raised = limit.maximum.map_or(enough, |maximum| maximum.min(enough));
-        let before = limit.current.replace(raised);
-        if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            debug!(error = %error, "could not raise the number of open files");
-            limit.current = before;
-        }
-    }
-    let room = limit.current.map_or(u64::MAX, |current| current.saturating_sub(DESCRIPTORS_RESERVED).max(1));
-    wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
 }

@@ -5,7 +5,12 @@
 
 pub mod auth;
 pub mod body;
+pub mod compression;
+mod connections;
 pub mod content_encoding;
+pub mod descriptors;
+pub mod exchange;
+pub mod health_port;
 pub mod host;
 pub mod listener;
 pub mod observe;
@@ -14,6 +19,7 @@ pub mod peer;
 pub mod problem;
 pub mod rate_limit;
 pub mod socket;
+mod streams;
 pub mod token_file;
 pub mod tokens;
 pub mod wait_parameter;

@@ -5,7 +5,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::net::TcpStream;
-use tower_http::add_extension::AddExtension;
 
 /// Address of the other end of a connection, an extension of each of its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +27,6 @@ impl Peer {
             IpAddr::V4(ip) => ip.into(),
             IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> HOST_BITS << HOST_BITS).into()),
         }
-    }
-
-    /// Adds this address to every request that `service` gets.
-    pub fn identify<S>(self, service: S) -> AddExtension<S, Self> {
-        AddExtension::new(service, self)
     }
 }
 

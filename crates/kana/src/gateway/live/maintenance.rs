@@ -51,17 +51,20 @@ impl Maintenance {
             self.live.counters.update_rate(Instant::now());
             match counted {
                 Ok(depth) => {
+                    self.live.queue.record_answer(Instant::now());
                     if is_failing {
                         info!("the queue can be swept and counted again");
                     }
                     is_failing = false;
                     self.publish(depth, &mut published);
                 }
-                Err(error) if !is_failing => {
+                Err(error) => {
+                    self.live.queue.record_failure();
+                    if !is_failing {
+                        warn!(error = %Chain(&error), "could not sweep and count the queue; trying again");
+                    }
                     is_failing = true;
-                    warn!(error = %Chain(&error), "could not sweep and count the queue; trying again");
                 }
-                Err(_) => {}
             }
             self.pause().await;
         }

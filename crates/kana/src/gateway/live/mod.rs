@@ -9,6 +9,7 @@ pub mod event_log;
 pub mod jobs;
 pub mod maintenance;
 pub mod pods;
+pub mod queue_health;
 pub mod rate;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use counters::Counters;
 use event_log::EventLog;
 use jobs::Liveness;
 use pods::Pods;
+use queue_health::QueueHealth;
 
 /// The state that background tasks write, and that event streams and counts are read from.
 pub struct Live {
@@ -33,6 +35,8 @@ pub struct Live {
     pub counters: Counters,
     /// Liveness of the task that follows the jobs.
     pub liveness: Liveness,
+    /// Whether the queue answers.
+    pub queue: QueueHealth,
     /// Notification that the counts of the queue or of pods may have changed.
     pub changed: Notify,
     /// Permits for event streams, one for each that may be open.
@@ -50,6 +54,7 @@ impl Live {
             events,
             counters: Counters::default(),
             liveness: Liveness::default(),
+            queue: QueueHealth::default(),
             changed: Notify::new(),
             streams: Arc::new(Semaphore::new(limits.streams_max)),
             started: Instant::now(),

@@ -1,22 +1,45 @@
 //! Is this gateway alive, and should it be sent requests?
+//!
+//! Both are answered from memory: a probe costs the queue no call, however often it comes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use tracing::{debug, warn};
+use serde::Deserialize;
+use tracing::warn;
+use utoipa::IntoParams;
 
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Problem};
 use crate::gateway::live::Live;
 use crate::gateway::metrics::{self, Metrics};
 use crate::gateway::state::Drain;
-use crate::gateway::upstream::TimedQueue;
-use crate::telemetry::Chain;
 
-/// Time that the queue may take while this gateway counts as ready: probes give up soon after.
-const READY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Name of the check that the queue answers, which a probe may exclude.
+const QUEUE: &str = "queue";
+
+/// Query parameters of a readiness check.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ReadyQuery {
+    /// Check to leave out: `queue` is the only one that can be. The gateway is then ready from the queue's first answer
+    /// until the gateway ends.
+    #[param(value_type = Option<String>, example = "queue")]
+    pub exclude: Option<String>,
+    /// Lists every check with its result, whatever the value.
+    #[param(value_type = Option<String>)]
+    pub verbose: Option<String>,
+}
+
+/// Result of one check.
+struct Check {
+    name: &'static str,
+    /// Reason of the failure; `None` where the check passes.
+    failure: Option<&'static str>,
+    is_excluded: bool,
+}
 
 /// Checks whether this process makes progress
 ///
@@ -40,25 +63,56 @@ pub async fn livez(State(live): State<Arc<Live>>) -> Result<&'static str, Proble
     get,
     path = "/readyz",
     tag = "service",
+    params(ReadyQuery),
     responses(
         (status = 200, body = String, content_type = "text/plain",
-            description = "The queue answers and the model is loaded"),
+            description = "The queue answered within the last seconds and the model is loaded"),
+        (status = 422, body = Document, content_type = MEDIA_TYPE,
+            description = "`exclude` names a check that cannot be left out"),
         (status = 503, body = Document, content_type = MEDIA_TYPE,
             description = "The queue does not answer, or the gateway is ending; the detail says which"),
     )
 )]
-pub async fn readyz(State(queue): State<TimedQueue>, State(drain): State<Drain>) -> Result<&'static str, Problem> {
-    if drain.unready.is_cancelled() {
-        return Err(Problem::unavailable("the gateway is ending"));
+pub async fn readyz(
+    State(live): State<Arc<Live>>,
+    State(drain): State<Drain>,
+    Query(query): Query<ReadyQuery>,
+) -> Result<String, Problem> {
+    let exclude = query.exclude.as_deref();
+    if let Some(other) = exclude.filter(|name| *name != QUEUE) {
+        return Err(Problem::unprocessable(format!("exclude is {other:?}; only {QUEUE} can be left out")));
     }
-    // The model's card was loaded before the port was taken.
-    match tokio::time::timeout(READY_TIMEOUT, queue.call(|queue| queue.depth())).await {
-        Ok(Ok(_)) => Ok("ready\n"),
-        Ok(Err(error)) => {
-            debug!(error = %Chain(&error), "not ready");
-            Err(Problem::unavailable("the queue does not answer"))
+    let checks = checks(&live, &drain, exclude.is_some());
+    let failed = checks.iter().find_map(|check| check.failure.filter(|_| !check.is_excluded));
+    let list = || checks.iter().map(Check::line).collect::<String>();
+    match (failed, query.verbose.is_some()) {
+        (None, false) => Ok("ready\n".into()),
+        (None, true) => Ok(list() + "ready\n"),
+        (Some(failure), false) => Err(Problem::unavailable(failure)),
+        (Some(_), true) => Err(Problem::unavailable(list().trim_end())),
+    }
+}
+
+/// Performs every check. The model's card was loaded before the port was taken.
+fn checks(live: &Live, drain: &Drain, without_queue: bool) -> [Check; 4] {
+    let check = |name, passes: bool, failure| Check { name, failure: (!passes).then_some(failure), is_excluded: false };
+    let queue = check(QUEUE, live.queue.answers(Instant::now()), "the queue does not answer");
+    [
+        check("model", true, ""),
+        check("queue-first-answer", live.queue.has_answered(), "the queue has not answered yet"),
+        Check { is_excluded: without_queue, ..queue },
+        check("drain", !drain.unready.is_cancelled(), "the gateway is ending"),
+    ]
+}
+
+impl Check {
+    /// Describes the check in one line, as the Kubernetes API server does.
+    fn line(&self) -> String {
+        match self.failure {
+            None => format!("[+]{} ok\n", self.name),
+            Some(_) if self.is_excluded => format!("[+]{} excluded: ok\n", self.name),
+            Some(failure) => format!("[-]{} failed: {failure}\n", self.name),
         }
-        Err(_) => Err(Problem::unavailable("the queue does not answer in time")),
     }
 }
 

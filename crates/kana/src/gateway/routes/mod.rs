@@ -26,19 +26,14 @@ use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeAbove};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::error;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::gateway::http::problem::{self, Problem};
-use crate::gateway::http::{auth, content_encoding, observe, origin};
+use crate::gateway::http::{auth, compression, content_encoding, observe, origin};
 use crate::gateway::state::AppState;
-
-/// Shortest response that is compressed, in bytes: below, compression costs more time than it saves.
-const COMPRESSED_BYTES_MIN: u64 = 1_024;
 
 /// Headers of every response: the page may reach, and be embedded by, itself alone, and no content type is guessed.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -102,7 +97,6 @@ pub(super) fn service(state: &AppState) -> Router {
         .merge(submit().route_layer(submit_only))
         .merge(operate().route_layer(operate_only));
     let (routes, _) = documented.split_for_parts();
-    let compressed = DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_BYTES_MIN));
     let mut routes = routes
         .route("/openapi.json", get(openapi::file))
         .route("/docs", get(page::docs))
@@ -111,7 +105,7 @@ pub(super) fn service(state: &AppState) -> Router {
         .fallback(page::file)
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn(content_encoding::identity_only))
-        .layer(CompressionLayer::new().compress_when(compressed))
+        .layer(from_fn(compression::compressed))
         .layer(from_fn_with_state(config.clone(), origin::own_pages))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(problem::everywhere));
@@ -119,6 +113,12 @@ pub(super) fn service(state: &AppState) -> Router {
         routes = routes.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)));
     }
     routes.layer(from_fn_with_state(state.metrics.clone(), observe::request)).with_state(state.clone())
+}
+
+/// Builds the service of the health port.
+pub(super) fn health_service(state: &AppState) -> Router {
+    let (routes, _) = open().split_for_parts();
+    routes.layer(map_response(problem::everywhere)).with_state(state.clone())
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {

@@ -1,13 +1,19 @@
 //! What does a browser see at `/` and at `/docs/`?
 //!
 //! Two pages, which Node.js builds and the binary embeds: the live view, and the documentation of the API. A gateway
-//! that was built without them answers both addresses with a hint, and everything else works.
+//! that was built without them answers both addresses with a hint, and everything else works. Every request for a file
+//! gets the same bytes: none is copied, and each file is compressed once.
 
-use axum::body::Body;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Redirect};
-use rust_embed::{Embed, EmbeddedFile};
+use rust_embed::Embed;
 
+use crate::gateway::http::compression;
+use crate::gateway::http::exchange::Shared;
 use crate::gateway::http::problem::Problem;
 
 /// Content security policy: the page may load only from its own origin, and images also from data and blob URLs.
@@ -39,6 +45,70 @@ const HINT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><ti
 #[allow_missing = true]
 struct Page;
 
+/// The files of the pages by their paths, read at the first request.
+static FILES: LazyLock<HashMap<String, File>> = LazyLock::new(|| {
+    Page::iter()
+        .filter_map(|path| Some((path.to_string(), File::read(&path, Page::get(&path)?.data.into_owned())?)))
+        .collect()
+});
+
+/// A file of the pages.
+struct File {
+    kind: HeaderValue,
+    cache: HeaderValue,
+    plain: Encoded,
+    /// Its compressed form, where that is shorter.
+    gzip: Option<Encoded>,
+}
+
+/// A file in one encoding.
+struct Encoded {
+    bytes: Bytes,
+    /// Entity tag of this encoding: a strong tag stands for bytes, so each encoding has its own (RFC 9110, section 8.8.3.3).
+    tag: String,
+}
+
+impl File {
+    fn read(path: &str, bytes: Vec<u8>) -> Option<Self> {
+        let kind = mime_guess::from_path(path).first_or_octet_stream();
+        let kind = if kind.type_() == "text" { format!("{kind}; charset=utf-8") } else { kind.to_string() };
+        let cache = if path.starts_with(HASHED) { CACHE_FOREVER } else { CACHE_REVALIDATE };
+        let (digest, gzip) = (digest(&bytes), compression::gzip(&bytes));
+        let gzip = (gzip.len() < bytes.len()).then(|| Encoded { bytes: gzip, tag: format!("\"{digest}-gzip\"") });
+        let plain = Encoded { bytes: bytes.into(), tag: format!("\"{digest}\"") };
+        Some(Self { kind: HeaderValue::from_str(&kind).ok()?, cache: HeaderValue::from_static(cache), plain, gzip })
+    }
+
+    fn answer(&self, headers: &HeaderMap) -> Response<Body> {
+        let is_gzip = self.gzip.is_some() && compression::accepts_gzip(headers);
+        let encoded = self.gzip.as_ref().filter(|_| is_gzip).unwrap_or(&self.plain);
+        let known = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|tags| tags.to_str().ok());
+        // What this client has is fresh in either encoding.
+        let tags = [Some(&self.plain), self.gzip.as_ref()].into_iter().flatten().map(|encoded| encoded.tag.as_str());
+        let is_known = |known: &str| tags.clone().any(|tag| matches(known, tag));
+        let (status, body) = if known.flat_map(|tags| tags.split(',')).any(is_known) {
+            (StatusCode::NOT_MODIFIED, Body::empty())
+        } else {
+            (StatusCode::OK, Body::from(encoded.bytes.clone()))
+        };
+        let mut response = (status, body).into_response();
+        response.extensions_mut().insert(Shared);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, self.kind.clone());
+        headers.insert(header::CACHE_CONTROL, self.cache.clone());
+        if let Ok(tag) = HeaderValue::from_str(&encoded.tag) {
+            headers.insert(header::ETAG, tag);
+        }
+        if self.gzip.is_some() {
+            compression::vary(headers);
+        }
+        if is_gzip {
+            compression::encoded(headers);
+        }
+        response
+    }
+}
+
 /// Redirects `/docs` to `/docs/`, the only address of that page. The target is relative, because a proxy may serve the
 /// gateway under a path.
 pub async fn docs() -> Redirect {
@@ -56,8 +126,8 @@ pub async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response<Body
         "docs/" => DOCS_INDEX,
         path => path,
     };
-    match Page::get(path) {
-        Some(file) => answer(path, file, &headers),
+    match FILES.get(path) {
+        Some(file) => file.answer(&headers),
         None if path == INDEX || path == DOCS_INDEX => {
             let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, CACHE_REVALIDATE)];
             (kind, HINT).into_response()
@@ -66,29 +136,12 @@ pub async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response<Body
     }
 }
 
-fn answer(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response<Body> {
-    let tag = format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..16]));
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-    let fresh = known.is_some_and(|known| known.split(',').any(|known| matches(known, &tag)));
-    let (status, body) = if fresh {
-        (StatusCode::NOT_MODIFIED, Body::empty())
-    } else {
-        (StatusCode::OK, Body::from(file.data.into_owned()))
-    };
-    let kind = mime_guess::from_path(path).first_or_octet_stream();
-    let kind = if kind.type_() == "text" { format!("{kind}; charset=utf-8") } else { kind.to_string() };
-    let cache = if path.starts_with(HASHED) { CACHE_FOREVER } else { CACHE_REVALIDATE };
-    let mut response = (status, body).into_response();
-    let values = [(header::CONTENT_TYPE, kind), (header::ETAG, tag), (header::CACHE_CONTROL, cache.into())];
-    for (name, value) in values {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
+fn digest(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    hex::encode(&sha2::Sha256::digest(bytes)[..16])
 }
 
-/// Whether a tag of `If-None-Match` matches this file; a proxy that compresses makes tags weak.
+/// Whether a tag of `If-None-Match` matches this one; the comparison is weak (RFC 9110, section 13.1.2).
 fn matches(known: &str, tag: &str) -> bool {
     let known = known.trim();
     known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
@@ -102,5 +155,30 @@ mod tests {
     fn a_weak_tag_matches_the_same_file() {
         assert!(matches(" W/\"a\"", "\"a\"") && matches("\"a\"", "\"a\"") && matches("*", "\"a\""));
         assert!(!matches("\"b\"", "\"a\""));
+    }
+
+    #[test]
+    fn each_encoding_has_its_tag_and_every_answer_says_that_it_varies() {
+        let file = File::read("a.js", b"let a = 0;".repeat(100)).unwrap();
+        let answer = |pairs: &[(header::HeaderName, &str)]| {
+            let headers = pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()));
+            file.answer(&headers.collect())
+        };
+
+        let (plain, gzip) = (answer(&[]), answer(&[(header::ACCEPT_ENCODING, "gzip")]));
+
+        assert_eq!(
+            (plain.headers().get("content-encoding"), gzip.headers()["content-encoding"].as_bytes()),
+            (None, &b"gzip"[..])
+        );
+        assert_ne!(plain.headers()["etag"], gzip.headers()["etag"]);
+        let again = answer(&[
+            (header::ACCEPT_ENCODING, "gzip"),
+            (header::IF_NONE_MATCH, gzip.headers()["etag"].to_str().unwrap()),
+        ]);
+        assert_eq!(again.status(), 304);
+        for response in [plain, gzip, again] {
+            assert_eq!(response.headers()["vary"], "accept-encoding");
+        }
     }
 }

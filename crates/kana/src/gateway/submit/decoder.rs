@@ -1,32 +1,41 @@
-//! How is an image decoded without delaying other requests?
+//! How is an image decoded without delaying other requests, and within bounded memory?
 //!
-//! On threads for blocking work, a few files at once: decoding takes processor time, and a hostile file may take a lot
-//! of it. A decoder that panics fails its file and nothing else.
+//! On threads for blocking work, as many files at once as there are cores and memory for: a decoder needs between a few
+//! kilobytes and 200 MB, which the file's header tells in advance. Large pictures are decoded one after the other, so
+//! that small ones always find memory and a core. A decoder that panics fails its file and nothing else.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
 use kana_engine::image::Image;
-use kana_engine::image::decode::decode;
+use kana_engine::image::decode::{decode, memory_needed};
 use kana_engine::image::fit::fit;
 use kana_engine::model::Card;
 
-/// Largest number of files decoded at once: a hostile one may take 300 MB.
+/// Largest number of files decoded at once: more threads gain nothing over the queue.
 const PARALLEL_MAX: usize = 4;
+
+/// Memory from which on a picture counts as large, in bytes: a photograph of 12 megapixels is.
+const LARGE_BYTES: usize = 16 << 20;
 
 /// Decodes images for one model.
 pub struct Decoder {
     card: Arc<Card>,
-    permits: Arc<Semaphore>,
+    threads: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
+    memory_max: usize,
 }
 
 impl Decoder {
-    /// Creates a decoder for the model of this card.
-    pub fn new(card: Arc<Card>) -> Self {
-        Self { card, permits: Arc::new(Semaphore::new(parallel())) }
+    /// Creates a decoder for the model of this card, whose files take `memory_max` bytes together at most.
+    pub fn new(card: Arc<Card>, memory_max: usize) -> Self {
+        let memory_max = memory_max.min(u32::MAX as usize);
+        let [threads, large, memory] = [parallel(), 1, memory_max].map(|permits| Arc::new(Semaphore::new(permits)));
+        Self { card, threads, large, memory, memory_max }
     }
 
     /// Decodes a file into the model's shape.
@@ -34,19 +43,35 @@ impl Decoder {
     /// # Errors
     /// Reason of the refusal, in words for the client.
     pub async fn decode(&self, file: Bytes) -> Result<Image, String> {
-        let Ok(permit) = self.permits.clone().acquire_owned().await else {
-            return Err("the gateway is ending".into());
-        };
+        let needed = usize::try_from(memory_needed(&file)).unwrap_or(usize::MAX);
+        if needed > self.memory_max {
+            let mebibytes = |bytes: usize| bytes.div_ceil(1 << 20);
+            let (needed, max) = (mebibytes(needed), mebibytes(self.memory_max));
+            return Err(format!("the picture needs {needed} MiB to decode, and this gateway has {max} MiB for that"));
+        }
+        let Some(room) = self.room(needed).await else { return Err("the gateway is ending".into()) };
         let card = self.card.clone();
         let decoding = tokio::task::spawn_blocking(move || {
             // Held here, because the thread goes on when its request is gone.
-            let _permit = permit;
+            let _room = room;
             decode_and_fit(&file, &card)
         });
         decoding.await.unwrap_or_else(|error| {
             warn!(error = %error, "decoding an image panicked");
             Err("the file could not be decoded".into())
         })
+    }
+
+    /// Waits for a thread and for `needed` bytes, which is at most what there is; `None` never in practice, because no
+    /// semaphore is closed.
+    async fn room(&self, needed: usize) -> Option<[Option<OwnedSemaphorePermit>; 3]> {
+        let large = match needed >= LARGE_BYTES {
+            true => Some(self.large.clone().acquire_owned().await.ok()?),
+            false => None,
+        };
+        let memory = self.memory.clone().acquire_many_owned(u32::try_from(needed).ok()?).await.ok()?;
+        let thread = self.threads.clone().acquire_owned().await.ok()?;
+        Some([large, Some(memory), Some(thread)])
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod decoder;
 mod disposition;
+mod part_head;
 pub mod upload;
 pub mod waiters;
 
@@ -166,11 +167,11 @@ impl Submitter {
     }
 
     async fn full(&self, limit: usize, wanted: usize) -> Problem {
-        self.metrics.refused.inc_by(wanted as u64);
         if wanted > limit {
             // Waiting would not help: there is never that much room.
             return Problem::too_large(format!("{wanted} images at once, and the queue holds {limit} at most"));
         }
+        self.metrics.refused.inc_by(wanted as u64);
         let full = queue::Error::Full { limit };
         // A full queue has no more than `limit` jobs; that many are assumed where it cannot be asked.
         let depth = self.queue.call(|queue| queue.depth()).await;

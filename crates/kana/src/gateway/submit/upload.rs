@@ -5,12 +5,14 @@
 //! alone, and the others are accepted.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest as _, Multipart, Request, multipart::Field};
+use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures::StreamExt as _;
+use multer::{Field, Multipart};
 use sha2::{Digest as _, Sha256};
 
 use super::disposition::Disposition;
+use super::part_head::{self, HeadTooLong};
 use super::{Submitter, decoder};
 use crate::gateway::http::auth::Caller;
 use crate::gateway::http::problem::Problem;
@@ -56,14 +58,15 @@ pub async fn read_multipart(submitter: &Submitter, caller: &Caller, request: Req
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, wanted));
     }
     submitter.rates.begin(caller)?;
-    let meter = submitter.bodies.meter(request.headers(), limits.request_bytes_max)?;
-    let request = request.map(|body| meter.metered(body));
-    let parts = Multipart::from_request(request, &()).await;
-    let mut parts = parts.map_err(|_| Problem::bad_request("the multipart boundary is missing or malformed"))?;
+    let boundary = multer::parse_boundary(kind);
+    let boundary = boundary.map_err(|_| Problem::bad_request("the multipart boundary is missing or malformed"))?;
+    let meter = submitter.bodies.meter(&request, limits.request_bytes_max)?;
+    let body = part_head::bounded(meter.metered(request.into_body()), &boundary);
+    let mut parts = Multipart::new(body.into_data_stream(), boundary);
     let mut hash = Fingerprint::new("jobs");
     let mut files = Vec::new();
-    let broken = || Problem::bad_request("the multipart body is malformed or broke off; nothing was accepted");
-    while let Some(part) = parts.next_field().await.map_err(|_| meter.problem(broken))? {
+    let broken = |error| meter.problem(|| Problem::bad_request(malformed(&error)));
+    while let Some(part) = parts.next_field().await.map_err(broken)? {
         let names = Disposition::of(part.headers())
             .map_err(|error| Problem::bad_request(format!("part {} cannot be read: {error}", files.len() + 1)))?;
         if names.name.as_deref() != Some(PART) {
@@ -78,13 +81,14 @@ pub async fn read_multipart(submitter: &Submitter, caller: &Caller, request: Req
         }
         let filename = filename(names.filename.as_deref(), files.len() + 1);
         hash.begin(&filename);
-        let content = content(part, limits.file_bytes_max, &mut hash).await.map_err(|()| meter.problem(broken))?;
+        let content = content(part, limits.file_bytes_max, &mut hash).await.map_err(broken)?;
         files.push(File { filename, content });
     }
     if files.is_empty() {
         return Err(Problem::unprocessable("the upload has no part named images"));
     }
     // The bytes count as held until the last file is decoded.
+    meter.complete();
     let upload = decode(submitter, files, hash.finish()).await;
     drop(meter);
     upload
@@ -129,10 +133,14 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 /// Reads the content of a part. The inner error is the reason why this file is refused; the outer one means that the
 /// body as a whole could not be read.
-async fn content(mut part: Field<'_>, max: usize, hash: &mut Fingerprint) -> Result<Result<Bytes, String>, ()> {
+async fn content(
+    mut part: Field<'_>,
+    max: usize,
+    hash: &mut Fingerprint,
+) -> Result<Result<Bytes, String>, multer::Error> {
     let mut bytes = Vec::new();
     let mut length = 0usize;
-    while let Some(chunk) = part.chunk().await.map_err(|_| ())? {
+    while let Some(chunk) = part.chunk().await? {
         hash.add(&chunk);
         length += chunk.len();
         if length <= max {
@@ -142,6 +150,20 @@ async fn content(mut part: Field<'_>, max: usize, hash: &mut Fingerprint) -> Res
         }
     }
     Ok(if length <= max { Ok(bytes.into()) } else { Err(format!("the file is longer than {max} bytes")) })
+}
+
+/// Says why a body is no multipart upload.
+fn malformed(error: &multer::Error) -> String {
+    let source = std::error::Error::source(error);
+    match source.and_then(|source| find::<HeadTooLong>(source)) {
+        Some(too_long) => format!("{too_long}; nothing was accepted"),
+        None => "the multipart body is malformed or broke off; nothing was accepted".into(),
+    }
+}
+
+/// Finds an error of a type among an error and its causes.
+fn find<'a, E: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a E> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 async fn decode(submitter: &Submitter, files: Vec<File>, fingerprint: [u8; 32]) -> Result<Upload, Problem> {

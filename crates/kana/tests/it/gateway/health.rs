@@ -12,7 +12,7 @@ async fn a_gateway_whose_queue_answers_is_alive_and_ready() {
     let app = App::start().await;
 
     assert_eq!(app.get("/livez").await.status(), 200);
-    assert_eq!(app.get("/readyz").await.status(), 200);
+    eventually("ready", async || (app.get("/readyz").await.status() == 200).then_some(())).await;
 }
 
 #[tokio::test]
@@ -20,14 +20,18 @@ async fn without_its_queue_a_gateway_is_alive_and_not_ready() {
     let app = App::start().await;
 
     app.queue.fail();
-    let not_ready = app.get("/readyz").await;
+    let not_ready = eventually("not ready", async || {
+        let answer = app.get("/readyz").await;
+        (answer.status() == 503).then_some(answer)
+    });
+    let not_ready = not_ready.await;
     let alive = app.get("/livez").await;
     app.queue.mend();
 
     assert_eq!(not_ready.status(), 503);
     assert!(not_ready.json::<Value>().await.unwrap()["detail"].as_str().unwrap().contains("queue"));
     assert_eq!(alive.status(), 200);
-    assert_eq!(app.get("/readyz").await.status(), 200);
+    eventually("ready again", async || (app.get("/readyz").await.status() == 200).then_some(())).await;
 }
 
 #[tokio::test]
@@ -71,7 +75,7 @@ async fn a_request_that_waits_through_an_outage_gets_its_answer() {
         app.queue.fail();
         let settled = claims.into_iter().map(crate::support::app::done).collect();
         app.queue.behind_the_scenes().settle(settled).await.unwrap();
-        assert_eq!(app.get("/readyz").await.status(), 503);
+        eventually("not ready", async || (app.get("/readyz").await.status() == 503).then_some(())).await;
         app.queue.mend();
     };
     let (response, ()) = tokio::join!(sent, outage);

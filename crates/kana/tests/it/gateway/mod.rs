@@ -7,6 +7,7 @@ mod dead;
 mod ending;
 mod events;
 mod health;
+mod hostile;
 mod idempotency;
 mod jobs;
 mod logs;

@@ -32,6 +32,7 @@ pub const JOBS_MAX: usize = 64;
 /// A gateway and everything around it.
 pub struct App {
     pub address: SocketAddr,
+    pub health_address: Option<SocketAddr>,
     pub queue: Arc<Faulty>,
     pub cluster: Arc<FakeCluster>,
     pub http: reqwest::Client,
@@ -44,22 +45,33 @@ impl App {
         Self::with(|_| {}).await
     }
 
+    /// Starts a gateway whose queue has never answered.
+    pub async fn failing() -> Self {
+        let queue = Faulty::new(memory());
+        queue.fail();
+        Self::over(queue, |_| {}).await
+    }
+
     /// Starts a gateway with another configuration.
     pub async fn with(tune: impl FnOnce(&mut Config)) -> Self {
+        Self::over(Faulty::new(memory()), tune).await
+    }
+
+    async fn over(queue: Faulty, tune: impl FnOnce(&mut Config)) -> Self {
         super::start_logs();
-        let queue = Arc::new(Faulty::new(memory()));
+        let queue = Arc::new(queue);
         let cluster = Arc::new(FakeCluster::new());
         let mut config = Config::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         tune(&mut config);
         let parts = Parts { queue: queue.clone(), cluster: cluster.clone(), ..parts() };
         let gateway = Gateway::bind(config, parts).await.expect("a free port");
-        let address = gateway.address();
+        let (address, health_address) = (gateway.address(), gateway.health_address());
         let shutdown = Shutdown::new();
         let serving = tokio::spawn({
             let shutdown = shutdown.clone();
             async move { gateway.serve(&shutdown).await }
         });
-        Self { address, queue, cluster, http: client(), shutdown, serving: Some(serving) }
+        Self { address, health_address, queue, cluster, http: client(), shutdown, serving: Some(serving) }
     }
 
     pub fn url(&self, path: &str) -> String {
