@@ -14,6 +14,8 @@ const API = ["/v1", "/openapi.json", "/metrics", "/livez", "/readyz"];
 const TEST_TIME_MAX = 30_000;
 
 export default defineConfig(({ mode }) => ({
+  // Relative addresses, so that a proxy may serve the pages under a path.
+  base: "./",
   plugins: [react(), ...(mode === "mock" ? [mock()] : [])],
   build: {
     target: "es2022",

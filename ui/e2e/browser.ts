@@ -34,14 +34,14 @@ export interface Opened {
 }
 
 /** Opens a page of the kana under test and records its errors. */
-export async function open(browser: Browser, path = "/"): Promise<Opened> {
+export async function open(browser: Browser, path = "/", root = KANA_URL): Promise<Opened> {
   const page = await browser.newPage({ viewport: WIDE, reducedMotion: "reduce" });
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {
     if (message.type() === "error") errors.push(message.text());
   });
-  await page.goto(KANA_URL + path);
+  await page.goto(root.replace(/\/$/, "") + path);
   return { page, errors };
 }
 

@@ -4,6 +4,7 @@
 // only an abort throws.
 import createClient from "openapi-fetch";
 
+import { gatewayOf } from "../lib/gateway";
 import type { paths } from "./schema.gen";
 import { authorization, tokenStore, type TokenStore } from "./token";
 import { answerOf, type Answer } from "./problem";
@@ -19,6 +20,8 @@ export interface Submission {
 export interface Api {
   readonly tokens: TokenStore;
   readonly fetch: typeof fetch;
+  /** Address of the gateway, without a slash at its end. */
+  readonly gateway: string;
   status(): Promise<Answer<Status>>;
   submit(submission: Submission): Promise<Answer<Receipt>>;
   batch(id: string): Promise<Answer<Batch>>;
@@ -30,13 +33,13 @@ export interface Api {
   sample(number: number): Promise<Answer<Blob>>;
 }
 
-/** Creates a client of the gateway at this page's own origin. */
+/** Creates a client of the gateway that served this page. */
 export function createApi(
   fetch: typeof globalThis.fetch = globalThis.fetch.bind(globalThis),
   tokens = tokenStore(),
-  origin = globalThis.location.origin,
+  gateway = gatewayOf("live"),
 ): Api {
-  const client = createClient<paths>({ baseUrl: origin, fetch: (request) => fetch(request) });
+  const client = createClient<paths>({ baseUrl: gateway, fetch: (request) => fetch(request) });
   client.use({
     onRequest: ({ request }) => {
       for (const [name, value] of Object.entries(authorization(tokens))) request.headers.set(name, value);
@@ -47,6 +50,7 @@ export function createApi(
   return {
     tokens,
     fetch,
+    gateway,
     status: () => answerOf(client.GET("/v1/status")),
     batch: (id) => answerOf(client.GET("/v1/batches/{id}", { params: { path: { id } } })),
     stopPod: (name, mode) =>

@@ -8,7 +8,7 @@ import type { Description } from "./openapi";
 
 const DESCRIPTION: Description = openapi as unknown as Description;
 const load = () => Promise.resolve({ ok: true as const, value: DESCRIPTION });
-const show = () => render(<DocsPage load={load} origin="http://127.0.0.1:8080" />);
+const show = () => render(<DocsPage load={load} gateway="http://127.0.0.1:8080" />);
 
 beforeEach(() => {
   // jsdom has no layout, so it cannot scroll.
@@ -81,7 +81,7 @@ describe("the page of the API", () => {
 
   it("says why the description cannot be read", async () => {
     const refused = () => Promise.resolve(aFailedAnswer({ message: "The service does not answer." }));
-    render(<DocsPage load={refused} origin="http://127.0.0.1:8080" />);
+    render(<DocsPage load={refused} gateway="http://127.0.0.1:8080" />);
 
     expect((await screen.findByRole("alert")).textContent).toBe("The service does not answer.");
   });

@@ -4,17 +4,18 @@ import { useEffect, useState } from "react";
 import type { Answer } from "../api/problem";
 import { groupsOf, type Description, type Group, type Schemas, type SecurityScheme } from "./openapi";
 import { Inline, Prose } from "./Prose";
+import { ADDRESS } from "./load";
 import { Address, RouteView } from "./RouteView";
 import { anchorOf, Fields, TypeName } from "./SchemaView";
 import { fieldsOf, limitsOf } from "./schema";
 
 interface Props {
   readonly load: () => Promise<Answer<Description>>;
-  /** Scheme, host and port of the gateway. */
-  readonly origin: string;
+  /** Address of the gateway, without a slash at its end. */
+  readonly gateway: string;
 }
 
-export function DocsPage({ load, origin }: Props) {
+export function DocsPage({ load, gateway }: Props) {
   const [answer, setAnswer] = useState<Answer<Description> | null>(null);
   useEffect(() => {
     void load().then(setAnswer);
@@ -36,25 +37,25 @@ export function DocsPage({ load, origin }: Props) {
           {answer.problem.message}
         </p>
       )}
-      {answer?.ok === true && <Contents description={answer.value} origin={origin} />}
+      {answer?.ok === true && <Contents description={answer.value} gateway={gateway} />}
     </div>
   );
 }
 
-function Contents({ description, origin }: { readonly description: Description; readonly origin: string }) {
+function Contents({ description, gateway }: { readonly description: Description; readonly gateway: string }) {
   const { info, components = {} } = description;
   const { schemas = {}, securitySchemes = {} } = components;
   const groups = groupsOf(description);
   return (
     <>
       <header className="top">
-        <a className="mark glyph" lang="ja" href="/" aria-label="The page of kana">
+        <a className="mark glyph" lang="ja" href="../" aria-label="The page of kana">
           か
         </a>
         <div className="top-names">
           <h1>{info.title} API</h1>
           <p className="muted">
-            <span className="numbers">{info.version}</span> · <a href="/openapi.json">openapi.json</a>
+            <span className="numbers">{info.version}</span> · <a href={ADDRESS}>openapi.json</a>
           </p>
         </div>
       </header>
@@ -69,7 +70,7 @@ function Contents({ description, origin }: { readonly description: Description; 
             <section key={tag} aria-label={tag}>
               <h2 className="tag">{tag}</h2>
               {routes.map((route) => (
-                <RouteView key={route.id} route={route} target={{ origin, schemas }} />
+                <RouteView key={route.id} route={route} target={{ gateway, schemas }} />
               ))}
             </section>
           ))}

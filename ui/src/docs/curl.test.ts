@@ -13,8 +13,8 @@ const SCHEMAS: Schemas = {
   },
 };
 
-function curl(method: string, path: string, operation: Operation = {}, origin = LOCAL): string {
-  return curlOf({ id: "id", method, path, operation }, { origin, schemas: SCHEMAS });
+function curl(method: string, path: string, operation: Operation = {}, gateway = LOCAL): string {
+  return curlOf({ id: "id", method, path, operation }, { gateway, schemas: SCHEMAS });
 }
 
 describe("the curl command", () => {

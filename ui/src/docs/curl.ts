@@ -8,13 +8,13 @@ import { exampleOf, literal, resolve } from "./schema";
 const IMAGE = "image.png";
 
 export interface Target {
-  /** Scheme, host and port of the gateway. */
-  readonly origin: string;
+  /** Address of the gateway, without a slash at its end. */
+  readonly gateway: string;
   readonly schemas: Schemas;
 }
 
 /** Writes the curl command for a route, with every required parameter and those that have an example. */
-export function curlOf(route: Route, { origin, schemas }: Target): string {
+export function curlOf(route: Route, { gateway, schemas }: Target): string {
   const { parameters = [], requestBody, responses = {} } = route.operation;
   const shown = parameters.filter(({ required, example }) => required === true || example !== undefined);
   const body = requestBody ? bodyOf(requestBody, schemas) : [];
@@ -24,10 +24,10 @@ export function curlOf(route: Route, { origin, schemas }: Target): string {
     "curl",
     ...method,
     ...outputOf(responses),
-    ...(isLoopback(origin) ? [] : ["-H", quoted("Authorization: Bearer $KANA_TOKEN")]),
+    ...(isLoopback(gateway) ? [] : ["-H", quoted("Authorization: Bearer $KANA_TOKEN")]),
     ...headers.flatMap((header) => ["-H", quoted(`${header.name}: ${valueOf(header)}`)]),
     ...body,
-    quoted(origin + addressOf(route.path, shown)),
+    quoted(gateway + addressOf(route.path, shown)),
   ].join(" ");
 }
 
@@ -78,8 +78,8 @@ function outputOf(responses: Readonly<Record<string, Body>>): string[] {
   return types.some((type) => type.startsWith("image/")) ? ["-o", IMAGE] : [];
 }
 
-function isLoopback(origin: string): boolean {
-  const { hostname } = new URL(origin);
+function isLoopback(gateway: string): boolean {
+  const { hostname } = new URL(gateway);
   return hostname === "[::1]" || hostname.startsWith("127.") || /(^|\.)localhost$/.test(hostname);
 }
 

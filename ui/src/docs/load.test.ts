@@ -16,7 +16,7 @@ it("returns the problem of a refusal", async () => {
 });
 
 it("returns a problem where the answer is no description or there is none", async () => {
-  const message = "Could not read /openapi.json.";
+  const message = "Could not read the description.";
 
   expect(await answering(new Response("<html>"))).toMatchObject({ ok: false, problem: { message } });
   expect(await answering(Response.json({ info: {} }))).toMatchObject({ ok: false, problem: { message } });

@@ -3,7 +3,8 @@ import { problemOf, type Answer } from "../api/problem";
 import { isFields } from "../api/shape";
 import type { Description } from "./openapi";
 
-const ADDRESS = "/openapi.json";
+/** Address of the description, seen from this page. */
+export const ADDRESS = "../openapi.json";
 
 /** Reads the description from the gateway that served the page. */
 export async function load(fetch: typeof globalThis.fetch = globalThis.fetch): Promise<Answer<Description>> {
@@ -17,5 +18,8 @@ export async function load(fetch: typeof globalThis.fetch = globalThis.fetch): P
   } catch {
     // An unreachable gateway and an answer that is not JSON have the same consequence.
   }
-  return { ok: false, problem: { status: 0, message: `Could not read ${ADDRESS}.`, retryAfter: null, body: null } };
+  return {
+    ok: false,
+    problem: { status: 0, message: "Could not read the description.", retryAfter: null, body: null },
+  };
 }

@@ -31,7 +31,7 @@ export function useLive(api: Api, dispatch: Dispatch<Action>, attempt: number): 
     }, SWEEP_EVERY);
 
     void follow({
-      url: "/v1/events",
+      url: `${api.gateway}/v1/events`,
       fetch: api.fetch,
       headers: () => authorization(api.tokens),
       onConnection: (connection) => {

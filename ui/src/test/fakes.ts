@@ -58,6 +58,7 @@ export function anApi(parts: Partial<Api> = {}): Api {
   const unexpected = (): Promise<Answer<never>> => Promise.reject(new Error("unexpected request"));
   return {
     tokens: tokenStore(null),
+    gateway: "",
     fetch: () => Promise.reject(new Error("unexpected request")),
     status: unexpected,
     submit: unexpected,

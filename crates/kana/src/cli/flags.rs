@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::gateway;
 use kana_engine::model::{self, Artifact};
 use kana_queue::{Limits, Url};
 use kana_train::data::fetch;
@@ -132,6 +133,13 @@ pub fn count(text: &str) -> Result<usize, String> {
         Ok(count) => Ok(count),
         Err(_) => Err("expected a whole number".into()),
     }
+}
+
+/// Parses a rate of images a second that a gateway can hold.
+pub fn rate_limit(text: &str) -> Result<f64, String> {
+    let range = gateway::RATES;
+    let rate = text.parse().ok().filter(|rate| range.contains(rate));
+    rate.ok_or_else(|| format!("expected a number of images a second from {} to {}", range.start(), range.end()))
 }
 
 /// Parses a duration longer than zero, such as `500ms`.

@@ -141,7 +141,8 @@ struct Front {
     listen: SocketAddr,
 
     /// File of access tokens, one a line: scopes (read, submit, operate, separated by commas), a space, the token, such
-    /// as read,submit s3cret [default: no token is needed]
+    /// as read,submit s3cret, and if wanted another space and a name for the log. A change takes effect within a few
+    /// seconds [default: no token is needed]
     #[arg(long, env = "KANA_TOKENS", value_name = "FILE")]
     tokens: Option<PathBuf>,
 
@@ -156,6 +157,16 @@ struct Front {
     /// Serve other machines even without tokens: everybody who reaches the address may do everything
     #[arg(long, env = "KANA_INSECURE")]
     insecure: bool,
+
+    /// Name under which clients reach the service besides its own addresses, such as kana.example: that of a proxy in
+    /// front of it. Give it once for each name; in KANA_ALLOWED_HOST they are separated by commas
+    #[arg(long = "allowed-host", env = "KANA_ALLOWED_HOST", value_name = "NAME", value_delimiter = ',')]
+    allowed_hosts: Vec<gateway::Host>,
+
+    /// Images that one token may submit a second, such as 50 or 0.5; without tokens, one client address. More get status
+    /// 429 [default: no limit]
+    #[arg(long, env = "KANA_RATE_LIMIT", value_name = "PER-SECOND", value_parser = flags::rate_limit)]
+    rate_limit: Option<f64>,
 }
 
 /// The flags for what clients may make the gateway hold.
@@ -203,11 +214,7 @@ impl Limits {
 impl Front {
     fn config(&self) -> anyhow::Result<gateway::Config> {
         let tokens = match &self.tokens {
-            Some(file) => {
-                let text = std::fs::read_to_string(file);
-                let text = text.with_context(|| format!("could not read the tokens in {}", file.display()))?;
-                gateway::Tokens::parse(&text).with_context(|| format!("could not use {}", file.display()))?
-            }
+            Some(file) => gateway::read_tokens(file)?,
             None => gateway::Tokens::default(),
         };
         if tokens.is_empty() && !self.listen.ip().is_loopback() && !self.insecure {
@@ -217,7 +224,10 @@ impl Front {
         }
         Ok(gateway::Config {
             tokens,
+            tokens_file: self.tokens.clone(),
             insecure: self.insecure,
+            allowed_hosts: self.allowed_hosts.clone(),
+            rate_limit: self.rate_limit,
             health_listen: self.health_listen,
             limits: self.limits.limits(),
             ..gateway::Config::new(self.listen)

@@ -1,9 +1,11 @@
 //! Where does the gateway listen, and which limits do its clients have?
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Tokens;
+use super::http::host::Host;
+use super::http::tokens::Tokens;
 
 /// Configuration of the gateway.
 #[derive(Clone, Debug)]
@@ -12,6 +14,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Tokens and their scopes. Without any token, everybody may do everything.
     pub tokens: Tokens,
+    /// File that the tokens were read from, whose changes take effect while the gateway runs.
+    pub tokens_file: Option<PathBuf>,
+    /// Names under which clients reach the gateway besides its own addresses, such as that of a proxy in front of it.
+    pub allowed_hosts: Vec<Host>,
+    /// Largest number of images that one token may submit a second; without tokens, one client address.
+    pub rate_limit: Option<f64>,
     /// Whether to listen without tokens on an address that other machines can reach.
     pub insecure: bool,
     /// Time that requests are still accepted after the shutdown begins and `/readyz` fails, so that load balancers
@@ -29,6 +37,9 @@ impl Config {
         Self {
             listen,
             tokens: Tokens::default(),
+            tokens_file: None,
+            allowed_hosts: Vec::new(),
+            rate_limit: None,
             insecure: false,
             drain_delay: Duration::ZERO,
             health_listen: None,

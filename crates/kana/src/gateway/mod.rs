@@ -4,6 +4,7 @@
 //! `submit`. `live` follows jobs and pods, wakes requests that wait and publishes events. The gateway stores no job:
 //! if it is killed at any moment, only its open connections are lost.
 
+mod audit;
 mod config;
 mod http;
 mod live;
@@ -29,15 +30,18 @@ use kana_engine::model::Card;
 use kana_queue::Queue;
 use kana_queue::clock::Clock;
 
-use http::{descriptors, health_port, listener};
+use http::{descriptors, health_port, listener, token_file};
 use live::jobs::Follower;
 use live::maintenance::Maintenance;
 use live::pods::Reporter;
 use state::AppState;
 
 pub use config::{Config, Limits};
-pub use http::auth::{Scopes, Tokens, TokensError};
+pub use http::host::{Host, HostError};
 pub use http::problem::Document as ProblemDocument;
+pub use http::rate_limit::RATES;
+pub use http::token_file::read as read_tokens;
+pub use http::tokens::{Scopes, Tokens, TokensError};
 pub use no_cluster::NoCluster;
 pub use routes::openapi::{openapi, openapi_text};
 
@@ -115,11 +119,14 @@ impl Gateway {
         let maintenance =
             Maintenance { queue: parts.queue, clock: parts.clock, live: live.clone(), metrics: metrics.clone() };
         let reporter = Reporter { cluster: state.cluster.clone(), live: live.clone() };
-        let background = [
+        let mut background = vec![
             shutdown.spawn(follower.run(ending.clone())),
             shutdown.spawn(maintenance.run(ending.clone())),
-            shutdown.spawn(reporter.run(ending)),
+            shutdown.spawn(reporter.run(ending.clone())),
         ];
+        if let Some(file) = state.config.tokens_file.clone() {
+            background.push(shutdown.spawn(token_file::follow(file, state.access.clone(), ending)));
+        }
         let start_probes = |(listener, address): (std::net::TcpListener, SocketAddr)| {
             info!("serving probes on http://{address}");
             health_port::start(listener, &state)

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
+use super::http::auth::Access;
 use super::http::body::Bodies;
+use super::http::rate_limit::RateLimits;
 use super::live::Live;
 use super::metrics::Metrics;
 use super::routes::events::Sources;
@@ -24,6 +26,8 @@ use kana_queue::clock::Clock;
 pub struct AppState {
     /// Configuration of the gateway.
     pub config: Arc<Config>,
+    /// Tokens that are known at this moment.
+    pub access: Access,
     /// Card of the model that images are fitted to.
     pub card: Arc<Card>,
     /// The wall clock.
@@ -69,12 +73,14 @@ impl AppState {
             clock: parts.clock.clone(),
             decoder: Decoder::new(parts.card.clone(), config.limits.decode_bytes_max),
             bodies: bodies.clone(),
+            rates: RateLimits::new(config.rate_limit),
             waiters: Arc::default(),
             live: live.clone(),
             metrics: metrics.clone(),
             ending: drain.waiting.clone(),
         };
         Self {
+            access: Access::new(config.tokens.clone()),
             config: Arc::new(config),
             card: parts.card,
             clock: parts.clock,
@@ -108,6 +114,7 @@ impl FromRef<AppState> for Sources {
 }
 
 parts! {
+    access: Access,
     card: Arc<Card>,
     clock: Arc<dyn Clock>,
     queue: TimedQueue,

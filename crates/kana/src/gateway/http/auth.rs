@@ -1,7 +1,7 @@
 //! What may the sender of a request do?
 //!
-//! A token is a secret that grants scopes. Only digests of tokens are stored, and each is compared in constant time, so
-//! that neither a log line nor the duration of a response reveals a token.
+//! A token grants scopes. Where there are no tokens, everybody has every scope. The list of tokens may change while the
+//! gateway runs (`token_file.rs`), but whether there are tokens at all is decided at its start.
 
 use std::sync::Arc;
 
@@ -9,114 +9,113 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use sha2::{Digest, Sha256};
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use tokio::sync::watch;
 
+use super::peer::Peer;
 use super::problem::Problem;
-use crate::gateway::config::Config;
+use super::tokens::{Scopes, Tokens};
+use crate::gateway::audit;
 
-/// Scopes that a token grants, in addition to reading, which every token may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Scopes {
-    /// Permits to submit images and to cancel jobs.
-    pub submit: bool,
-    /// Permits to end pods, set the scale, and replay or discard dead letters.
-    pub operate: bool,
+/// Name, in the log, of a sender where no token is needed.
+const ANYBODY: &str = "none";
+
+/// Longest value of `X-Forwarded-For` that is kept, in characters: ten addresses.
+const FORWARDED_MAX: usize = 256;
+
+/// Bytes of a token's identity that scope an idempotency key: as many as a UUID has.
+const KEY_SCOPE_BYTES: usize = 16;
+
+/// The tokens that are known at this moment.
+#[derive(Clone, Debug)]
+pub struct Access(Arc<watch::Sender<Tokens>>);
+
+/// Sender of a request, an extension of every request that was let through.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Name of the token.
+    pub name: Arc<str>,
+    /// Identity of the token; `None` where no token is needed.
+    pub identity: Option<[u8; 32]>,
+    /// Address that the request came from, where it is known.
+    pub peer: Option<Peer>,
+    /// Addresses that the request or a proxy claims it came from (`X-Forwarded-For`).
+    pub forwarded: Option<String>,
+    access: Access,
 }
 
-/// Tokens with their scopes.
-#[derive(Clone, Default)]
-pub struct Tokens(Vec<([u8; 32], Scopes)>);
+impl Access {
+    /// Creates the access that these tokens give.
+    pub fn new(tokens: Tokens) -> Self {
+        Self(Arc::new(watch::Sender::new(tokens)))
+    }
 
-/// Reason why a list of tokens cannot be read. The message never quotes the list.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokensError {
-    /// A line is not `SCOPES TOKEN`.
-    #[error("line {line} of the tokens is not of the form \"submit,operate TOKEN\"")]
-    Line {
-        /// Number of the line, from 1.
-        line: usize,
-    },
-    /// A scope is unknown.
-    #[error("line {line} of the tokens names a scope other than read, submit and operate")]
-    Scope {
-        /// Number of the line, from 1.
-        line: usize,
-    },
-    /// The list has no token, which would let everybody do everything.
-    #[error("the tokens have no line with a token")]
-    Empty,
-}
+    /// Whether these are the tokens that are known.
+    pub fn is_current(&self, tokens: &Tokens) -> bool {
+        *self.0.borrow() == *tokens
+    }
 
-impl Tokens {
-    /// Reads a list of one token a line: its scopes (`read`, `submit`, `operate`, separated by commas), a space, the
-    /// token. Empty lines and those that begin with `#` are skipped.
+    /// Replaces the tokens.
+    pub fn replace(&self, tokens: Tokens) {
+        self.0.send_replace(tokens);
+    }
+
+    /// Finds out who sends a request, and which scopes the sender has.
     ///
     /// # Errors
-    /// Where a line cannot be read, and where there is none.
-    pub fn parse(text: &str) -> Result<Self, TokensError> {
-        let mut tokens = Vec::new();
-        for (number, line) in text.lines().enumerate() {
-            let (line, number) = (line.trim(), number + 1);
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let mut words = line.split_whitespace();
-            let (Some(scopes), Some(token), None) = (words.next(), words.next(), words.next()) else {
-                return Err(TokensError::Line { line: number });
-            };
-            let scopes = Scopes::parse(scopes).ok_or(TokensError::Scope { line: number })?;
-            tokens.push((digest(token.as_bytes()), scopes));
+    /// 401.
+    fn admit(&self, request: &Request) -> Result<(Caller, Scopes), Problem> {
+        let (headers, peer) = (request.headers(), request.extensions().get::<Peer>().copied());
+        let caller =
+            |name, identity| Caller { name, identity, peer, forwarded: forwarded(headers), access: self.clone() };
+        let tokens = self.0.borrow();
+        if tokens.is_empty() {
+            return Ok((caller(ANYBODY.into(), None), Scopes { submit: true, operate: true }));
         }
-        if tokens.is_empty() { Err(TokensError::Empty) } else { Ok(Self(tokens)) }
+        let Some(header) = headers.get(header::AUTHORIZATION) else {
+            return Err(Problem::unauthorized(
+                "a token is needed: Authorization: Bearer TOKEN",
+                "Bearer realm=\"kana\"",
+            ));
+        };
+        let known = bearer(header.as_bytes()).and_then(|token| tokens.find(token)).ok_or_else(|| {
+            Problem::unauthorized("this token is unknown", "Bearer realm=\"kana\", error=\"invalid_token\"")
+        })?;
+        Ok((caller(known.name.clone(), Some(known.identity())), known.scopes))
+    }
+}
+
+impl Caller {
+    /// Waits until the caller's token is no longer known.
+    pub async fn revoked(&self) {
+        let mut tokens = self.access.0.subscribe();
+        let is_known = |tokens: &Tokens| self.identity.is_none_or(|identity| tokens.has(&identity));
+        // Fails only where the other end is gone, which lives as long as this caller does.
+        let _ = tokens.wait_for(|tokens| !is_known(tokens)).await;
     }
 
-    /// Whether there is no token, so that everybody may do everything.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Creates a caller for a test.
+    #[cfg(test)]
+    pub fn sample(identity: Option<[u8; 32]>, peer: Option<Peer>) -> Self {
+        Self { name: "a".into(), identity, peer, forwarded: None, access: Access::new(Tokens::default()) }
     }
 
-    /// Returns the scopes of `token`; `None` if it is unknown. Takes the same time either way.
-    fn scopes(&self, token: &[u8]) -> Option<Scopes> {
-        let asked = digest(token);
-        // The index of the token that matches, one past the last where none does.
-        let mut found = self.0.len() as u64;
-        for (index, (known, _)) in self.0.iter().enumerate() {
-            let is_match: Choice = known.ct_eq(&asked);
-            found = u64::conditional_select(&found, &(index as u64), is_match);
+    /// Returns the name that an idempotency key of this caller has in the queue, which no other token's key has. A key
+    /// has no line break, so that it never equals one of a gateway without tokens.
+    pub fn scoped(&self, key: &str) -> String {
+        match &self.identity {
+            None => key.to_owned(),
+            Some(identity) => format!("{}\n{key}", hex::encode(&identity[..KEY_SCOPE_BYTES])),
         }
-        let found = usize::try_from(found).ok()?;
-        self.0.get(found).map(|(_, scopes)| *scopes)
     }
-}
-
-impl std::fmt::Debug for Tokens {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Tokens({})", self.0.len())
-    }
-}
-
-impl Scopes {
-    fn parse(text: &str) -> Option<Self> {
-        text.split(',').try_fold(Self::default(), |scopes, scope| match scope {
-            "read" => Some(scopes),
-            "submit" => Some(Self { submit: true, ..scopes }),
-            "operate" => Some(Self { operate: true, ..scopes }),
-            _ => None,
-        })
-    }
-}
-
-fn digest(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
 }
 
 /// Lets requests with any token through.
 ///
 /// # Errors
 /// 401.
-pub async fn read(State(config): State<Arc<Config>>, request: Request, next: Next) -> Result<Response, Problem> {
-    granted(&config.tokens, request.headers())?;
+pub async fn read(State(access): State<Access>, mut request: Request, next: Next) -> Result<Response, Problem> {
+    let (caller, _) = access.admit(&request)?;
+    request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }
 
@@ -124,36 +123,30 @@ pub async fn read(State(config): State<Arc<Config>>, request: Request, next: Nex
 ///
 /// # Errors
 /// 401, 403.
-pub async fn submit(State(config): State<Arc<Config>>, request: Request, next: Next) -> Result<Response, Problem> {
-    let scopes = granted(&config.tokens, request.headers())?;
+pub async fn submit(State(access): State<Access>, mut request: Request, next: Next) -> Result<Response, Problem> {
+    let (caller, scopes) = access.admit(&request)?;
     if !scopes.submit {
-        return Err(Problem::forbidden("this token lacks the scope submit"));
+        let challenge = "Bearer realm=\"kana\", error=\"insufficient_scope\", scope=\"submit\"";
+        return Err(Problem::insufficient_scope("this token lacks the scope submit", challenge));
     }
+    request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }
 
-/// Lets requests through whose token may operate.
+/// Lets requests through whose token may operate, and records those of tokens that may not.
 ///
 /// # Errors
 /// 401, 403.
-pub async fn operate(State(config): State<Arc<Config>>, request: Request, next: Next) -> Result<Response, Problem> {
-    let scopes = granted(&config.tokens, request.headers())?;
+pub async fn operate(State(access): State<Access>, mut request: Request, next: Next) -> Result<Response, Problem> {
+    let (caller, scopes) = access.admit(&request)?;
     if !scopes.operate {
-        return Err(Problem::forbidden("this token lacks the scope operate"));
+        let challenge = "Bearer realm=\"kana\", error=\"insufficient_scope\", scope=\"operate\"";
+        let problem = Problem::insufficient_scope("this token lacks the scope operate", challenge);
+        audit::refused(&caller, request.method(), request.uri().path(), &problem);
+        return Err(problem);
     }
+    request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
-}
-
-fn granted(tokens: &Tokens, headers: &HeaderMap) -> Result<Scopes, Problem> {
-    if tokens.is_empty() {
-        return Ok(Scopes { submit: true, operate: true });
-    }
-    let Some(header) = headers.get(header::AUTHORIZATION) else {
-        return Err(Problem::unauthorized("a token is needed: Authorization: Bearer TOKEN", "Bearer realm=\"kana\""));
-    };
-    bearer(header.as_bytes())
-        .and_then(|token| tokens.scopes(token))
-        .ok_or_else(|| Problem::unauthorized("this token is unknown", "Bearer realm=\"kana\", error=\"invalid_token\""))
 }
 
 /// Reads the token of an `Authorization` header; the scheme's case does not matter (RFC 9110).
@@ -163,46 +156,21 @@ fn bearer(header: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"bearer").then(|| token.trim_ascii())
 }
 
+/// Reads what `X-Forwarded-For` claims; a request may have several of these headers, which count as one list.
+fn forwarded(headers: &HeaderMap) -> Option<String> {
+    let lists: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|list| list.to_str().ok()).collect();
+    (!lists.is_empty()).then(|| lists.join(", ").chars().take(FORWARDED_MAX).collect())
+}
+
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
 
-    const BOTH: Scopes = Scopes { submit: true, operate: true };
-
-    #[test]
-    fn a_token_grants_the_scopes_of_its_line() {
-        let tokens = Tokens::parse("# comment\n\nread r\nsubmit s\r\n  submit,operate both  \n").unwrap();
-
-        assert_eq!(tokens.scopes(b"r"), Some(Scopes::default()));
-        assert_eq!(tokens.scopes(b"s"), Some(Scopes { submit: true, operate: false }));
-        assert_eq!(tokens.scopes(b"both"), Some(BOTH));
-    }
-
-    #[test]
-    fn no_other_text_is_a_token() {
-        let tokens = Tokens::parse("submit secret").unwrap();
-
-        for other in ["", "secre", "secrets", "SECRET", "submit secret"] {
-            assert_eq!(tokens.scopes(other.as_bytes()), None, "{other:?}");
-        }
-    }
-
-    #[test]
-    fn an_unreadable_line_is_named_and_not_quoted() {
-        let line = |text| Tokens::parse(text).map(|_| ()).unwrap_err();
-
-        assert_eq!(line("submit a\nhunter2"), TokensError::Line { line: 2 });
-        assert_eq!(line("submit a b"), TokensError::Line { line: 1 });
-        assert_eq!(line("\nadmin a"), TokensError::Scope { line: 2 });
-        assert_eq!(line("# nothing"), TokensError::Empty);
-        assert!(!line("hunter2").to_string().contains("hunter2"));
-    }
-
-    #[test]
-    fn debug_output_shows_no_token() {
-        let tokens = Tokens::parse("submit hunter2").unwrap();
-
-        assert_eq!(format!("{tokens:?}"), "Tokens(1)");
+    fn admitted(access: &Access, token: &str) -> Result<(Caller, Scopes), Problem> {
+        let request = Request::builder().header(header::AUTHORIZATION, format!("Bearer {token}"));
+        access.admit(&request.body(Body::empty()).unwrap())
     }
 
     #[test]
@@ -210,5 +178,35 @@ mod tests {
         assert_eq!(bearer(b"bEARER  x"), Some(&b"x"[..]));
         assert_eq!(bearer(b"Basic x"), None);
         assert_eq!(bearer(b"Bearer"), None);
+    }
+
+    #[test]
+    fn a_key_is_the_callers_own_and_stays_so_when_the_tokens_are_read_again() {
+        let access = Access::new(Tokens::parse("submit a\nsubmit b").unwrap());
+        let (a, b) = (admitted(&access, "a").unwrap().0, admitted(&access, "b").unwrap().0);
+
+        access.replace(Tokens::parse("read c\nsubmit,operate a alice").unwrap());
+
+        assert_ne!(a.scoped("k"), b.scoped("k"));
+        assert_eq!(a.scoped("k"), admitted(&access, "a").unwrap().0.scoped("k"));
+        assert!(admitted(&access, "b").is_err());
+    }
+
+    #[test]
+    fn without_tokens_a_key_is_stored_as_it_is() {
+        let access = Access::new(Tokens::default());
+
+        assert_eq!(admitted(&access, "a").unwrap().0.scoped("k"), "k");
+    }
+
+    #[tokio::test]
+    async fn a_caller_is_revoked_when_its_token_is_gone() {
+        let access = Access::new(Tokens::parse("submit a\nsubmit b").unwrap());
+        let (a, b) = (admitted(&access, "a").unwrap().0, admitted(&access, "b").unwrap().0);
+
+        access.replace(Tokens::parse("read b").unwrap());
+
+        a.revoked().await;
+        assert!(futures::FutureExt::now_or_never(b.revoked()).is_none());
     }
 }

@@ -23,6 +23,7 @@ use tracing::{debug, info, warn};
 
 use super::connections::{Admission, Connection, Connections, Refusal, Room};
 use super::exchange::{self, Exchange, Slices};
+use super::peer::Peer;
 use super::socket::Socket;
 use super::streams::{Executor, Streams};
 use crate::gateway::config::Limits;
@@ -129,6 +130,7 @@ impl Server {
             connection: connection.clone(),
             executor: executor.clone(),
             memory: self.memory.clone(),
+            peer: Peer::of(&stream),
         };
         let socket = TokioIo::new(Socket::new(stream, self.limits.head_time_max, self.limits.stall_max));
         let served = graceful.watch(builder(executor, &self.limits).serve_connection(socket, front).into_owned());
@@ -199,6 +201,7 @@ struct Front {
     connection: Arc<Connection>,
     executor: Executor,
     memory: exchange::Memory,
+    peer: Peer,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Front {
@@ -211,6 +214,7 @@ impl hyper::service::Service<Request<Incoming>> for Front {
         self.executor.announce(&exchange);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(exchange.clone());
+        request.extensions_mut().insert(self.peer);
         let (answer, memory) = (self.service.call(request), self.memory.clone());
         Box::pin(async move { Ok(exchange.respond(answer.await?, &memory)) })
     }

@@ -94,7 +94,7 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
-    /// 429: the queue has no room, and should have some in `seconds`.
+    /// 429: the queue has no room, or the sender has sent too much, and should try again in `seconds`.
     pub fn busy(detail: impl Into<String>, seconds: u32) -> Self {
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
         Self { retry_after_seconds: Some(seconds), ..problem }
@@ -109,6 +109,12 @@ impl Problem {
     /// 401: the request has no known token. `challenge` is the `WWW-Authenticate` header.
     pub fn unauthorized(detail: impl Into<String>, challenge: &'static str) -> Self {
         let problem = Self::new(StatusCode::UNAUTHORIZED, detail);
+        Self { challenge: Some(challenge), ..problem }
+    }
+
+    /// 403: the request's token lacks a scope. `challenge` is the `WWW-Authenticate` header, which names it (RFC 6750).
+    pub fn insufficient_scope(detail: impl Into<String>, challenge: &'static str) -> Self {
+        let problem = Self::new(StatusCode::FORBIDDEN, detail);
         Self { challenge: Some(challenge), ..problem }
     }
 
@@ -129,7 +135,6 @@ impl Problem {
     }
 
     /// Returns the explanation of the problem.
-    #[cfg(test)]
     pub fn detail(&self) -> &str {
         &self.document.detail
     }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::gateway::http::auth::Caller;
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
 use crate::gateway::http::wait_parameter;
 use crate::gateway::submit::{SubmitRequest, Submitter, upload};
@@ -42,7 +43,7 @@ pub struct ImageBody(#[expect(dead_code, reason = "only the API's description re
     path = "/v1/classify",
     tag = "jobs",
     params(ClassifyQuery, ("Idempotency-Key" = Option<String>, Header, description = "Key that makes the request safe to \
-        repeat: a second request with the same key gets the first one's jobs. 1 to 255 printable ASCII characters.")),
+        repeat: a second request with the same key and token gets the first one's jobs. 1 to 255 printable ASCII characters.")),
     request_body(content = inline(ImageBody), content_type = "image/*", description = "PNG, JPEG, GIF, BMP, WebP or PNM"),
     responses(
         (status = 200, description = "The job has finished", body = view::Job),
@@ -52,20 +53,22 @@ pub struct ImageBody(#[expect(dead_code, reason = "only the API's description re
         (status = 422, body = Document, content_type = MEDIA_TYPE,
             description = "The body is not an image, a parameter is invalid, or the key was used with another body"),
         (status = 429, body = Document, content_type = MEDIA_TYPE,
-            description = "The queue is full; the header `Retry-After` says when to try again"),
+            description = "The queue is full, or this sender has sent more images a second than it may; the header \
+                `Retry-After` says when to try again"),
         Otherwise,
     )
 )]
 pub async fn classify_image(
     State(submitter): State<Arc<Submitter>>,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<ClassifyQuery>,
     request: Request,
 ) -> Result<(StatusCode, Json<view::Job>), Problem> {
     let wait_max = submitter.limits.wait_max;
     let wait = query.wait.map_or(Ok(WAIT.min(wait_max)), |wait| wait_parameter::parse(&wait, wait_max))?;
     let key = upload::idempotency_key(request.headers())?;
-    let upload = upload::read_single(&submitter, request, query.filename.as_deref()).await?;
-    let mut receipt = submitter.submit(SubmitRequest { upload, key, wait: Some(wait) }).await?;
+    let upload = upload::read_single(&submitter, &caller, request, query.filename.as_deref()).await?;
+    let mut receipt = submitter.submit(&caller, SubmitRequest { upload, key, wait: Some(wait) }).await?;
     let job = receipt.jobs.pop().ok_or_else(|| Problem::unprocessable("the body is not an image"))?;
     Ok((if job.is_over() { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(job)))
 }

@@ -1,12 +1,14 @@
 //! How are dead letters (jobs of which every attempt failed) listed, replayed and discarded?
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{jobs, parse_id};
+use crate::gateway::audit::{self, Act};
+use crate::gateway::http::auth::Caller;
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
 use crate::gateway::upstream::TimedQueue;
 use crate::gateway::view::{self, DeadLetter};
@@ -67,12 +69,12 @@ pub async fn list_dead(
 )]
 pub async fn replay_dead(
     State(queue): State<TimedQueue>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<view::Job>), Problem> {
     let job = parse_id("dead letter", &id)?;
-    if !queue.call(|queue| queue.replay(job)).await? {
-        return Err(unknown(job));
-    }
+    let replay = async { known(job, queue.call(|queue| queue.replay(job)).await?) };
+    audit::record(&caller, Act::Replay(job), replay).await?;
     Ok((StatusCode::ACCEPTED, Json(jobs::status(&queue, job).await?)))
 }
 
@@ -89,12 +91,19 @@ pub async fn replay_dead(
         Otherwise,
     )
 )]
-pub async fn discard_dead(State(queue): State<TimedQueue>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+pub async fn discard_dead(
+    State(queue): State<TimedQueue>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
     let job = parse_id("dead letter", &id)?;
-    let known = queue.call(|queue| queue.discard(job)).await?;
-    if known { Ok(StatusCode::NO_CONTENT) } else { Err(unknown(job)) }
+    let discard = async { known(job, queue.call(|queue| queue.discard(job)).await?) };
+    audit::record(&caller, Act::Discard(job), discard).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-fn unknown(job: JobId) -> Problem {
-    Problem::not_found(format!("there is no dead letter {job}"))
+/// # Errors
+/// 404 where the queue did not know the dead letter.
+fn known(job: JobId, is_known: bool) -> Result<(), Problem> {
+    if is_known { Ok(()) } else { Err(Problem::not_found(format!("there is no dead letter {job}"))) }
 }

@@ -9,8 +9,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::gateway::http::auth::Caller;
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
 use crate::gateway::live::Live;
 use crate::gateway::live::event_log::Kind;
@@ -32,6 +33,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Time that a client should wait before it resumes a stream that broke off.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Headers that let events pass a proxy one by one: nginx keeps a response back in its buffers unless the first one
+/// says otherwise; proxies that compress would do the same, and must not transform it.
+const UNBUFFERED: [(HeaderName, &str); 2] =
+    [(HeaderName::from_static("x-accel-buffering"), "no"), (header::CACHE_CONTROL, "no-cache, no-transform")];
 
 /// Events read from the log at once.
 const READ_MAX: usize = 64;
@@ -74,12 +80,13 @@ pub async fn follow_events(
     State(sources): State<Sources>,
     State(metrics): State<Arc<Metrics>>,
     State(drain): State<Drain>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
     let Ok(permit) = live.streams.clone().try_acquire_owned() else {
         return Err(Problem::unavailable("too many event streams are open"));
     };
-    let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or(""));
+    let caller = request.extensions().get::<Caller>().cloned();
+    let last = request.headers().get("last-event-id").map(|id| id.to_str().unwrap_or(""));
     let latest = live.events.latest();
     let resumed = last.and_then(|id| live.events.resume(id));
     let after = resumed.unwrap_or_else(|| *latest.borrow());
@@ -92,9 +99,13 @@ pub async fn follow_events(
         ready.extend(present(&live, &sources).await.into_iter().map(|(kind, data)| event(kind, &id, &data)));
     }
     metrics.streams.inc();
-    let stream = EventStream { live, metrics, closing: drain.closing, after, latest, ready, _permit: permit };
+    let stream = EventStream { live, metrics, caller, closing: drain.closing, after, latest, ready, _permit: permit };
     let events = futures::stream::unfold(stream, EventStream::next);
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    for (name, value) in UNBUFFERED {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    Ok(response)
 }
 
 /// Item of a stream's body, which never fails.
@@ -104,6 +115,7 @@ type Item = Result<Event, Infallible>;
 struct EventStream {
     live: Arc<Live>,
     metrics: Arc<Metrics>,
+    caller: Option<Caller>,
     closing: CancellationToken,
     after: u64,
     latest: watch::Receiver<u64>,
@@ -112,8 +124,9 @@ struct EventStream {
 }
 
 impl EventStream {
-    /// Returns the next event. Returns `None`, which ends the stream, when the gateway shuts down, and when an event
-    /// was missed: a client that cannot keep up must connect again to get the current state.
+    /// Returns the next event. Returns `None`, which ends the stream, when the gateway shuts down, when the client's
+    /// token is no longer known, and when an event was missed: a client that cannot keep up must connect again to get
+    /// the current state.
     async fn next(mut self) -> Option<(Item, Self)> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -121,8 +134,11 @@ impl EventStream {
             }
             let entries = self.live.events.read(self.after, READ_MAX).ok()?;
             if entries.is_empty() {
-                let changed = self.closing.run_until_cancelled(self.latest.changed()).await;
-                changed?.ok()?;
+                tokio::select! {
+                    changed = self.latest.changed() => changed.ok()?,
+                    () = self.closing.cancelled() => return None,
+                    () = revoked(self.caller.as_ref()) => return None,
+                }
             }
             for entry in entries {
                 self.after = entry.number;
@@ -135,6 +151,14 @@ impl EventStream {
 impl Drop for EventStream {
     fn drop(&mut self) {
         self.metrics.streams.dec();
+    }
+}
+
+/// Waits until the caller's token is no longer known.
+async fn revoked(caller: Option<&Caller>) {
+    match caller {
+        Some(caller) => caller.revoked().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::parse_id;
+use crate::gateway::audit::{self, Act};
+use crate::gateway::http::auth::Caller;
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
 use crate::gateway::http::wait_parameter;
 use crate::gateway::submit::{SubmitRequest, Submitter, upload};
@@ -46,7 +48,7 @@ pub struct UploadBody {
     path = "/v1/jobs",
     tag = "jobs",
     params(SubmitQuery, ("Idempotency-Key" = Option<String>, Header, description = "Key that makes the request safe to \
-        repeat: a second request with the same key gets the first one's jobs. 1 to 255 printable ASCII characters.")),
+        repeat: a second request with the same key and token gets the first one's jobs. 1 to 255 printable ASCII characters.")),
     request_body(content = UploadBody, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "All jobs have finished (only with `wait`)", body = Receipt),
@@ -56,20 +58,22 @@ pub struct UploadBody {
         (status = 422, body = Document, content_type = MEDIA_TYPE,
             description = "No file is an image, a parameter is invalid, or the key was used with another body"),
         (status = 429, body = Document, content_type = MEDIA_TYPE,
-            description = "The queue is full; the header `Retry-After` says when to try again"),
+            description = "The queue is full, or this sender has sent more images a second than it may; the header \
+                `Retry-After` says when to try again"),
         Otherwise,
     )
 )]
 pub async fn submit_jobs(
     State(submitter): State<Arc<Submitter>>,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<SubmitQuery>,
     request: Request,
 ) -> Result<(StatusCode, Json<Receipt>), Problem> {
     // An error in the head is reported before the body is read.
     let wait = query.wait.map(|wait| wait_parameter::parse(&wait, submitter.limits.wait_max)).transpose()?;
     let key = upload::idempotency_key(request.headers())?;
-    let upload = upload::read_multipart(&submitter, request).await?;
-    let receipt = submitter.submit(SubmitRequest { upload, key, wait }).await?;
+    let upload = upload::read_multipart(&submitter, &caller, request).await?;
+    let receipt = submitter.submit(&caller, SubmitRequest { upload, key, wait }).await?;
     let is_finished = wait.is_some() && receipt.jobs.iter().all(view::Job::is_over);
     Ok((if is_finished { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(receipt)))
 }
@@ -107,14 +111,22 @@ pub async fn read_job(State(queue): State<TimedQueue>, Path(id): Path<String>) -
         Otherwise,
     )
 )]
-pub async fn cancel_job(State(queue): State<TimedQueue>, Path(id): Path<String>) -> Result<Json<view::Job>, Problem> {
+pub async fn cancel_job(
+    State(queue): State<TimedQueue>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<view::Job>, Problem> {
     let job = parse_id("job", &id)?;
-    match queue.call(|queue| queue.cancel(job)).await? {
-        Cancellation::Cancelled => status(&queue, job).await.map(Json),
-        Cancellation::Running => Err(Problem::conflict(format!("job {job} is with a worker"))),
-        Cancellation::Settled => Err(Problem::conflict(format!("job {job} is over"))),
-        Cancellation::Unknown => Err(unknown(job)),
-    }
+    let cancel = async {
+        match queue.call(|queue| queue.cancel(job)).await? {
+            Cancellation::Cancelled => Ok(()),
+            Cancellation::Running => Err(Problem::conflict(format!("job {job} is with a worker"))),
+            Cancellation::Settled => Err(Problem::conflict(format!("job {job} is over"))),
+            Cancellation::Unknown => Err(unknown(job)),
+        }
+    };
+    audit::record(&caller, Act::Cancel(job), cancel).await?;
+    status(&queue, job).await.map(Json)
 }
 
 /// Reads the current state of a job.

@@ -32,7 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::gateway::http::problem::{self, Problem};
-use crate::gateway::http::{auth, compression, observe, origin};
+use crate::gateway::http::{auth, compression, content_encoding, observe, origin};
 use crate::gateway::state::AppState;
 
 /// Headers of every response: the page may reach, and be embedded by, itself alone, and no content type is guessed.
@@ -89,9 +89,9 @@ pub(super) fn all() -> OpenApiRouter<AppState> {
 /// Builds the whole service, with every layer that a request passes.
 pub(super) fn service(state: &AppState) -> Router {
     let config = &state.config;
-    let read_only = from_fn_with_state(config.clone(), auth::read);
-    let submit_only = from_fn_with_state(config.clone(), auth::submit);
-    let operate_only = from_fn_with_state(config.clone(), auth::operate);
+    let read_only = from_fn_with_state(state.access.clone(), auth::read);
+    let submit_only = from_fn_with_state(state.access.clone(), auth::submit);
+    let operate_only = from_fn_with_state(state.access.clone(), auth::operate);
     let documented = open()
         .merge(read().route_layer(read_only))
         .merge(submit().route_layer(submit_only))
@@ -104,6 +104,7 @@ pub(super) fn service(state: &AppState) -> Router {
         .route("/", get(page::file))
         .fallback(page::file)
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn(content_encoding::identity_only))
         .layer(from_fn(compression::compressed))
         .layer(from_fn_with_state(config.clone(), origin::own_pages))
         .layer(CatchPanicLayer::custom(panicked))

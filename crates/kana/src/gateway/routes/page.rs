@@ -38,7 +38,7 @@ const HASHED: &str = "assets/";
 /// Response in place of a page that was not built.
 const HINT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>kana</title>\
     <h1>kana is running</h1><p>This binary was built without its pages; <code>make build</code> builds them. \
-    The service is complete without them: <a href=\"/openapi.json\">/openapi.json</a> describes its API.</p></html>\n";
+    The service is complete without them: <code>/openapi.json</code> describes its API.</p></html>\n";
 
 #[derive(Embed)]
 #[folder = "../../ui/dist/"]
@@ -109,9 +109,10 @@ impl File {
     }
 }
 
-/// Redirects `/docs` to `/docs/`, the only address of that page.
+/// Redirects `/docs` to `/docs/`, the only address of that page. The target is relative, because a proxy may serve the
+/// gateway under a path.
 pub async fn docs() -> Redirect {
-    Redirect::to("/docs/")
+    Redirect::to("docs/")
 }
 
 /// Returns a file of the pages.

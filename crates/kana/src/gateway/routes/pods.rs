@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::gateway::audit::{self, Act};
+use crate::gateway::http::auth::Caller;
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
 use crate::gateway::live::Live;
 use crate::gateway::upstream::{TimedCluster, TimedQueue};
@@ -66,6 +68,7 @@ pub async fn list_pods(
 )]
 pub async fn stop_pod(
     State(cluster): State<TimedCluster>,
+    Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Query(query): Query<StopQuery>,
 ) -> Result<StatusCode, Problem> {
@@ -75,7 +78,8 @@ pub async fn stop_pod(
         Some("kill") => Stop::Kill,
         Some(mode) => return Err(Problem::unprocessable(format!("mode is {mode:?}, not delete, evict or kill"))),
     };
-    cluster.call(|cluster| async { cluster.stop(&name, how.into()).await }).await?;
+    let stop = async { Ok(cluster.call(|cluster| async { cluster.stop(&name, how.into()).await }).await?) };
+    audit::record(&caller, Act::StopPod(&name, how), stop).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -105,6 +109,7 @@ pub struct LogsQuery {
 )]
 pub async fn read_pod_logs(
     State(cluster): State<TimedCluster>,
+    Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Query(query): Query<LogsQuery>,
 ) -> Result<String, Problem> {
@@ -117,5 +122,6 @@ pub async fn read_pod_logs(
         Problem::unprocessable(format!("lines is {lines:?}, not a whole number from 1 to {LINES_MAX}"))
     };
     let lines = lines.ok_or_else(refused)?;
-    Ok(cluster.call(|cluster| async { cluster.logs(&name, lines).await }).await?)
+    let read = async { Ok(cluster.call(|cluster| async { cluster.logs(&name, lines).await }).await?) };
+    audit::record(&caller, Act::ReadLog(&name), read).await
 }

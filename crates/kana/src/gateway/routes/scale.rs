@@ -1,9 +1,11 @@
 //! How are the range and the number of pods read and set?
 
-use axum::Json;
 use axum::extract::{Request, State};
+use axum::{Extension, Json};
 use serde_json::Value;
 
+use crate::gateway::audit::{self, Act};
+use crate::gateway::http::auth::Caller;
 use crate::gateway::http::body::Bodies;
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
 use crate::gateway::upstream::TimedCluster;
@@ -45,11 +47,13 @@ pub async fn read_scale(State(cluster): State<TimedCluster>) -> Result<Json<Scal
 pub async fn set_scale(
     State(cluster): State<TimedCluster>,
     State(bodies): State<Bodies>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Json<Scale>, Problem> {
     let (bytes, _meter) = bodies.read(request, BODY_BYTES_MAX).await?;
-    let Range { min, max } = parse(&bytes)?;
-    Ok(Json(cluster.call(|cluster| cluster.set_range(min..=max)).await?.into()))
+    let range = parse(&bytes)?;
+    let set = async { Ok(cluster.call(|cluster| cluster.set_range(range.min..=range.max)).await?) };
+    Ok(Json(audit::record(&caller, Act::SetScale(range), set).await?.into()))
 }
 
 /// Parses a range.

@@ -4,6 +4,7 @@
 //! read is reported as it was last known.
 
 pub mod decoder;
+mod disposition;
 mod part_head;
 pub mod upload;
 pub mod waiters;
@@ -17,8 +18,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::config::Limits;
+use super::http::auth::Caller;
 use super::http::body::Bodies;
 use super::http::problem::Problem;
+use super::http::rate_limit::RateLimits;
 use super::live::Live;
 use super::live::rate::retry_after_seconds;
 use super::metrics::Metrics;
@@ -44,6 +47,8 @@ pub struct Submitter {
     pub decoder: Decoder,
     /// Reads bodies within their limits.
     pub bodies: Bodies,
+    /// Limits on how many images a sender may submit a second.
+    pub rates: RateLimits,
     /// Requests that wait for jobs.
     pub waiters: Arc<Waiters>,
     /// State in which accepted jobs are counted.
@@ -76,15 +81,19 @@ impl Submitter {
     ///
     /// # Errors
     /// 422 where the key was used with another body, 429 where the queue is full, 503 where it does not answer.
-    pub async fn submit(&self, request: SubmitRequest) -> Result<Receipt, Problem> {
+    pub async fn submit(&self, caller: &Caller, request: SubmitRequest) -> Result<Receipt, Problem> {
         let SubmitRequest { upload, key, wait } = request;
         let (batch, submitted) = (BatchId::new(), self.clock.now());
         let new_job = |(filename, image)| Job { id: JobId::new(), batch, filename, image, submitted };
         let jobs: Vec<Job> = upload.images.into_iter().map(new_job).collect();
         let names = jobs.iter().map(|job| (job.id, job.filename.clone())).collect();
         let remembered = StoredAnswer { jobs: names, rejected: upload.rejected };
-        let idempotency = match key {
-            Some(key) => Some(Idempotency { key, fingerprint: upload.fingerprint, answer: encode(&remembered)? }),
+        let idempotency = match &key {
+            Some(key) => Some(Idempotency {
+                key: caller.scoped(key),
+                fingerprint: upload.fingerprint,
+                answer: encode(&remembered)?,
+            }),
             None => None,
         };
         // Registered before the queue has the jobs, so that none is settled unseen.
@@ -101,6 +110,10 @@ impl Submitter {
             }
             Ok(queue::Receipt::Repeated { batch, answer }) => self.repeat(batch, &answer, wait).await,
             Err(queue::Error::Full { limit }) => Err(self.full(limit, count).await),
+            // The queue knows the key under a longer name than the client.
+            Err(queue::Error::KeyReused { key: stored }) => {
+                Err(queue::Error::KeyReused { key: key.unwrap_or(stored) }.into())
+            }
             Err(error) => Err(error.into()),
         }
     }

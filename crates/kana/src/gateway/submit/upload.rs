@@ -11,8 +11,10 @@ use futures::StreamExt as _;
 use multer::{Field, Multipart};
 use sha2::{Digest as _, Sha256};
 
+use super::disposition::Disposition;
 use super::part_head::{self, HeadTooLong};
 use super::{Submitter, decoder};
+use crate::gateway::http::auth::Caller;
 use crate::gateway::http::problem::Problem;
 use crate::gateway::view::Rejection;
 use kana_engine::image::Image;
@@ -47,14 +49,15 @@ struct File {
 /// Reads a multipart upload.
 ///
 /// # Errors
-/// 400, 408, 413, 415, 422, 503. Where no file is an image: 422 (413 where all are too large) with the reasons.
-pub async fn read_multipart(submitter: &Submitter, request: Request) -> Result<Upload, Problem> {
+/// 400, 408, 413, 415, 422, 429, 503. Where no file is an image: 422 (413 where all are too large) with the reasons.
+pub async fn read_multipart(submitter: &Submitter, caller: &Caller, request: Request) -> Result<Upload, Problem> {
     let limits = &submitter.limits;
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
     if !kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
         let wanted = "the body must be multipart/form-data with one part named images a file";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, wanted));
     }
+    submitter.rates.begin(caller)?;
     let boundary = multer::parse_boundary(kind);
     let boundary = boundary.map_err(|_| Problem::bad_request("the multipart boundary is missing or malformed"))?;
     let meter = submitter.bodies.meter(&request, limits.request_bytes_max)?;
@@ -64,14 +67,19 @@ pub async fn read_multipart(submitter: &Submitter, request: Request) -> Result<U
     let mut files = Vec::new();
     let broken = |error| meter.problem(|| Problem::bad_request(malformed(&error)));
     while let Some(part) = parts.next_field().await.map_err(broken)? {
-        if part.name() != Some(PART) {
-            let name: String = part.name().unwrap_or("").chars().take(PART_NAME_QUOTED).collect();
+        let names = Disposition::of(part.headers())
+            .map_err(|error| Problem::bad_request(format!("part {} cannot be read: {error}", files.len() + 1)))?;
+        if names.name.as_deref() != Some(PART) {
+            let name: String = names.name.unwrap_or_default().chars().take(PART_NAME_QUOTED).collect();
             return Err(Problem::unprocessable(format!("part {name:?} is unknown; images go in parts named images")));
         }
         if files.len() == limits.files_max {
             return Err(Problem::too_large(format!("a request may have {} files at most", limits.files_max)));
         }
-        let filename = filename(part.file_name(), files.len() + 1);
+        if !files.is_empty() {
+            submitter.rates.add(caller);
+        }
+        let filename = filename(names.filename.as_deref(), files.len() + 1);
         hash.begin(&filename);
         let content = content(part, limits.file_bytes_max, &mut hash).await.map_err(broken)?;
         files.push(File { filename, content });
@@ -89,9 +97,15 @@ pub async fn read_multipart(submitter: &Submitter, request: Request) -> Result<U
 /// Reads a body that is one image.
 ///
 /// # Errors
-/// 400, 408, 413, 422, 503.
-pub async fn read_single(submitter: &Submitter, request: Request, name: Option<&str>) -> Result<Upload, Problem> {
+/// 400, 408, 413, 422, 429, 503.
+pub async fn read_single(
+    submitter: &Submitter,
+    caller: &Caller,
+    request: Request,
+    name: Option<&str>,
+) -> Result<Upload, Problem> {
     let filename = filename(name, 1);
+    submitter.rates.begin(caller)?;
     let (bytes, meter) = submitter.bodies.read(request, submitter.limits.file_bytes_max).await?;
     if bytes.is_empty() {
         return Err(Problem::unprocessable("the body is empty; it should be an image"));

@@ -14,11 +14,11 @@ use crate::support::pictures::png;
 
 /// The lines that this test's thread logs, on which all its tasks run.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Records from now on, until the guard is dropped.
-    fn record() -> (Self, DefaultGuard) {
+    pub fn record() -> (Self, DefaultGuard) {
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::DEBUG);
         let guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
@@ -26,9 +26,18 @@ impl Log {
     }
 
     /// Waits for the line whose message begins so.
-    async fn line(&self, message: &str) -> Value {
-        let begins = |line: &Value| line["fields"]["message"].as_str().is_some_and(|text| text.starts_with(message));
-        eventually(message, async || {
+    pub async fn line(&self, message: &str) -> Value {
+        self.find(message, |text| text.starts_with(message)).await
+    }
+
+    /// Waits for a line whose message contains this text.
+    pub async fn line_with(&self, text: &str) -> Value {
+        self.find(text, |message| message.contains(text)).await
+    }
+
+    async fn find(&self, what: &str, is_wanted: impl Fn(&str) -> bool) -> Value {
+        let begins = |line: &Value| line["fields"]["message"].as_str().is_some_and(&is_wanted);
+        eventually(what, async || {
             let text = String::from_utf8(self.0.lock().clone()).expect("text");
             text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")).find(begins)
         })

@@ -12,6 +12,8 @@ mod idempotency;
 mod jobs;
 mod logs;
 mod pods;
+mod proxies;
 mod raw;
 mod slow;
+mod tokens;
 mod uploads;

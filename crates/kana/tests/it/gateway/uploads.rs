@@ -33,6 +33,36 @@ async fn fifteen_kinds_of_broken_file_do_not_stop_the_good_ones() {
     assert!(refused.iter().all(|file| !file["error"].as_str().unwrap().is_empty()));
 }
 
+/// Uploads one part with this disposition, and returns the status and the filename of its job.
+async fn named(app: &App, disposition: &str) -> (u16, Value) {
+    let mut body = format!("--b\r\nContent-Disposition: form-data; {disposition}\r\n\r\n").into_bytes();
+    body.extend(png(1));
+    body.extend(b"\r\n--b--\r\n");
+    let request = app.request(Method::POST, "/v1/jobs").header("Content-Type", "multipart/form-data; boundary=b");
+    let response = request.body(body).send().await.unwrap();
+    let status = response.status().as_u16();
+    let answer: Value = response.json().await.unwrap();
+    (status, if status == 202 { answer["jobs"][0]["filename"].clone() } else { answer["detail"].clone() })
+}
+
+#[tokio::test]
+async fn the_name_of_a_part_and_of_its_file_are_read_as_the_client_meant_them() {
+    let app = App::start().await;
+
+    for (disposition, wanted) in [
+        (r#"filename="a; name=other"; name="images""#, "a; name=other"),
+        (r#"name="images"; filename="x\"; name=\"other""#, "x\"; name=\"other"),
+        (r#"name="images"; filename="a%22b.png""#, "a\"b.png"),
+        ("name=images; filename=o.png; filename*=UTF-8''%E3%81%8A.png", "お.png"),
+        ("name=images; filename*=utf-8'ja'%E3%81%8A.png", "お.png"),
+    ] {
+        assert_eq!(named(&app, disposition).await, (202, json!(wanted)), "{disposition}");
+    }
+    let (status, detail) = named(&app, "name=images; filename*=klingon''o.png").await;
+    assert_eq!(status, 400);
+    assert!(detail.as_str().unwrap().contains("klingon"), "{detail}");
+}
+
 #[tokio::test]
 async fn every_supported_format_is_accepted() {
     let app = App::start().await;

@@ -8,6 +8,7 @@ pub mod fake_cluster;
 pub mod faulty;
 pub mod http;
 pub mod kubernetes_objects;
+pub mod nginx;
 pub mod pictures;
 pub mod process;
 pub mod proxy;
