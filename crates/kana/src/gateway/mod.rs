@@ -113,7 +113,7 @@ impl Gateway {
             shutdown.spawn(reporter.run(ending)),
         ];
         info!("serving on http://{address}");
-        listener::serve(listener, &state, shutdown).await;
+        tokio::join!(listener::serve(listener, &state, shutdown), log_shutdown(&state, shutdown));
         for task in background {
             if let Err(error) = task.await {
                 warn!(error = %error, "a background task of the gateway ended early");
@@ -122,4 +122,16 @@ impl Gateway {
         info!("no longer serving on http://{address}");
         Ok(())
     }
+}
+
+/// Logs, when the shutdown begins, why it does and what becomes of the connections.
+async fn log_shutdown(state: &AppState, shutdown: &Shutdown) {
+    shutdown.begun().await;
+    let (reason, delay, connections) = (shutdown.reason(), state.config.drain_delay, state.metrics.connections.get());
+    info!(
+        connections,
+        reason,
+        "{reason}: not ready any more, accepts connections for another {delay:?}, then finishes the requests on those \
+         that are open, {connections} now, and ends"
+    );
 }
