@@ -89,7 +89,8 @@ pub enum Event {
     Scale(Scale),
     /// An action was performed, which this command line describes.
     Console(Console),
-    /// A reason why the pods cannot be seen or controlled appeared or changed; `None` when there is none any more.
+    /// A reason why the pods cannot be seen, controlled or started appeared or changed; `None` when there is none any
+    /// more.
     Fault(Option<String>),
 }
 
@@ -155,7 +156,8 @@ pub trait Cluster: Send + Sync {
         Err(Error::Refused { reason: format!("the log of {name} is part of the log of this service") })
     }
 
-    /// Returns the reason why the pods cannot be seen or controlled right now, in words for people; `None` if they can.
+    /// Returns the reason why the pods cannot be seen, controlled or started right now, in words for people; `None` if
+    /// they can.
     fn fault(&self) -> Option<String> {
         None
     }

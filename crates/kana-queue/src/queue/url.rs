@@ -1,5 +1,7 @@
 //! Which queue does `--queue` name?
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -36,11 +38,31 @@ pub fn open(url: &Url, limits: Limits, clock: Arc<dyn Clock>) -> Result<Box<dyn 
 }
 
 impl Url {
-    /// The URL with its password, for another process that is to open the same queue. Not for logs.
-    pub fn secret(&self) -> String {
+    /// The URL with its password and all bytes of its path, for another process that is to open the same queue. Not for
+    /// logs.
+    pub fn secret(&self) -> OsString {
         match self {
-            Self::Redis(address) => address.secret().to_owned(),
-            _ => self.to_string(),
+            Self::Memory => self.to_string().into(),
+            Self::Sqlite(path) => {
+                let mut url = OsString::from("sqlite:");
+                url.push(path);
+                url
+            }
+            Self::Redis(address) => address.secret().into(),
+        }
+    }
+
+    /// Parses a URL whose path may be no text: `sqlite:` may be followed by any bytes.
+    ///
+    /// # Errors
+    /// As [`Url::from_str`], and where anything but the path of `sqlite:` is not UTF-8.
+    pub fn from_os_str(text: &OsStr) -> Result<Self, String> {
+        match (text.to_str(), text.as_bytes().strip_prefix(b"sqlite:")) {
+            (Some(text), _) => text.parse(),
+            (None, Some(path)) => Ok(Self::Sqlite(OsStr::from_bytes(path).into())),
+            (None, None) => {
+                Err("the queue's URL is not valid UTF-8, which only the path of sqlite:PATH need not be".into())
+            }
         }
     }
 }
@@ -65,5 +87,27 @@ impl std::fmt::Display for Url {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Redis(address) => address.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_file_keeps_its_bytes_on_the_way_to_another_process() {
+        let given = OsStr::from_bytes(b"sqlite:/caf\xe9/queue.db");
+
+        let url = Url::from_os_str(given).unwrap();
+
+        assert_eq!(url, Url::Sqlite(OsStr::from_bytes(b"/caf\xe9/queue.db").into()));
+        assert_eq!(url.secret(), given);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused_outside_of_a_path() {
+        let refused = Url::from_os_str(OsStr::from_bytes(b"redis://me:\xe9@cache")).unwrap_err();
+
+        assert!(refused.contains("UTF-8"), "{refused}");
     }
 }

@@ -48,6 +48,17 @@ pub enum Error {
         /// Name of the data set.
         name: &'static str,
     },
+    /// This machine has no certificate authorities. Caller: install them, or name a file of them.
+    #[error(
+        "could not set up TLS for {address}: it needs certificate authorities, as of the package ca-certificates or in \
+         the file that SSL_CERT_FILE names"
+    )]
+    Tls {
+        /// URL of the data set.
+        address: String,
+        /// Error of the HTTP client.
+        source: reqwest::Error,
+    },
     /// The connection failed or was lost. The received bytes are kept. Caller: try again.
     #[error(
         "could not download all of {address}: the connection failed after {bytes} bytes, which are kept for the next attempt"
@@ -139,7 +150,7 @@ pub async fn fetch(
     let disk = |source| Error::Disk { path: out.to_owned(), source };
     std::fs::create_dir_all(out).map_err(disk)?;
     let client = Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
-    let client = client.map_err(|source| Error::Disconnected { address: address.to_owned(), bytes: 0, source })?;
+    let client = client.map_err(|source| Error::Tls { address: address.to_owned(), source })?;
     for file in dataset.files {
         Download::new(file, address, out).run(&client, notify).await?;
     }

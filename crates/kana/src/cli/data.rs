@@ -65,7 +65,10 @@ impl Data {
 impl Fetch {
     fn run(self) -> anyhow::Result<ExitCode> {
         let dataset = published::find(&self.name).expect("BUG: clap accepts only the names of published data sets");
-        let out = self.out.unwrap_or_else(|| flags::data_cache().join(dataset.name));
+        let out = match self.out {
+            Some(out) => out,
+            None => flags::data_cache()?.join(dataset.name),
+        };
         let style = ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes} {msg}, {eta} left")?;
         let bar = ProgressBar::new(0).with_style(style);
         let mut notify = |event: Event<'_>| match event {
@@ -82,7 +85,7 @@ impl Fetch {
         bar.finish_and_clear();
         fetched?;
         print::note(&format!("licence: {}\nattribution: {}\n", dataset.licence, dataset.attribution));
-        print::text(&out.display().to_string())?;
+        print::text(&out)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -98,7 +101,9 @@ impl Samples {
             let path = self.out.join(format!("sample_{number}.png"));
             std::fs::write(&path, samples::encode_png(&image)?)
                 .with_context(|| format!("could not write {}", path.display()))?;
-            print::text(&format!("{}\t{label}", path.display()))?;
+            let mut line = path.into_os_string();
+            line.push(format!("\t{label}"));
+            print::text(line)?;
         }
         Ok(ExitCode::SUCCESS)
     }

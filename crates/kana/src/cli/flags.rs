@@ -1,14 +1,18 @@
 //! Which flags do several commands share?
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use anyhow::Context as _;
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Command};
 
 use crate::gateway;
 use kana_engine::model::{self, Artifact};
 use kana_queue::{Limits, Url};
-use kana_train::data::fetch;
+use kana_train::data::{fetch, published};
 
 /// The flag for the queue of a gateway or a worker.
 #[derive(Clone, Debug, Args)]
@@ -16,8 +20,24 @@ pub struct QueueUrl {
     /// URL of the queue. sqlite:PATH is a file on this machine. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is
     /// a Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds
     /// a certificate authority of your own. Better set as KANA_QUEUE where it holds a password
-    #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
+    #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL", hide_env_values = true, value_parser = QueueUrlParser)]
     pub url: Url,
+}
+
+/// Parser of a queue's URL, which may hold a path that is no text and a password that no error may show.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueUrlParser;
+
+impl TypedValueParser for QueueUrlParser {
+    type Value = Url;
+
+    fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<Url, clap::Error> {
+        Url::from_os_str(value).map_err(|reason| {
+            let flag = argument.map(ToString::to_string).unwrap_or_default();
+            let text = format!("invalid value for '{flag}': {reason}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, text).with_cmd(command)
+        })
+    }
 }
 
 /// The flags for the limits of a queue. Processes that share a queue must get the same.
@@ -92,22 +112,37 @@ pub struct Pace {
     /// Time added to each image, such as 100ms, so that people can watch work move
     #[arg(long, env = "KANA_INFERENCE_DELAY", value_name = "DURATION", default_value = "0s", value_parser = pause)]
     pub inference_delay: Duration,
+
+    /// Time that a batch may take before its worker counts as stuck and is replaced, such as 30s; a slow model needs
+    /// more
+    #[arg(long, env = "KANA_STUCK_AFTER", value_name = "DURATION", default_value = "30s", value_parser = span)]
+    pub stuck_after: Duration,
 }
 
 /// Resolves `--data` to a folder: the path itself, or for the name of a published data set the folder that
 /// `kana data fetch` has put it into.
 ///
 /// # Errors
-/// Where the data set has not been fetched.
-pub fn data_set(given: &Path) -> Result<PathBuf, fetch::Error> {
-    fetch::locate(given, &data_cache())
+/// Where the data set has not been fetched, or this user has no folder of data sets.
+pub fn data_set(given: &Path) -> anyhow::Result<PathBuf> {
+    if given.to_str().and_then(published::find).is_none() {
+        return Ok(given.to_owned());
+    }
+    Ok(fetch::locate(given, &data_cache()?)?)
 }
 
 /// Returns the folder for this user's fetched data sets, as the XDG Base Directory Specification names it.
-pub fn data_cache() -> PathBuf {
-    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+///
+/// # Errors
+/// Where the environment names no folder of this user's.
+pub fn data_cache() -> anyhow::Result<PathBuf> {
+    // The specification has relative paths ignored.
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
     let home = || folder("HOME").map(|home| home.join(".local/share"));
-    folder("XDG_DATA_HOME").or_else(home).unwrap_or_default().join("kana")
+    let folder = folder("XDG_DATA_HOME").or_else(home);
+    let folder =
+        folder.context("neither HOME nor XDG_DATA_HOME names the folder of your data sets: name one by its path")?;
+    Ok(folder.join("kana"))
 }
 
 /// Parses a number of bytes of at least 1, such as `96MiB`: the units are those of Kubernetes, with or without `B`.

@@ -6,19 +6,22 @@
 
 mod client;
 mod data;
+mod environment;
 mod flags;
 mod kubernetes;
 mod print;
 mod serve;
 mod train;
 
+use std::ffi::{OsStr, OsString};
 use std::future::Future;
 use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::telemetry;
+use crate::telemetry::{self, Format};
+use environment::Setting;
 
 /// Exit code of a command that failed.
 const FAILED: u8 = 1;
@@ -79,19 +82,17 @@ pub struct Usage(pub String);
 
 /// Runs the command that this process was started with.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            // A closed output is no failure when help is printed.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG_USAGE));
-        }
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let variable = |name: &OsStr| std::env::var_os(name);
+    let (cli, settings) = match environment::parse(&arguments, &variable) {
+        Ok(parsed) => parsed,
+        Err(error) => return report_unparsed(&error, wants_json(&arguments, &variable)),
     };
     match cli.run() {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint_chain(&error);
+            report(&error, &settings);
             let wrong = error.downcast_ref::<Usage>().is_some();
             ExitCode::from(if wrong { WRONG_USAGE } else { FAILED })
         }
@@ -156,12 +157,42 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
 }
 
-fn eprint_chain(error: &anyhow::Error) {
-    let mut text = format!("error: {error}\n");
-    for cause in error.chain().skip(1) {
-        text.push_str(&format!("  because: {cause}\n"));
+/// Reports an error that ends this process, and the variables that it is about.
+fn report(error: &anyhow::Error, settings: &[Setting]) {
+    let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+    let notes = environment::notes(settings, &format!("{error}\n{}", causes.join("\n")));
+    if telemetry::format() == Format::Json {
+        let (message, causes, notes) = (error.to_string(), causes.join(": "), notes.join("; "));
+        let fields = [("error", &*causes), ("note", &*notes)];
+        telemetry::write_line(tracing::Level::ERROR, &message, &fields);
+        return;
     }
+    let mut text = format!("error: {error}\n");
+    causes.iter().for_each(|cause| text.push_str(&format!("  because: {cause}\n")));
+    notes.iter().for_each(|note| text.push_str(&format!("  note: {note}\n")));
     print::note(&text);
+}
+
+/// Reports arguments that were not understood, or prints the help that they ask for.
+fn report_unparsed(error: &clap::Error, json: bool) -> ExitCode {
+    if json && error.use_stderr() {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        telemetry::write_line_as(Format::Json, tracing::Level::ERROR, text, &[]);
+    } else {
+        // A closed output is no failure when help is printed.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG_USAGE))
+}
+
+/// Whether the log is to be JSON, by arguments that could not be parsed as a whole.
+fn wants_json(arguments: &[OsString], variable: environment::Read<'_>) -> bool {
+    let mut values = arguments.iter().enumerate().filter_map(|(at, argument)| match argument.to_str()? {
+        "--log-format" => arguments.get(at + 1)?.to_str(),
+        argument => argument.strip_prefix("--log-format="),
+    });
+    values.next().map_or_else(|| variable("KANA_LOG_FORMAT".as_ref()) == Some("json".into()), |value| value == "json")
 }
 
 #[cfg(test)]

@@ -2,18 +2,22 @@
 //!
 //! `println!` panics on a closed pipe; these functions return the error, or ignore it where the text is only a note.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// Writes `text` to standard output, followed by a newline where it has none, and flushes.
+use crate::telemetry::{self, Format};
+
+/// Writes `text` to standard output, followed by a newline where it has none, and flushes. A path keeps its bytes.
 ///
 /// # Errors
 /// Where the output is closed, or a disk is full.
-pub fn text(text: &str) -> io::Result<()> {
+pub fn text(text: impl AsRef<OsStr>) -> io::Result<()> {
+    let bytes = text.as_ref().as_encoded_bytes();
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    if !text.ends_with('\n') {
+    stdout.write_all(bytes)?;
+    if !bytes.ends_with(b"\n") {
         stdout.write_all(b"\n")?;
     }
     stdout.flush()
@@ -27,7 +31,10 @@ pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(text(&serde_json::to_string(value)?)?)
 }
 
-/// Writes `text` to standard error, and ignores a failure.
+/// Writes `text` to standard error, as a log line where the log is JSON, and ignores a failure.
 pub fn note(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    match telemetry::format() {
+        Format::Text => _ = io::stderr().write_all(text.as_bytes()),
+        Format::Json => telemetry::write_line(tracing::Level::INFO, text.trim_end(), &[]),
+    }
 }

@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{FAILED, Threads, Usage, block_on, flags, kubernetes, print};
+use super::{FAILED, Threads, Usage, block_on, environment, flags, kubernetes, print};
 use crate::cluster::{Kubernetes, local};
 use crate::gateway::{self, NoCluster, Parts};
 use crate::pod;
@@ -40,7 +40,8 @@ pub struct Up {
     /// a Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds
     /// a certificate authority of your own. Better set as KANA_QUEUE where it holds a password [default: a file in the
     /// data directory]
-    #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL")]
+    #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL", hide_env_values = true,
+          value_parser = flags::QueueUrlParser)]
     url: Option<queue::Url>,
 
     #[command(flatten)]
@@ -115,10 +116,6 @@ pub struct Worker {
     /// End when standard input ends, so that workers of `kana up` end with it
     #[arg(long, env = "KANA_EXIT_WITH_STDIN", hide = true)]
     exit_with_stdin: bool,
-
-    /// Time that a batch may take before /livez fails, such as 30s; a slow model needs more
-    #[arg(long, env = "KANA_STUCK_AFTER", value_name = "DURATION", default_value = "30s", value_parser = flags::span)]
-    stuck_after: Duration,
 
     #[command(flatten)]
     model: flags::Model,
@@ -250,6 +247,9 @@ impl Up {
             model: self.model.folder().context("could not find the model's folder")?,
             batch_max: self.pace.batch_max,
             inference_delay: self.pace.inference_delay,
+            stuck_after: self.pace.stuck_after,
+            // A worker gets its flags from this process alone: a variable that is wrong must not fail it again and again.
+            unset: environment::variables::<Worker>(),
             log: ["--log", log, "--log-format", format].map(str::to_owned).to_vec(),
         };
         let config = up::Config {
@@ -315,7 +315,7 @@ impl Worker {
                 id: self.pod.worker_id(&name),
                 batch_max: self.pace.batch_max,
                 inference_delay: self.pace.inference_delay,
-                stuck_after: self.stuck_after,
+                stuck_after: self.pace.stuck_after,
                 lease: self.queue.lease,
                 listen: self.listen,
             };

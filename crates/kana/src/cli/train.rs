@@ -3,6 +3,7 @@
 //! These commands run in this process, without a queue or a service. They print data to standard output and progress to
 //! standard error.
 
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -165,7 +166,7 @@ impl Train {
                     let accuracy = 100.0 * evaluation.accuracy;
                     print::note(&format!("{accuracy:.2} % of {} images: {}\n", evaluation.images, evaluation.protocol));
                 }
-                print::text(&self.out.display().to_string())?;
+                print::text(&self.out)?;
                 Ok(ExitCode::SUCCESS)
             }
             Completion::Interrupted { checkpoint, epochs_done } => {
@@ -286,8 +287,10 @@ impl Predict {
             };
             match (self.json, &result) {
                 (true, result) => print::json(result)?,
-                (false, FileResult::Classified { file, prediction: Prediction { label, confidence, .. } }) => {
-                    print::text(&format!("{label}\t{:6.2} %\t{file}", 100.0 * confidence))?;
+                (false, FileResult::Classified { prediction: Prediction { label, confidence, .. }, .. }) => {
+                    let mut line = OsString::from(format!("{label}\t{:6.2} %\t", 100.0 * confidence));
+                    line.push(path);
+                    print::text(line)?;
                 }
                 (false, FileResult::Failed { file, error }) => print::note(&format!("error: {file}: {error}\n")),
             }

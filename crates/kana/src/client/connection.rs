@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -46,7 +46,7 @@ impl Connection {
     /// Creates a connection to `target` and does not open it yet.
     ///
     /// # Errors
-    /// [`Error::Address`].
+    /// [`Error::Address`], and [`Error::Tls`] where this machine has no certificate authorities for `https://`.
     pub fn to(target: &Target) -> Result<Self, Error> {
         let wrong = || Error::Address { server: target.server.clone() };
         // A path of its own keeps its last part only before a slash.
@@ -54,16 +54,13 @@ impl Connection {
         if !matches!(server.scheme(), "http" | "https") || !server.has_host() {
             return Err(wrong());
         }
-        // The client asks for a provider even where all is plain HTTP. It is installed once a process; a second
-        // installation is refused, and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
         if let Some(token) = &target.token {
             let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| wrong())?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let client = Client::builder()
+        let client = trusting(server.scheme())
             .default_headers(headers)
             .connect_timeout(CONNECT_MAX)
             .timeout(REQUEST_MAX)
@@ -71,7 +68,7 @@ impl Connection {
             // Only the command line reads the environment, and a proxy named there does not reach a loopback address.
             .no_proxy()
             .build()
-            .map_err(|source| Error::Malformed { action: "set up the client".into(), source: source.into() })?;
+            .map_err(|source| Error::Tls { server: target.server.clone(), source: source.into() })?;
         Ok(Self { client, server })
     }
 
@@ -116,6 +113,18 @@ impl Connection {
             tracing::debug!("could not {action}, attempt {attempt} follows in {} ms", wait.as_millis());
             tokio::time::sleep(wait).await;
         }
+    }
+}
+
+/// Begins a client that trusts the certificate authorities of this machine, and none for a scheme without TLS: they may
+/// be missing, as in a container with nothing but kana.
+fn trusting(scheme: &str) -> ClientBuilder {
+    // The client asks for a provider even where all is plain HTTP. It is installed once a process; a second installation
+    // is refused, and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match scheme {
+        "http" => Client::builder().tls_certs_only([]),
+        _ => Client::builder(),
     }
 }
 

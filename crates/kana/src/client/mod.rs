@@ -40,6 +40,17 @@ pub enum Error {
         /// The address as given.
         server: String,
     },
+    /// Caller: install certificate authorities, or name a file of them. Nothing was sent.
+    #[error(
+        "could not set up TLS for {server}: it needs certificate authorities, as of the package ca-certificates or in \
+         the file that SSL_CERT_FILE names"
+    )]
+    Tls {
+        /// The address as given.
+        server: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Caller: correct the path. Nothing was sent.
     #[error("could not read {}", path.display())]
     File {

@@ -17,6 +17,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::pod::Phase;
+use crate::telemetry::process;
 use kana_queue::job::Verdict;
 
 /// The media type of [`Metrics::text`].
@@ -263,9 +264,11 @@ impl Metrics {
     /// # Errors
     /// None in practice: writing to a string does not fail.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
-        let mut text = String::new();
-        text::encode(&mut text, &self.registry)?;
-        Ok(text)
+        let mut to = String::new();
+        text::encode_registry(&mut to, &self.registry)?;
+        process::encode(&mut to)?;
+        text::encode_eof(&mut to)?;
+        Ok(to)
     }
 }
 

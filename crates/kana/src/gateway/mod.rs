@@ -134,7 +134,7 @@ impl Gateway {
         let probes = health.map(start_probes).transpose()?;
         let memory_mib = state.config.limits.memory_bound() >> 20;
         info!(memory_mib, "serving on http://{address}, within {memory_mib} MiB of memory");
-        listener::serve(listener, &state, shutdown).await;
+        tokio::join!(listener::serve(listener, &state, shutdown), log_shutdown(&state, shutdown));
         for task in background {
             if let Err(error) = task.await {
                 warn!(error = %error, "a background task of the gateway ended early");
@@ -153,4 +153,16 @@ fn bound(address: SocketAddr) -> anyhow::Result<(std::net::TcpListener, SocketAd
     let listener = listen::bind(address)?;
     let address = listener.local_addr().context("could not read the address listened on")?;
     Ok((listener, address))
+}
+
+/// Logs, when the shutdown begins, why it does and what becomes of the connections.
+async fn log_shutdown(state: &AppState, shutdown: &Shutdown) {
+    shutdown.begun().await;
+    let (reason, delay, connections) = (shutdown.reason(), state.config.drain_delay, state.metrics.connections.get());
+    info!(
+        connections,
+        reason,
+        "{reason}: not ready any more, accepts connections for another {delay:?}, then finishes the requests on those \
+         that are open, {connections} now, and ends"
+    );
 }

@@ -6,6 +6,7 @@
 
 mod data_dir;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -61,6 +62,10 @@ pub struct WorkerConfig {
     pub batch_max: usize,
     /// Time added to each image.
     pub inference_delay: Duration,
+    /// Time that a batch may take before its worker counts as stuck.
+    pub stuck_after: Duration,
+    /// Environment variables of this process that workers must not see.
+    pub unset: Vec<OsString>,
     /// The flags `--log` and `--log-format`, with their values.
     pub log: Vec<String>,
 }
@@ -84,7 +89,7 @@ pub async fn run(config: Config, shutdown: &Shutdown, ready: impl FnOnce(SocketA
     let pods = local::Config {
         program: config.worker.program.clone(),
         arguments: config.worker.arguments(&config.limits),
-        environment: vec![(QUEUE.to_owned(), url.secret())],
+        environment: config.worker.environment(&url),
         range: config.range,
         cool_down: config.cool_down,
     };
@@ -120,23 +125,29 @@ async fn reclaim_from_earlier_run(queue: &dyn Queue) -> anyhow::Result<()> {
 }
 
 impl WorkerConfig {
-    /// Returns the arguments of a worker. Every flag but the queue is given, so that no environment variable changes
-    /// one.
-    fn arguments(&self, limits: &Limits) -> Vec<String> {
-        let span = |span: Duration| humantime::format_duration(span).to_string();
+    /// Returns the changes to this process's environment that make a worker's: only the queue is given there.
+    fn environment(&self, url: &queue::Url) -> Vec<(OsString, Option<OsString>)> {
+        let unset = self.unset.iter().map(|name| (name.clone(), None));
+        unset.chain([(QUEUE.into(), Some(url.secret()))]).collect()
+    }
+
+    /// Returns the arguments of a worker.
+    fn arguments(&self, limits: &Limits) -> Vec<OsString> {
+        let span = |span: Duration| OsString::from(humantime::format_duration(span).to_string());
+        let count = |count: String| OsString::from(count);
         // The command comes first: people look for it in a list of processes.
-        let mut arguments = vec!["worker".to_owned()];
-        arguments.extend(["--listen".into(), "127.0.0.1:0".into()]);
-        arguments.extend(["--batch-max".into(), self.batch_max.to_string()]);
+        let mut arguments: Vec<OsString> = vec!["worker".into(), "--listen".into(), "127.0.0.1:0".into()];
+        arguments.extend(["--batch-max".into(), count(self.batch_max.to_string())]);
         arguments.extend(["--inference-delay".into(), span(self.inference_delay)]);
-        arguments.extend(["--jobs-max".into(), limits.jobs_max.to_string()]);
+        arguments.extend(["--stuck-after".into(), span(self.stuck_after)]);
+        arguments.extend(["--jobs-max".into(), count(limits.jobs_max.to_string())]);
         arguments.extend(["--lease".into(), span(limits.lease)]);
-        arguments.extend(["--attempts-max".into(), limits.attempts_max.to_string()]);
+        arguments.extend(["--attempts-max".into(), count(limits.attempts_max.to_string())]);
         arguments.extend(["--outcome-ttl".into(), span(limits.outcome_ttl)]);
         arguments.push("--exit-with-stdin".into());
-        arguments.extend(self.log.iter().cloned());
+        arguments.extend(self.log.iter().map(OsString::from));
         if let Some(model) = &self.model {
-            arguments.extend(["--model".into(), model.display().to_string()]);
+            arguments.extend(["--model".into(), model.into()]);
         }
         arguments
     }

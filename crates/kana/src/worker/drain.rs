@@ -35,6 +35,11 @@ impl Drain {
         self.shutdown.has_begun()
     }
 
+    /// Returns why the drain began, in words for people.
+    pub fn reason(&self) -> &str {
+        self.shutdown.reason()
+    }
+
     /// Waits until the drain begins.
     pub async fn begun(&self) {
         self.shutdown.begun().await;

@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::telemetry::process;
 
 /// The metrics of one worker process.
 #[derive(Debug)]
@@ -48,9 +50,12 @@ impl Metrics {
 
     /// Writes all metrics in the OpenMetrics text format.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        encode(&mut text, &self.registry).expect("BUG: writing to a String cannot fail");
-        text
+        let mut to = String::new();
+        let written = text::encode_registry(&mut to, &self.registry)
+            .and_then(|()| process::encode(&mut to))
+            .and_then(|()| text::encode_eof(&mut to));
+        written.expect("BUG: writing to a String cannot fail");
+        to
     }
 }
 

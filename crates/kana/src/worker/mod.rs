@@ -27,12 +27,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tracing::info;
 
 use crate::listen;
 use crate::shutdown::Shutdown;
 use consumer::Consumer;
 use delay::Delayed;
-use drain::Drain;
+use drain::{BATCH_PATIENCE, Drain};
 use engine::Engine;
 use kana_queue::backoff::Bounds;
 use kana_queue::{Queue, WorkerId};
@@ -146,9 +147,29 @@ impl Worker {
         };
         let health = axum::serve(self.listener, health::routes(context.clone()));
         tokio::select! {
+            // First, so that an idle worker, which ends at once, logs why.
+            biased;
+            never = context.log_drain() => never,
             done = work => done,
             served = health.into_future() => served.context("could not serve the health routes"),
             () = heartbeat::extend_leases(&context, self.config.lease) => Ok(()),
         }
+    }
+}
+
+impl Context {
+    /// Logs, when the drain begins, why it does and what becomes of the jobs that are held. Never ends.
+    async fn log_drain<T>(&self) -> T {
+        self.drain.begun().await;
+        let (worker, reason, jobs) = (&self.id, self.drain.reason(), self.leases.all().len());
+        match jobs {
+            0 => info!(worker = %worker, jobs, reason, "{worker} {reason}: it holds no jobs and ends"),
+            _ => info!(
+                worker = %worker, jobs, reason,
+                "{worker} {reason}: it holds {jobs} jobs, finishes those in the engine if that takes less than \
+                 {BATCH_PATIENCE:?}, releases the others and ends"
+            ),
+        }
+        std::future::pending().await
     }
 }

@@ -21,7 +21,7 @@ pub fn exit_with_stdin(shutdown: Shutdown) -> io::Result<()> {
     std::thread::Builder::new().name("parent".into()).stack_size(64 * 1024).spawn(move || {
         let mut buffer = [0; 64];
         while !matches!(io::stdin().read(&mut buffer), Ok(0) | Err(_)) {}
-        shutdown.begin();
+        shutdown.begin_because("the service that started this worker has ended");
         std::thread::sleep(DRAIN_MAX);
         // SIGKILL instead of exit: exit runs handlers, which may wait for a thread that is stuck.
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);

@@ -22,7 +22,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "telemetry"]),
     ("k8s_openapi", &["cluster"]),
     ("kube", &["cluster"]),
-    ("prometheus_client", &["gateway", "worker"]),
+    ("prometheus_client", &["gateway", "telemetry", "worker"]),
     ("redis", &["queue"]),
     ("reqwest", &["client", "data"]),
     ("rusqlite", &["queue"]),

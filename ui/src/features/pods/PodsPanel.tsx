@@ -68,6 +68,6 @@ export function PodsPanel({ pods, api, live, error }: Props) {
 
 function emptyText(live: boolean, error: string | null): string {
   if (!live) return "Waiting for the list of pods.";
-  if (error !== null) return "The service cannot list its pods. Images sent meanwhile wait in the durable queue.";
+  if (error !== null) return "No pod is known to work. Images sent meanwhile wait in the durable queue.";
   return "No pod runs. Raise the minimum to start one; images sent meanwhile wait in the durable queue.";
 }

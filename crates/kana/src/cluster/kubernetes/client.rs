@@ -32,5 +32,9 @@ pub async fn connect() -> Result<Client, Error> {
     config.reset_reader_on_write = true;
     // An eviction that a disruption budget forbids (429) is an answer; the watches retry by themselves.
     config.default_retry = false;
+    if config.cluster_url.scheme_str() == Some("http") {
+        // Without TLS, as through `kubectl proxy`, this machine may lack certificate authorities.
+        config.root_cert.get_or_insert_default();
+    }
     Client::try_from(config).map_err(|error| unavailable(error.into()))
 }

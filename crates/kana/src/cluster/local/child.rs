@@ -5,7 +5,7 @@
 //! the process has not been reaped, so that none ever reaches another process with the same number.
 
 use std::collections::VecDeque;
-use std::io::Write;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::OptionFuture;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, BufReader, Split};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::probe;
 use super::respawn::Exit;
 use crate::pod::Stop;
+use crate::telemetry;
 use kana_queue::Cause;
 
 /// Time that a child may take to become ready. A worker of the shipped model takes a tenth of a second.
@@ -69,8 +70,8 @@ pub struct ChildProcess {
     started: Instant,
     /// The child ends when this is closed, which the kernel does however this process ends.
     _stdin: Option<ChildStdin>,
-    stdout: Lines<BufReader<ChildStdout>>,
-    stderr: Lines<BufReader<ChildStderr>>,
+    stdout: Split<BufReader<ChildStdout>>,
+    stderr: Split<BufReader<ChildStderr>>,
     tail: VecDeque<String>,
     /// Address of the child's health routes; `None` until it is ready.
     health: Option<SocketAddr>,
@@ -81,9 +82,9 @@ pub struct ChildProcess {
 /// Command that starts a child. The arguments must start a worker that ends with its standard input.
 pub struct Start<'a> {
     pub program: &'a Path,
-    pub arguments: &'a [String],
-    /// Variables that must not show in a list of processes.
-    pub environment: &'a [(String, String)],
+    pub arguments: &'a [OsString],
+    /// Variables that differ from this process's own; `None` removes one.
+    pub environment: &'a [(OsString, Option<OsString>)],
 }
 
 /// Starts a child.
@@ -92,7 +93,13 @@ pub struct Start<'a> {
 /// Where the program cannot be run.
 pub fn start(name: &str, how: &Start<'_>) -> std::io::Result<ChildProcess> {
     let mut command = Command::new(how.program);
-    command.args(how.arguments).envs(how.environment.iter().map(|(name, value)| (name, value)));
+    command.args(how.arguments);
+    for (name, value) in how.environment {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     // A process group of its own: Ctrl-C on the terminal reaches only this process, which then stops its children.
     let mut child = command.process_group(0).spawn()?;
@@ -104,8 +111,8 @@ pub fn start(name: &str, how: &Start<'_>) -> std::io::Result<ChildProcess> {
         child,
         started: Instant::now(),
         _stdin: stdin,
-        stdout: BufReader::new(stdout).lines(),
-        stderr: BufReader::new(stderr).lines(),
+        stdout: BufReader::new(stdout).split(b'\n'),
+        stderr: BufReader::new(stderr).split(b'\n'),
         tail: VecDeque::new(),
         health: None,
         kill_reason: None,
@@ -126,15 +133,15 @@ impl ChildProcess {
         let status = loop {
             tokio::select! {
                 status = self.child.wait() => break status,
-                line = self.stdout.next_line(), if has_stdout => match line {
+                line = self.stdout.next_segment(), if has_stdout => match line {
                     Ok(Some(line)) => if let Some(health) = self.set_ready(&line) {
                         (kill_at, unhealthy) = (self.started + NEVER, Some(Box::pin(probe::until_unhealthy(health))));
                         let _ = reports.send((self.name.clone(), Report::Ready)).await;
                     },
                     _ => has_stdout = false,
                 },
-                line = self.stderr.next_line(), if has_stderr => match line {
-                    Ok(Some(line)) => self.forward(line),
+                line = self.stderr.next_segment(), if has_stderr => match line {
+                    Ok(Some(line)) => self.forward(&line),
                     _ => has_stderr = false,
                 },
                 Some(order) = orders.recv() => {
@@ -155,21 +162,23 @@ impl ChildProcess {
                 }
             }
         };
-        while has_stderr && let Ok(Ok(Some(line))) = timeout(LOG_DRAIN_MAX, self.stderr.next_line()).await {
-            self.forward(line);
+        while has_stderr && let Ok(Ok(Some(line))) = timeout(LOG_DRAIN_MAX, self.stderr.next_segment()).await {
+            self.forward(&line);
         }
         let _ = reports.send((self.name.clone(), self.into_report(status))).await;
     }
 
     /// Marks the child as ready if this line reports it, and returns where the child serves its health the first time.
-    fn set_ready(&mut self, line: &str) -> Option<SocketAddr> {
-        let ready = serde_json::from_str::<Ready>(line).ok()?;
+    fn set_ready(&mut self, line: &[u8]) -> Option<SocketAddr> {
+        let ready = serde_json::from_slice::<Ready>(line).ok()?;
         self.health.replace(ready.listen).is_none().then_some(ready.listen)
     }
 
-    fn forward(&mut self, line: String) {
-        // Fails where nobody reads this process's log any more, which is no reason to end the child.
-        let _ = writeln!(std::io::stderr(), "{line}");
+    /// Writes a line of the child's log to this process's own. It need not be text: the C library of a dying process
+    /// writes the program's path as it is.
+    fn forward(&mut self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line).into_owned();
+        telemetry::forward(&line, &self.name);
         self.tail.push_back(line);
         if self.tail.len() > TAIL_LINES {
             self.tail.pop_front();

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tracing::{error, info, warn};
 
 use super::respawn::Exit;
@@ -38,5 +39,50 @@ impl ExitLog<'_> {
                 "pod lost: {pod} {how} {age:.1?} after its start, starting another in {pause:?}; its last lines:\n{tail}"
             );
         }
+    }
+
+    /// Returns the end of the child and its last error in one line.
+    pub fn summary(&self) -> String {
+        let Self { pod, how, tail } = self;
+        match last_error(tail) {
+            error if error.is_empty() => format!("{pod} {how}"),
+            error => format!("{pod} {how}: {error}"),
+        }
+    }
+}
+
+/// Returns the error that ended a child, as its log has it in either format; empty where there is none.
+fn last_error(tail: &[String]) -> String {
+    let of_json = |line: &String| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let field = |name: &str| line["fields"][name].as_str();
+        let message = field("message").filter(|_| line["level"] == "ERROR")?;
+        Some(field("error").map_or_else(|| message.to_owned(), |error| format!("{message}: {error}")))
+    };
+    if let Some(error) = tail.iter().rev().find_map(of_json) {
+        return error;
+    }
+    let Some(begin) = tail.iter().rposition(|line| line.starts_with("error: ")) else { return String::new() };
+    let lines = tail[begin..].iter().map(|line| line.trim());
+    let causes = lines.map(|line| line.trim_start_matches("error: ").trim_start_matches("because: "));
+    causes.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last_error_of(tail: &[&str]) -> String {
+        last_error(&tail.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_error_that_ended_a_child_is_found_in_a_log_of_either_format() {
+        let text = ["INFO starting", "error: could not load the model", "  because: no such file"];
+        let json = r#"{"level":"ERROR","fields":{"message":"could not load the model","error":"no such file"}}"#;
+
+        assert_eq!(last_error_of(&text), "could not load the model: no such file");
+        assert_eq!(last_error_of(&[json, "Aborted"]), "could not load the model: no such file");
+        assert_eq!(last_error_of(&["INFO starting"]), "");
     }
 }

@@ -12,6 +12,7 @@ mod probe;
 mod respawn;
 mod supervisor;
 
+use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,9 +44,10 @@ pub struct Config {
     pub program: PathBuf,
     /// The program's arguments, to which `--name NAME` is added. They must start a worker that ends with its standard
     /// input.
-    pub arguments: Vec<String>,
-    /// Environment variables in addition to this process's own, for values that must not show in a list of processes.
-    pub environment: Vec<(String, String)>,
+    pub arguments: Vec<OsString>,
+    /// Environment variables that differ from this process's own, for values that must not show in a list of processes;
+    /// `None` removes one.
+    pub environment: Vec<(OsString, Option<OsString>)>,
     /// Range of the number of pods.
     pub range: RangeInclusive<u32>,
     /// Time that a pod must be spare before it is stopped.
@@ -62,6 +64,7 @@ enum Order {
 struct Shared {
     pods: Mutex<Vec<Pod>>,
     scale: Mutex<Scale>,
+    fault: Mutex<Option<String>>,
     events: broadcast::Sender<Event>,
 }
 
@@ -102,6 +105,7 @@ impl Local {
         let shared = Arc::new(Shared {
             pods: Mutex::default(),
             scale: Mutex::new(scale),
+            fault: Mutex::default(),
             events: broadcast::Sender::new(EVENTS_MAX),
         });
         let (orders, inbox) = mpsc::channel(ORDERS_MAX);
@@ -148,6 +152,10 @@ impl Cluster for Local {
         self.request(|answer| Order::Range { range, answer }).await
     }
 
+    fn fault(&self) -> Option<String> {
+        self.shared.fault.lock().clone()
+    }
+
     fn events(&self) -> broadcast::Receiver<Event> {
         self.shared.events.subscribe()
     }
@@ -171,6 +179,14 @@ impl Shared {
         let before = std::mem::replace(&mut *self.scale.lock(), scale);
         if before != scale {
             self.publish(Event::Scale(scale));
+        }
+    }
+
+    /// Sets the reason why no pod can start, and publishes it where it changed.
+    fn set_fault(&self, fault: Option<String>) {
+        let before = std::mem::replace(&mut *self.fault.lock(), fault.clone());
+        if before != fault {
+            self.publish(Event::Fault(fault));
         }
     }
 

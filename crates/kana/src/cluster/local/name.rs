@@ -3,6 +3,8 @@
 //! As Kubernetes would name it, so that names look alike everywhere: the part that all pods of one command share, and a
 //! random part.
 
+use std::ffi::OsString;
+
 use sha2::{Digest, Sha256};
 
 /// The alphabet of Kubernetes' generated names: no vowels, so no words, and no two characters that look alike.
@@ -12,10 +14,10 @@ const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 const LETTERS: usize = 5;
 
 /// Returns the part of the name that all pods started with `arguments` share, as those of a ReplicaSet do.
-pub fn generation(arguments: &[String]) -> String {
+pub fn generation(arguments: &[OsString]) -> String {
     let mut hash = Sha256::new();
     for argument in arguments {
-        hash.update(argument.as_bytes());
+        hash.update(argument.as_encoded_bytes());
         hash.update([0]);
     }
     letters(hash.finalize().iter().copied())

@@ -5,6 +5,7 @@
 //! never waits for a child, so no child can delay the others.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,7 +125,7 @@ impl Supervisor {
             let pods: Vec<_> = self.pods.iter().map(|running| running.pod.clone()).collect();
             for name in superfluous(&pods, &self.running, surplus) {
                 // Fails only for an unknown pod, and this one was just found.
-                let _ = self.stop(&name, Stop::Delete);
+                let _ = self.stop(&name, Stop::Delete, "there are more than needed");
             }
         }
         self.publish_state();
@@ -132,7 +133,7 @@ impl Supervisor {
 
     fn start_one(&mut self, shutdown: &Shutdown) {
         let name = name::pod(&self.generation);
-        let arguments = [&self.config.arguments[..], &["--name".to_owned(), name.clone()]].concat();
+        let arguments = [&self.config.arguments[..], &["--name".into(), name.clone().into()]].concat();
         let begin = Instant::now();
         let Config { program, environment, .. } = &self.config;
         let start = child::Start { program, arguments: &arguments, environment };
@@ -141,7 +142,9 @@ impl Supervisor {
             Err(error) => {
                 let exit = Exit { cause: Cause::Crashed, was_ready: false, age: Duration::ZERO };
                 let pause = self.respawn.record_exit(&exit, Instant::now()).max(DEPTH_EVERY);
-                error!(error = %error, "could not run {}, trying again in {pause:?}", self.config.program.display());
+                let program = self.config.program.display();
+                error!(error = %error, "could not run {program}, trying again in {pause:?}");
+                self.publish_fault(&format!("could not run {program}: {error}"));
                 return;
             }
         };
@@ -149,7 +152,7 @@ impl Supervisor {
         info!(pod = name, pid, "started pod {name} as process {pid}");
         // As a person would type it: the page need not show in which folder the program is.
         let program = self.config.program.file_name().unwrap_or_default().to_string_lossy();
-        let command = format!("{program} {}", arguments.join(" "));
+        let command = format!("{program} {}", arguments.join(OsStr::new(" ")).to_string_lossy());
         self.parts.shared.publish_command(command, format!("pid {pid}"), begin.elapsed());
         let (orders, inbox) = mpsc::channel(CHILD_ORDERS_MAX);
         let created = self.parts.clock.now();
@@ -159,7 +162,7 @@ impl Supervisor {
         shutdown.spawn(child.run(inbox, self.reporter.clone()));
     }
 
-    fn stop(&mut self, name: &str, how: Stop) -> Result<(), Error> {
+    fn stop(&mut self, name: &str, how: Stop, why: &str) -> Result<(), Error> {
         let Some(running) = self.pods.iter_mut().find(|running| running.pod.name == name) else {
             return Err(Error::Unknown { name: name.to_owned() });
         };
@@ -175,7 +178,7 @@ impl Supervisor {
             Stop::Delete | Stop::Evict => ("", "stopping", "asked to end"),
             Stop::Kill => ("-9 ", "killing", "killed"),
         };
-        info!(pod = name, pid, "{verb} pod {name}, process {pid}");
+        info!(pod = name, pid, reason = why, "{verb} pod {name}, process {pid}: {why}");
         self.parts.shared.publish_command(format!("kill {option}{pid}  # {name}"), output.into(), begin.elapsed());
         Ok(())
     }
@@ -183,7 +186,7 @@ impl Supervisor {
     fn handle_order(&mut self, order: Order) {
         match order {
             Order::Stop { name, how, answer } => {
-                let stopped = self.stop(&name, how);
+                let stopped = self.stop(&name, how, "a client of the gateway asked for it");
                 self.publish_state();
                 // Fails where the sender of the order no longer waits; the order is carried out all the same.
                 let _ = answer.send(stopped);
@@ -210,6 +213,7 @@ impl Supervisor {
                 if running.pod.phase == Phase::Starting {
                     running.pod.phase = Phase::Ready;
                     self.parts.shared.publish(Event::Pod(running.pod.clone()));
+                    self.parts.shared.set_fault(None);
                 }
             }
             Report::Ended { exit, how, tail } => {
@@ -221,9 +225,20 @@ impl Supervisor {
                 if was_stopping {
                     log.log_stopped();
                 } else {
-                    log.log_lost(&exit, self.respawn.record_exit(&exit, Instant::now()));
+                    let pause = self.respawn.record_exit(&exit, Instant::now());
+                    log.log_lost(&exit, pause);
+                    if !pause.is_zero() && exit.cause == Cause::Crashed {
+                        self.publish_fault(&log.summary());
+                    }
                 }
             }
+        }
+    }
+
+    /// Publishes why pods cannot start, where none is ready: jobs are accepted all the same, and wait.
+    fn publish_fault(&self, reason: &str) {
+        if !self.pods.iter().any(|running| running.pod.phase == Phase::Ready) {
+            self.parts.shared.set_fault(Some(format!("no worker can start, and jobs wait: {reason}")));
         }
     }
 
@@ -287,7 +302,7 @@ impl Supervisor {
     async fn end(mut self, shutdown: &Shutdown) {
         let names: Vec<_> = self.pods.iter().map(|running| running.pod.name.clone()).collect();
         for name in names {
-            let _ = self.stop(&name, Stop::Delete);
+            let _ = self.stop(&name, Stop::Delete, "the service ends");
         }
         self.publish_state();
         let deadline = Instant::now() + END_MAX;
