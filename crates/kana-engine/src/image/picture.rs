@@ -70,6 +70,11 @@ impl Picture {
         &self.samples
     }
 
+    /// All samples, taken out of the picture.
+    pub fn into_samples(self) -> Vec<u8> {
+        self.samples
+    }
+
     /// The colour of each pixel, row by row, without its opacity.
     pub fn colours(&self) -> impl Iterator<Item = [u8; 3]> + '_ {
         self.samples.chunks_exact(self.layout.channels()).map(colour)

@@ -365,14 +365,42 @@ fn a_picture_without_pixels_is_refused() {
 }
 
 #[test]
-fn a_file_cut_off_anywhere_is_refused() {
+fn a_file_cut_off_anywhere_is_refused_unless_every_pixel_is_there() {
     let original = enlarged(&training_images(1)[0], 90);
 
     for format in FORMATS {
         let whole = file(DynamicImage::from(original.clone()).to_rgb8(), format);
         for end in (1..whole.len()).step_by(1 + whole.len() / 200) {
-            assert!(decode(&whole[..end]).is_err(), "{format:?} cut off at {end} of {}", whole.len());
+            if let Ok(found) = decode(&whole[..end]) {
+                assert_eq!(found, picture(&whole), "{format:?} cut off at {end} of {}", whole.len());
+            }
         }
+    }
+}
+
+#[test]
+fn a_file_that_lacks_only_its_end_is_whole() {
+    let original = DynamicImage::from(enlarged(&training_images(1)[0], 90)).to_rgb8();
+
+    // The trailer of a GIF has one byte, the end marker of a JPEG two, the last chunk of a PNG twelve.
+    for (format, end) in [(ImageFormat::Gif, 1), (ImageFormat::Jpeg, 1), (ImageFormat::Jpeg, 2), (ImageFormat::Png, 12)]
+    {
+        let whole = file(original.clone(), format);
+
+        let found = decode(&whole[..whole.len() - end]).unwrap_or_else(|error| panic!("{format:?}: {error:?}"));
+
+        assert_eq!(found, picture(&whole), "{format:?}");
+    }
+}
+
+#[test]
+fn half_a_jpeg_with_an_end_marker_is_refused() {
+    let whole = file(enlarged(&training_images(1)[0], 90), ImageFormat::Jpeg);
+
+    for tenth in 3..10 {
+        let glued = [&whole[..whole.len() * tenth / 10], &[0xff, 0xd9]].concat();
+
+        assert!(decode(&glued).is_err(), "{tenth} tenths of it");
     }
 }
 

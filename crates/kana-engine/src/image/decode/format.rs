@@ -44,6 +44,18 @@ pub fn name(format: ImageFormat) -> &'static str {
     }
 }
 
+/// A kind of the format called `name` that every program can write and that is decoded here.
+pub fn usual(name: &str) -> &'static str {
+    match name {
+        "PNG" => "a PNG of 8 bits a sample",
+        "JPEG" => "a baseline or progressive JPEG of 8 bits a sample, grey, in colour or CMYK",
+        "GIF" => "a GIF whose first frame lies on its screen",
+        "BMP" => "a BMP of 24 bits a pixel without compression",
+        "WebP" => "a WebP of one picture, lossy or lossless",
+        _ => "a PNM of 8 bits a sample (P5 or P6)",
+    }
+}
+
 fn accepted(bytes: &[u8]) -> Option<ImageFormat> {
     match bytes {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(ImageFormat::Png),

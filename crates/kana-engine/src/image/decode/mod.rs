@@ -1,31 +1,41 @@
 //! Which picture does a file hold?
 //!
 //! The file's first bytes decide its format; its name and content type are ignored. A picture of more than [`PIXELS_MAX`]
-//! pixels is refused by its header, before anything is decoded, and a truncated file is refused instead of being filled
-//! with grey. Of an animation only the first frame is decoded. The orientation in a camera's metadata is applied; colour
-//! profiles are ignored.
+//! pixels is refused by its header, before anything is decoded. A file that lacks pixels is refused instead of being filled
+//! with grey; one that lacks only what follows the last pixel is whole. Of an animation only the first frame is decoded. The
+//! orientation in a camera's metadata is applied; colour profiles are ignored.
 //!
-//! Memory: a picture within the limits takes at most 8 bytes a pixel while it is decoded (four samples of 16 bits),
-//! 200 MB at 25 megapixels, and half of it afterwards; the decoder may allocate [`ALLOC_MAX`] bytes in all. A camera's
-//! 12-megapixel JPEG takes 36 MB, 110 MB where it is progressive.
+//! Memory: [`memory_needed()`] is a bound that holds for every file, hostile ones too, and a file for which it would exceed
+//! [`ALLOC_MAX`] is refused. Time: a decoder visits each pixel and each byte a bounded number of times; where a format lets
+//! a few bytes ask for more, what is asked for is counted first and refused as [`Error::Work`].
 
 mod format;
-mod truncation;
+mod gif;
+mod jpeg;
+mod memory;
+mod plain;
+mod png;
+mod upright;
+mod webp;
 
-use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ::image::error::{ImageError, UnsupportedErrorKind};
+use ::image::ImageFormat;
 use ::image::metadata::Orientation;
-use ::image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::picture::{Layout, Picture};
+use super::picture::Picture;
 use format::{ACCEPTED, Kind};
+
+pub use memory::memory_needed;
 
 /// Pixels in a picture, at most: more than most telephones take, and 100 MB of colour with transparency.
 pub const PIXELS_MAX: u64 = 25_000_000;
 
-/// Bytes that decoding and fitting one picture may allocate, at most: 9 a pixel, which the decoders of all usual kinds
-/// stay within.
+/// Pixels along one side of a picture, at most: as many as JPEG and GIF can say. Decoders hold some rows at once.
+pub const SIDE_MAX: u32 = 65_535;
+
+/// Bytes that decoding and fitting one picture may allocate, at most: 9 a pixel, which suffices for all usual kinds at
+/// [`PIXELS_MAX`].
 pub const ALLOC_MAX: u64 = 224 << 20;
 
 /// Reasons why a file cannot be decoded.
@@ -40,8 +50,12 @@ pub enum Error {
         /// Name of the format, with its article.
         found: &'static str,
     },
-    /// More than [`PIXELS_MAX`] pixels. Caller: 422; the sender must shrink the picture.
-    #[error("picture of {width}×{height} pixels is larger than {} megapixels", PIXELS_MAX / 1_000_000)]
+    /// More than [`PIXELS_MAX`] pixels, or a side of more than [`SIDE_MAX`]. Caller: 422; the sender must shrink the
+    /// picture.
+    #[error(
+        "picture of {width}×{height} pixels is larger than {} megapixels or {SIDE_MAX} pixels along a side",
+        PIXELS_MAX / 1_000_000
+    )]
     Large {
         /// Columns, in pixels.
         width: u32,
@@ -56,25 +70,39 @@ pub enum Error {
         /// Rows, in pixels.
         height: u32,
     },
-    /// Decompression bomb: decoding would allocate more than [`ALLOC_MAX`] bytes. Caller: 422.
-    #[error("{format} file needs more than {} MB to decode", ALLOC_MAX / 1_000_000)]
-    Bomb {
+    /// Decoding would allocate more than [`ALLOC_MAX`] bytes. Caller: 422; the sender must shrink the picture, or store it
+    /// as another kind.
+    #[error(
+        "{format} file of this kind needs {needed} bytes to decode, and {ALLOC_MAX} is the limit; as a JPEG that is not \
+         progressive, or a PNG, a picture of {} megapixels fits", PIXELS_MAX / 1_000_000
+    )]
+    Memory {
         /// Name of the file's format.
         format: &'static str,
+        /// Bytes that it needs.
+        needed: u64,
+    },
+    /// Decompression bomb: decoding would take far more memory or time than the picture's size explains. Caller: 422.
+    #[error("{format} file asks for more work than a picture of its size needs: {found}")]
+    Work {
+        /// Name of the file's format.
+        format: &'static str,
+        /// What it asks for.
+        found: String,
     },
     /// Truncated file. Caller: 422; the sender must send all of it.
-    #[error("{format} file is cut off")]
+    #[error("{format} file is cut off: it lacks pixels")]
     Truncated {
         /// Name of the file's format.
         format: &'static str,
     },
-    /// Rare feature of an accepted format. Caller: 422.
-    #[error("{format} file is of a kind that is not supported")]
+    /// Rare feature of an accepted format. Caller: 422; the sender must store the picture without it.
+    #[error("{format} file is of a kind that is not supported: {feature}; {} is", format::usual(.format))]
     Unsupported {
         /// Name of the file's format.
         format: &'static str,
-        /// The decoder's error, naming the feature.
-        source: ImageError,
+        /// The feature.
+        feature: String,
     },
     /// Damaged file. Caller: 422.
     #[error("{format} file is damaged")]
@@ -82,21 +110,24 @@ pub enum Error {
         /// Name of the file's format.
         format: &'static str,
         /// The decoder's error.
-        source: ImageError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
-/// Upper bound on the bytes that [`decode()`] and [`fit()`](super::fit()) allocate for the file `bytes`, beyond the file
-/// itself; at most [`ALLOC_MAX`]. Read from the file's header, in constant time. Every file has one, those that are
-/// refused too.
-pub fn memory_needed(bytes: &[u8]) -> u64 {
-    let Kind::Accepted(format) = format::kind(bytes) else { return 0 };
-    let dimensions = truncation::dimensions(bytes, format);
-    let needed = dimensions.map(|(width, height)| u64::from(width) * u64::from(height) * 12);
-    needed.map_or(ALLOC_MAX, |needed| (needed + bytes.len() as u64 + (8 << 20)).min(ALLOC_MAX))
+impl Error {
+    fn damaged(format: &'static str, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Damaged { format, source: why.into() }
+    }
 }
 
-/// Decodes the file `bytes` into an upright picture of 8 bits a sample. Takes processor time (some 5 ms a megapixel),
+/// What a format's decoder returns.
+struct Decoded {
+    picture: Picture,
+    /// How the picture must be turned to be upright.
+    orientation: Orientation,
+}
+
+/// Decodes the file `bytes` into an upright picture of 8 bits a sample. Takes processor time (some 10 ms a megapixel),
 /// never waits.
 ///
 /// # Errors
@@ -110,107 +141,48 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, Error> {
         Kind::Foreign(found) => return Err(Error::Foreign { found }),
     };
     // Checked before the decoder runs: a bomb may be only a header, and then "too large" is more helpful than "cut off".
-    if let Some((width, height)) = truncation::dimensions(bytes, format) {
-        check_dimensions(width, height)?;
-    }
     let name = format::name(format);
-    if !truncation::is_complete(bytes, format) {
-        return Err(Error::Truncated { format: name });
-    }
-    let mut decoder = open(bytes, format).map_err(|error| refusal(name, error))?;
-    let (width, height) = decoder.dimensions();
-    check_dimensions(width, height)?;
-    // Without readable metadata the picture is taken as upright.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let colour = decoder.color_type();
-    let samples = read(decoder).map_err(|error| refusal(name, error))?;
-    upright(Raw { width, height, colour, samples }, orientation).ok_or_else(|| unknown_colour(format, colour))
-}
-
-fn check_dimensions(width: u32, height: u32) -> Result<(), Error> {
+    let header = memory::header(bytes, format).ok_or_else(|| incomplete(bytes, name))?;
+    let (width, height) = (header.width, header.height);
     match u64::from(width) * u64::from(height) {
-        0 => Err(Error::Zero { width, height }),
-        1..=PIXELS_MAX => Ok(()),
-        _ => Err(Error::Large { width, height }),
+        0 => return Err(Error::Zero { width, height }),
+        1..=PIXELS_MAX if width.max(height) <= SIDE_MAX => {}
+        _ => return Err(Error::Large { width, height }),
     }
-}
-
-fn open(bytes: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_, ImageError> {
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(ALLOC_MAX);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits);
-    reader.into_decoder()
-}
-
-fn read(decoder: impl ImageDecoder) -> Result<Vec<u8>, ImageError> {
-    // `check_dimensions` has bounded the pixels, and a pixel has at most 8 bytes.
-    let length = usize::try_from(decoder.total_bytes()).expect("BUG: 25 megapixels of 8 bytes fit any address space");
-    let mut samples = vec![0; length];
-    decoder.read_image(&mut samples)?;
-    Ok(samples)
-}
-
-fn refusal(format: &'static str, error: ImageError) -> Error {
-    match error {
-        ImageError::Limits(_) => Error::Bomb { format },
-        ImageError::IoError(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => Error::Truncated { format },
-        ImageError::Unsupported(_) => Error::Unsupported { format, source: error },
-        _ => Error::Damaged { format, source: error },
+    if header.needed > ALLOC_MAX {
+        return Err(Error::Memory { format: name, needed: header.needed });
     }
+    // A decoder that panics fails its file and nothing else.
+    let decoded = catch_unwind(AssertUnwindSafe(|| match format {
+        ImageFormat::Png => png::decode(bytes),
+        ImageFormat::Jpeg => jpeg::decode(bytes),
+        ImageFormat::Gif => gif::decode(bytes),
+        ImageFormat::WebP => webp::decode(bytes),
+        ImageFormat::Bmp => {
+            plain::decode(bytes, format, plain::bmp_size(bytes).ok_or_else(|| incomplete(bytes, name))?)
+        }
+        _ => plain::decode(bytes, format, plain::pnm_size(bytes).ok_or_else(|| incomplete(bytes, name))?),
+    }));
+    let decoded = decoded.unwrap_or_else(|_| Err(Error::damaged(name, "its decoder failed")))?;
+    Ok(upright::turn(decoded.picture, decoded.orientation))
 }
 
-fn unknown_colour(format: ImageFormat, colour: ColorType) -> Error {
-    let kind = UnsupportedErrorKind::Color(colour.into());
-    let source = ::image::error::UnsupportedError::from_format_and_kind(format.into(), kind);
-    Error::Unsupported { format: format::name(format), source: ImageError::Unsupported(source) }
-}
+/// Bytes within which every format has its header, unless metadata stand before it.
+const HEADER_BYTES: usize = 64;
 
-/// A decoder's output: 8 or 16 bits a sample, in native byte order, not yet turned upright.
-struct Raw {
-    width: u32,
-    height: u32,
-    colour: ColorType,
-    samples: Vec<u8>,
-}
-
-/// Converts `raw` to 8 bits a sample and turns it as `orientation` says; `None` for colour types that no accepted format
-/// produces.
-fn upright(raw: Raw, orientation: Orientation) -> Option<Picture> {
-    let Raw { width, height, colour, mut samples } = raw;
-    let layout = match colour {
-        ColorType::L8 | ColorType::L16 => Layout::Grey,
-        ColorType::La8 | ColorType::La16 => Layout::GreyAlpha,
-        ColorType::Rgb8 | ColorType::Rgb16 => Layout::Rgb,
-        ColorType::Rgba8 | ColorType::Rgba16 => Layout::Rgba,
-        _ => return None,
-    };
-    if matches!(colour, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16) {
-        narrow(&mut samples);
+fn incomplete(bytes: &[u8], format: &'static str) -> Error {
+    if bytes.len() < HEADER_BYTES {
+        return Error::Truncated { format };
     }
-    if orientation == Orientation::NoTransforms {
-        return Picture::new(width as usize, height as usize, layout, samples);
-    }
-    let mut turned = match layout {
-        Layout::Grey => DynamicImage::ImageLuma8(::image::GrayImage::from_raw(width, height, samples)?),
-        Layout::GreyAlpha => DynamicImage::ImageLumaA8(::image::ImageBuffer::from_raw(width, height, samples)?),
-        Layout::Rgb => DynamicImage::ImageRgb8(::image::RgbImage::from_raw(width, height, samples)?),
-        Layout::Rgba => DynamicImage::ImageRgba8(::image::RgbaImage::from_raw(width, height, samples)?),
-    };
-    turned.apply_orientation(orientation);
-    let (width, height) = (turned.width() as usize, turned.height() as usize);
-    Picture::new(width, height, layout, turned.into_bytes())
+    Error::damaged(format, "its header cannot be read")
 }
 
-/// Converts samples of 16 bits to 8, in place, rounded: 257 × v becomes v, so that an 8-bit image stored with 16 bits is
-/// restored exactly.
-fn narrow(samples: &mut Vec<u8>) {
-    let count = samples.len() / 2;
-    for index in 0..count {
-        let wide = u16::from_ne_bytes([samples[2 * index], samples[2 * index + 1]]);
-        let narrow = (u32::from(wide) * 255 + 32_767) / 65_535;
-        samples[index] = narrow as u8;
+/// Converts the first `length` bytes of `samples` from 16 bits a sample to 8, in place, rounded: 257 × v becomes v, so that
+/// an 8-bit image stored with 16 bits is restored exactly. Returns their new length.
+fn narrow(samples: &mut [u8], length: usize, read: impl Fn([u8; 2]) -> u16) -> usize {
+    for index in 0..length / 2 {
+        let wide = u32::from(read([samples[2 * index], samples[2 * index + 1]]));
+        samples[index] = ((wide * 255 + 32_767) / 65_535) as u8;
     }
-    samples.truncate(count);
-    samples.shrink_to_fit();
+    length / 2
 }
