@@ -100,7 +100,10 @@ impl fmt::Display for Paused {
                  the range to wake them",
             ),
             Self::Annotation(name) => {
-                write!(f, "the ScaledObject is paused: the number stays as it is until its annotation {name} is removed")
+                write!(
+                    f,
+                    "the ScaledObject is paused: the number stays as it is until its annotation {name} is removed"
+                )
             }
         }
     }
@@ -113,6 +116,8 @@ pub enum Event {
     Pod(Pod),
     /// The range, the current or the desired number of pods changed.
     Scale(Scale),
+    /// Jobs of workers that ended were taken back: so many.
+    Reclaimed(usize),
     /// An action was performed, which this command line describes.
     Console(Console),
     /// A reason why the pods cannot be seen or controlled appeared or changed; `None` when there is none any more.

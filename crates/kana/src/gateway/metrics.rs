@@ -69,6 +69,17 @@ struct PhaseLabel {
     phase: PhaseValue,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AskedLabel {
+    asked_by: AskedBy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum AskedBy {
+    ThisGateway,
+    Others,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct PhaseValue(&'static str);
 
@@ -101,6 +112,10 @@ macro_rules! label {
 }
 
 label!(Route, self => self.0);
+label!(AskedBy, self => match self {
+    Self::ThisGateway => "this_gateway",
+    Self::Others => "others",
+});
 label!(PhaseValue, self => self.0);
 label!(VerdictValue, self => match self {
     Self::Done => "done",
@@ -135,6 +150,11 @@ pub struct Metrics {
     jobs: Family<StageLabel, Gauge>,
     oldest: Seconds,
     pods: Family<PhaseLabel, Gauge>,
+    /// Number of jobs that this gateway took back from workers that ended.
+    pub reclaimed: Counter,
+    /// Number of restarts of the workers' containers.
+    pub restarts: Counter,
+    ended: Family<AskedLabel, Counter>,
     /// Number of open connections.
     pub connections: Gauge,
     /// Number of open event streams.
@@ -154,6 +174,9 @@ impl Metrics {
             jobs: Family::default(),
             oldest: Seconds::default(),
             pods: Family::default(),
+            reclaimed: Counter::default(),
+            restarts: Counter::default(),
+            ended: Family::default(),
             connections: Gauge::default(),
             streams: Gauge::default(),
         };
@@ -161,6 +184,9 @@ impl Metrics {
         // So that the rate of a verdict that has not happened yet is zero instead of absent.
         for verdict in [VerdictValue::Done, VerdictValue::Failed, VerdictValue::Cancelled] {
             drop(new.settled.get_or_create(&VerdictLabel { verdict }));
+        }
+        for asked_by in [AskedBy::ThisGateway, AskedBy::Others] {
+            drop(new.ended.get_or_create(&AskedLabel { asked_by }));
         }
         new.observe_queue(0, 0, 0);
         new.observe_pods(std::iter::empty());
@@ -181,6 +207,12 @@ impl Metrics {
         let help = "How long the oldest waiting job has waited";
         to.register_with_unit("queue_oldest_wait", help, Unit::Seconds, self.oldest.clone());
         to.register("pods", "Pods, by phase", self.pods.clone());
+        let help = "Jobs that this gateway took back from workers that ended, on Kubernetes";
+        to.register("jobs_reclaimed", help, self.reclaimed.clone());
+        to.register("pod_restarts", "Restarts of workers' containers in place", self.restarts.clone());
+        let help = "Pods that ended, by who asked for that: this gateway's page and API, or others, such as a scaler, \
+                    a rollout, kubectl or a crash";
+        to.register("pods_ended", help, self.ended.clone());
         to.register("http_connections", "Connections open", self.connections.clone());
         to.register("event_streams", "Event streams open", self.streams.clone());
     }
@@ -188,6 +220,12 @@ impl Metrics {
     /// Records a request that was answered.
     pub fn record_request(&self, route: Route, answer: Answer, took: Duration) {
         self.requests.get_or_create(&RequestLabels { route, answer }).observe(took.as_secs_f64());
+    }
+
+    /// Records a pod that ends, and whether this gateway was asked to stop it.
+    pub fn record_pod_end(&self, is_stopped_here: bool) {
+        let asked_by = if is_stopped_here { AskedBy::ThisGateway } else { AskedBy::Others };
+        self.ended.get_or_create(&AskedLabel { asked_by }).inc();
     }
 
     /// Records a job that was settled.

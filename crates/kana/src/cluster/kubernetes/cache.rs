@@ -193,6 +193,11 @@ impl Cache {
         self.publish(Event::Console(Console { command, output, took_ms: took.as_secs_f64() * 1_000.0 }));
     }
 
+    /// Publishes that jobs of workers that ended were taken back.
+    pub fn publish_reclaimed(&self, jobs: usize) {
+        self.publish(Event::Reclaimed(jobs));
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock();
         let failure = state.failure(self.by);

@@ -1,14 +1,16 @@
 //! How does a gateway observe and control the workers of its release in Kubernetes?
 //!
-//! It watches three kinds of objects: the workers' pods, their Deployment, and the object that scales the Deployment.
-//! Their latest state is in a cache, so every question is answered at once, also while the API server does not answer.
-//! It changes only objects of its own release: it deletes pods, and sets and keeps the range of their number. The jobs of a pod
-//! that is gone, and of a container that was restarted, are reclaimed as soon as the watch reports it.
+//! It watches the workers' pods, their Deployment, the object that scales the Deployment, and the ConfigMap with the
+//! range that the values ask for. Their latest state is in a cache, so every question is answered at once, also while the
+//! API server does not answer. It changes only objects of its own release: it deletes pods, and sets and keeps the range
+//! of their number. The jobs of a pod that is gone, and of a container that was restarted, are reclaimed as soon as the
+//! watch reports it.
 
 mod api_error;
 mod cache;
 mod client;
 mod deletion_cost;
+mod event_recorder;
 mod incarnation;
 mod ownership;
 mod pod_status;
@@ -45,6 +47,7 @@ use kana_queue::Queue;
 
 use api_error::Access;
 use cache::Cache;
+use event_recorder::EventRecorder;
 use range_keeper::RangeKeeper;
 use release::Release;
 
@@ -85,6 +88,7 @@ pub struct Kubernetes {
     queue: Arc<dyn Queue>,
     cache: Arc<Cache>,
     keeper: Option<Arc<RangeKeeper>>,
+    recorder: Arc<EventRecorder>,
 }
 
 /// Command line that a person could have typed instead.
@@ -114,7 +118,8 @@ impl Kubernetes {
             let (client, release) = (client.clone(), release.clone());
             Arc::new(RangeKeeper::new(client, release, scaler.clone(), name, cache.clone()))
         });
-        Self { client, release, scaler, queue, cache, keeper }
+        let recorder = Arc::new(EventRecorder::new(client.clone(), release.clone()));
+        Self { client, release, scaler, queue, cache, keeper, recorder }
     }
 
     fn pods_api(&self) -> Api<core::Pod> {
@@ -194,7 +199,9 @@ impl Cluster for Kubernetes {
             Stop::Kill => "deleted by force",
         };
         let command = CommandLine { line: stop::command(&self.release, name, how), pod: Some(name) };
-        self.run_as_command(command, stop::stop(&pods, &pod, how), |()| output.into()).await
+        self.run_as_command(command, stop::stop(&pods, &pod, how), |()| output.into()).await?;
+        self.recorder.about_pod(&pod, "Stopped", format!("{output} from kana's page or API")).await;
+        Ok(())
     }
 
     async fn scale(&self) -> Result<Scale, Error> {

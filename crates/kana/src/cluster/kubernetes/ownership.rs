@@ -62,7 +62,8 @@ pub fn setter(entries: &[ManagedFieldsEntry], fields: &[&str]) -> Setter {
 fn remove(owned: &mut Value, fields: &[&str]) -> usize {
     let Some(spec) = owned.get_mut("f:spec").and_then(Value::as_object_mut) else { return 0 };
     let removed = fields.iter().filter(|field| spec.remove(&format!("f:{field}")).is_some()).count();
-    if removed > 0 && spec.keys().all(|key| key == ".")
+    if removed > 0
+        && spec.keys().all(|key| key == ".")
         && let Some(owned) = owned.as_object_mut()
     {
         owned.remove("f:spec");
@@ -125,7 +126,7 @@ mod tests {
         let of = |entries: &[ManagedFieldsEntry]| setter(entries, &["replicas"]);
 
         assert_eq!(of(&[entry("helm", "Apply", json!({})), scaled]), Setter::Person);
-        assert_eq!(of(&[helm.clone()]), Setter::Helm);
+        assert_eq!(of(std::slice::from_ref(&helm)), Setter::Helm);
         assert_eq!(of(&[entry("helm3", "Update", replicas.clone())]), Setter::Helm);
         assert_eq!(of(&[helm, entry("kubectl-edit", "Update", replicas)]), Setter::Unknown);
         assert_eq!(of(&[]), Setter::Unknown);

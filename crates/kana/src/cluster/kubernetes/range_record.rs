@@ -266,8 +266,7 @@ mod tests {
         fn install(asked: &str) -> Self {
             let rendered = rendered(asked, 1);
             let by = ["none", "hpa", "keda"].into_iter().find(|by| *by == rendered.asked.by).unwrap();
-            let mut world =
-                Self { by, live: written(&rendered), rendered, record: Record::default() };
+            let mut world = Self { by, live: written(&rendered), rendered, record: Record::default() };
             world.settle();
             world
         }

@@ -7,7 +7,7 @@
 use std::future::Future;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::Api;
+use kube::api::{Api, DynamicObject};
 
 use super::Kubernetes;
 use super::cache::WatchTarget;
@@ -34,7 +34,7 @@ impl Kubernetes {
         let source = Source { api: self.pods_api(), selector: Selector::Labels(self.release.selector()) };
         let mut pods = Pods::new(self.release.clone());
         let cache = self.cache.clone();
-        let (reclaimer, reclaim) = Reclaimer::new(self.queue.clone(), cache.clone());
+        let (reclaimer, reclaim) = Reclaimer::new(self.queue.clone(), cache.clone(), self.recorder.clone());
         let on_update = move |update| {
             let is_list = matches!(update, Update::Listed { .. });
             let changes = match update {
@@ -70,8 +70,10 @@ impl Kubernetes {
         let (mut deployment, cache) = (NamedObject::new(health, name), self.cache.clone());
         // Without a scaler the Deployment is what holds the range.
         let keeper = self.keeper.clone().filter(|_| self.scaler.object().is_none());
+        let recorder = self.recorder.clone();
         let on_update = move |update| {
-            if let Some(object) = deployment.apply(update, |_| None) {
+            if let Some(object) = deployment.apply(update, |_: &DynamicObject| None) {
+                recorder.see_deployment(object.as_ref().and_then(|object| object.metadata.uid.clone()));
                 cache.set_replicas(object.as_ref().map(scaler::replicas));
                 keeper.iter().for_each(|keeper| keeper.see_object(object.clone()));
             }
@@ -101,11 +103,8 @@ impl Kubernetes {
     fn watch_range(&self, shutdown: &Shutdown) {
         let Some(keeper) = self.keeper.clone() else { return };
         let name = keeper.config_map().to_owned();
-        let health = self.watch_health(
-            WatchTarget::Range,
-            "configmaps".into(),
-            format!("get configmap {name} --watch"),
-        );
+        let health =
+            self.watch_health(WatchTarget::Range, "configmaps".into(), format!("get configmap {name} --watch"));
         let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.release.namespace);
         let source = Source { api, selector: Selector::Name(name.clone()) };
         let (mut named, seen) = (NamedObject::new(health, name), keeper.clone());

@@ -66,6 +66,7 @@ pub async fn list_pods(
 )]
 pub async fn stop_pod(
     State(cluster): State<TimedCluster>,
+    State(live): State<Arc<Live>>,
     Path(name): Path<String>,
     Query(query): Query<StopQuery>,
 ) -> Result<StatusCode, Problem> {
@@ -75,6 +76,7 @@ pub async fn stop_pod(
         Some("kill") => Stop::Kill,
         Some(mode) => return Err(Problem::unprocessable(format!("mode is {mode:?}, not delete, evict or kill"))),
     };
+    live.pods.record_stop(&name);
     cluster.call(|cluster| async { cluster.stop(&name, how.into()).await }).await?;
     Ok(StatusCode::ACCEPTED)
 }

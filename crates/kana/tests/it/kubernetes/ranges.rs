@@ -172,7 +172,8 @@ async fn what_was_set_by_kubectl_outlives_an_upgrade_and_a_rollback_and_helm_mee
         world.until(asked, 1).await;
 
         world.kubectl(set);
-        eventually("the record", async || (!world.record()["set"].is_null() && world.is_disowned()).then_some(())).await;
+        eventually("the record", async || (!world.record()["set"].is_null() && world.is_disowned()).then_some(()))
+            .await;
         world.helm(asked, 2).unwrap();
         world.until(set, 2).await;
         world.helm(asked, 1).unwrap();
@@ -222,7 +223,9 @@ async fn several_gateways_agree_on_the_last_range_and_come_to_rest() {
 
         let [first, second, third] = &gateways;
         let (a, b) = tokio::join!(first.cluster.set_range(7..=7), second.cluster.set_range(8..=8));
-        (a.unwrap(), b.unwrap());
+        for answer in [a, b] {
+            answer.unwrap();
+        }
         third.cluster.set_range(set[0]..=set[1]).await.unwrap();
         world.helm(asked, 2).unwrap();
         world.until(set, 2).await;
@@ -282,10 +285,8 @@ async fn workers_that_keda_left_at_zero_are_woken_when_an_hpa_takes_over() {
 
     let _gateway = world.gateway();
 
-    eventually("a worker", async || {
-        (world.server.get(DEPLOYMENTS, WORKERS)["spec"]["replicas"] == 1).then_some(())
-    })
-    .await;
+    eventually("a worker", async || (world.server.get(DEPLOYMENTS, WORKERS)["spec"]["replicas"] == 1).then_some(()))
+        .await;
 }
 
 #[tokio::test]

@@ -316,7 +316,8 @@ impl State {
             owned.for_each(|owned| drop(owned.remove(&format!("f:{name}"))));
         }
         if !changed.is_empty() {
-            let owned: serde_json::Map<_, _> = changed.iter().map(|(name, _)| (format!("f:{name}"), json!({}))).collect();
+            let owned: serde_json::Map<_, _> =
+                changed.iter().map(|(name, _)| (format!("f:{name}"), json!({}))).collect();
             let operation = if manager == "helm" { "Apply" } else { "Update" };
             entries.push(json!({ "manager": manager, "operation": operation, "subresource": subresource,
                 "fieldsV1": { "f:spec": owned } }));
