@@ -121,17 +121,15 @@ class Release:
         kubectl("create", "namespace", self.namespace)
         kubectl("label", "namespace", self.namespace, "pod-security.kubernetes.io/enforce=restricted")
 
-    def helm(self, verb, values, *more, check=True):
+    def helm(self, verb, values, *more, check=True, program="helm"):
         flags = [f"--set={key}={value}" for key, value in {**BASE, **values}.items()]
         named = images({"image": KANA, "redis.image": REDIS})
-        return run("helm", verb, NAME, CHART, "-n", self.namespace, *flags, *named, *more, check=check)
+        return run(program, verb, NAME, CHART, "-n", self.namespace, *flags, *named, *more, check=check)
 
     def become(self, values, *more):
         """Installs or upgrades to exactly these values beside BASE, and waits until all of it is ready."""
         if self.values != values:
-            # From its fourth version on Helm minds who owns a field; the range is the page's until it is given anew.
-            force = ["--force-conflicts"] if run("helm", "version", "--short").stdout >= "v4" else []
-            self.helm("upgrade", values, "--install", "--wait", "--timeout=180s", *force, *more)
+            self.helm("upgrade", values, "--install", "--wait", "--timeout=180s", *more)
             self.values = dict(values)
             # A gateway that is on its way out would still answer.
             self.close()
@@ -235,6 +233,15 @@ class Release:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+    def headers(self, method, path):
+        """Status and headers."""
+        request = urllib.request.Request(self.url() + path, method=method, headers={"Authorization": f"Bearer {self.token()}"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.headers
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers
 
     def token(self):
         return kubectl("-n", self.namespace, "get", "secret", "kana-tokens", "-o", "go-template={{.data.operator | base64decode}}")

@@ -2,8 +2,9 @@
 import copy
 import json
 import shlex
+import time
 
-from cluster import Failed, eventually, expect, get, kubectl
+from cluster import Failed, eventually, expect, get, kubectl, run
 from release import NAME, Killer, timed
 
 MISTAKES = "charts/kana/ci/mistakes.txt"
@@ -16,6 +17,8 @@ KEDA = {**FIXED, "autoscaling.mode": "keda", "autoscaling.min": "0", "autoscalin
 COST = "controller.kubernetes.io/pod-deletion-cost"
 # One of the mistakes is enough to see that the cluster's own Helm refuses, too; `make test-chart` tries them all.
 MISTAKES_TRIED = 5
+# Several periods of the readiness probe, after which a pod that fails it has left the Service.
+PROBED_SECONDS = 8
 
 
 def at_work(release, pods, count):
@@ -248,6 +251,96 @@ def range_moved(release):
     expect(bounds() == [2, 4], f"after an upgrade the HPA's range is {bounds()}")
 
 
+def held(release, mode):
+    """The range, as the object that holds it has it."""
+    kind, *fields = {"none": ("deployment", "replicas", "replicas"), "hpa": ("hpa", "minReplicas", "maxReplicas"),
+                     "keda": ("scaledobject", "minReplicaCount", "maxReplicaCount")}[mode]
+    spec = get("-n", release.namespace, kind, "kana-worker")["spec"]
+    return [spec[field] for field in fields]
+
+
+def set_range(release, mode, by, wanted):
+    """Sets it on the page, or as people do by kubectl."""
+    least, most = wanted
+    if by == "page":
+        release.ask("PUT", "/v1/scale", {"min": least, "max": most})
+    elif mode == "none":
+        kubectl("-n", release.namespace, "scale", "deployment", "kana-worker", f"--replicas={most}")
+    else:
+        kind, low, high = {"hpa": ("hpa", "minReplicas", "maxReplicas"),
+                           "keda": ("scaledobject", "minReplicaCount", "maxReplicaCount")}[mode]
+        patch = json.dumps({"spec": {low: least, high: most}})
+        kubectl("-n", release.namespace, "patch", kind, "kana-worker", "--type=merge", "-p", patch)
+    record = lambda: get("-n", release.namespace, "configmap", "kana-range")["data"].get("record", "")
+    eventually("the record of it", lambda: f'"set":"{least}-{most}"' in record())
+
+
+def roll_back(release, program):
+    """After any scaling, a broken upgrade rolls back, with the range that a person set last."""
+    on_failure = "--atomic" if program == "helm3" else "--rollback-on-failure"
+    for mode, values, wanted in (("none", FIXED, [2, 2]), ("hpa", HPA, [2, 5]), ("keda", KEDA, [1, 5])):
+        for by in ("page", "kubectl"):
+            release.remove()
+            release.helm("install", values, "--wait", "--timeout=180s", program=program)
+            good = get("-n", release.namespace, "deployment", "kana-gateway")["spec"]["template"]["spec"]["containers"][0]["image"]
+            set_range(release, mode, by, wanted)
+
+            broken = "--set-string=image.tag=broken"
+            failed = release.helm("upgrade", values, broken, "--wait", "--timeout=15s", check=False, program=program)
+            expect(failed.returncode != 0, "a broken version was installed")
+            run(program, "rollback", NAME, "1", "-n", release.namespace, "--wait", "--timeout=120s")
+            eventually(f"{wanted} after {mode}, {by}, rollback", lambda: held(release, mode) == wanted)
+            release.helm("upgrade", values, broken, on_failure, "--timeout=15s", check=False, program=program)
+            eventually(f"{wanted} after {mode}, {by}, {on_failure}", lambda: held(release, mode) == wanted)
+
+            image = get("-n", release.namespace, "deployment", "kana-gateway")["spec"]["template"]["spec"]["containers"][0]["image"]
+            expect(image == good, f"{mode}, {by}: left at {image}")
+    release.remove()
+
+
+def rolled_back(release):
+    """After any scaling, a broken upgrade rolls back, by hand and by itself, and the range that a person set stays."""
+    release.become(FIXED)
+    roll_back(release, "helm")
+
+
+def rolled_back_by_helm3(release):
+    """The same with Helm 3, where there is one called helm3."""
+    if run("sh", "-c", "command -v helm3", check=False).returncode != 0:
+        return "no helm3 here"
+    release.become(FIXED)
+    return roll_back(release, "helm3")
+
+
+def hpa_at_zero(release):
+    """Workers that somebody set to 0 under an HPA are said to be paused, and setting the range wakes them."""
+    release.become(HPA)
+    kubectl("-n", release.namespace, "scale", "deployment", "kana-worker", "--replicas=0")
+    eventually("the pause", lambda: "paused" in release.ask("GET", "/v1/scale"))
+
+    scale = release.ask("PUT", "/v1/scale", {"min": 1, "max": 3})
+
+    expect("paused" not in scale, f"still paused: {scale}")
+    eventually("one pod", lambda: release.ready() == 1)
+
+
+def without_redis(release):
+    """While Redis is away gateways stay in the Service: the page is there, and requests get 503 with Retry-After."""
+    release.become(FIXED)
+    kubectl("-n", release.namespace, "scale", "statefulset", "kana-redis", "--replicas=0")
+    try:
+        eventually("503", lambda: release.answer("GET", "/v1/status")[0] == 503)
+        # Longer than the probe needs to take a pod out of the Service.
+        time.sleep(PROBED_SECONDS)
+        expect(release.ready("app.kubernetes.io/component=gateway") == 1, "the gateway has left the Service")
+        expect(release.answer("GET", "/")[0] == 200, "the page is gone")
+        status, headers = release.headers("GET", "/v1/status")
+        expect(status == 503 and headers.get("Retry-After"), f"{status} {dict(headers)}")
+    finally:
+        kubectl("-n", release.namespace, "scale", "statefulset", "kana-redis", "--replicas=1")
+    eventually("the queue again", lambda: release.answer("GET", "/v1/status")[0] == 200)
+
+
 def scaled_by_queue(release):
     """KEDA adds pods from none as images arrive, loses none while pods are killed, and takes all away after."""
     release.become(FIXED)
@@ -305,4 +398,5 @@ def removed(release):
 
 
 ALL = [wrong_values, install, helm_test, twenty_one_images, five_hundred_images, two_pods, stopped_pods, pods_killed, scaled_down,
-       idle_first, only_its_own, redis_killed, upgraded, drained, scaled_by_cpu, range_moved, scaled_by_queue, from_queue_to_cpu, removed]
+       idle_first, only_its_own, redis_killed, upgraded, drained, scaled_by_cpu, range_moved, hpa_at_zero, without_redis,
+       scaled_by_queue, from_queue_to_cpu, rolled_back, rolled_back_by_helm3, removed]

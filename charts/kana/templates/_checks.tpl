@@ -58,7 +58,7 @@
 {{- end -}}
 {{- range $role := list "gateway" "worker" -}}
 {{- range (index $.Values $role).extraEnv -}}
-{{- if has .name (list "KANA_QUEUE" "KANA_LISTEN" "KANA_NAME" "KANA_TOKENS" "KANA_INSECURE" "KANA_CLUSTER" "KANA_NAMESPACE" "KANA_RELEASE" "KANA_WORKERS" "KANA_SCALED_BY" "KANA_SCALER") -}}
+{{- if has .name (list "KANA_QUEUE" "KANA_LISTEN" "KANA_NAME" "KANA_TOKENS" "KANA_INSECURE" "KANA_CLUSTER" "KANA_NAMESPACE" "KANA_RELEASE" "KANA_WORKERS" "KANA_SCALED_BY" "KANA_SCALER" "KANA_RANGE_RECORD") -}}
 {{- $wrong = append $wrong (printf "%s.extraEnv sets %s, which the chart sets itself" $role .name) -}}
 {{- end -}}
 {{- end -}}

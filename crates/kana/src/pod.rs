@@ -3,6 +3,7 @@
 //! A pod is one worker process. [`Cluster`] is the interface that the gateway needs; its implementations are in
 //! `cluster`, which the gateway never names. Nothing here knows HTTP: `gateway::view` describes pods on the wire.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
@@ -78,6 +79,34 @@ pub struct Scale {
     pub desired: u32,
     /// Controller that decides `desired`.
     pub by: ScaledBy,
+    /// Reason why `desired` stays as it is, whatever the range and the load; `None` unless somebody paused `by`.
+    pub paused: Option<Paused>,
+}
+
+/// Reason why a controller does not change the number of pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paused {
+    /// Somebody set the number to 0, from where a HorizontalPodAutoscaler starts nothing.
+    AtZero,
+    /// Somebody gave the ScaledObject this annotation.
+    Annotation(&'static str),
+}
+
+impl fmt::Display for Paused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtZero => f.write_str(
+                "the number of workers was set to 0 by hand, and a HorizontalPodAutoscaler starts none from there: set \
+                 the range to wake them",
+            ),
+            Self::Annotation(name) => {
+                write!(
+                    f,
+                    "the ScaledObject is paused: the number stays as it is until its annotation {name} is removed"
+                )
+            }
+        }
+    }
 }
 
 /// A change that a cluster reports.
@@ -87,6 +116,8 @@ pub enum Event {
     Pod(Pod),
     /// The range, the current or the desired number of pods changed.
     Scale(Scale),
+    /// Jobs of workers that ended were taken back: so many.
+    Reclaimed(usize),
     /// An action was performed, which this command line describes.
     Console(Console),
     /// A reason why the pods cannot be seen, controlled or started appeared or changed; `None` when there is none any

@@ -17,6 +17,10 @@
 - name: KANA_SCALER
   value: {{ $workers }}
 {{- end }}
+{{- if include "kana.keepsRange" . }}
+- name: KANA_RANGE_RECORD
+  value: {{ include "kana.rangeConfig" . }}
+{{- end }}
 {{- else -}}
 - name: KANA_CLUSTER
   value: none

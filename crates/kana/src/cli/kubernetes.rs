@@ -36,6 +36,10 @@ pub struct Workers {
     #[arg(long, env = "KANA_SCALER", value_name = "NAME",
           required_if_eq_any([("scaled_by", "hpa"), ("scaled_by", "keda")]))]
     scaler: Option<String>,
+
+    /// Name of the ConfigMap by which a range that a person set outlives upgrades and rollbacks [default: it does not]
+    #[arg(long, env = "KANA_RANGE_RECORD", value_name = "NAME")]
+    range_record: Option<String>,
 }
 
 /// Values of `--scaled-by`: the controller that changes the number of workers.
@@ -63,6 +67,7 @@ impl Workers {
                 ScaledByFlag::Hpa => Scaler::Hpa(scaler),
                 ScaledByFlag::Keda => Scaler::Keda(scaler),
             },
+            range_record: self.range_record,
         }
     }
 }

@@ -86,6 +86,17 @@ struct PhaseLabel {
     phase: PhaseValue,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AskedLabel {
+    asked_by: AskedBy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum AskedBy {
+    ThisGateway,
+    Others,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct PhaseValue(&'static str);
 
@@ -123,6 +134,10 @@ label!(Turn, self => match self {
     Self::ClientFull => "client_full",
 });
 label!(Route, self => self.0);
+label!(AskedBy, self => match self {
+    Self::ThisGateway => "this_gateway",
+    Self::Others => "others",
+});
 label!(PhaseValue, self => self.0);
 label!(VerdictValue, self => match self {
     Self::Done => "done",
@@ -158,6 +173,11 @@ pub struct Metrics {
     oldest: Seconds,
     pods: Family<PhaseLabel, Gauge>,
     turned_away: Family<TurnLabel, Counter>,
+    /// Number of jobs that this gateway took back from workers that ended.
+    pub reclaimed: Counter,
+    /// Number of restarts of the workers' containers.
+    pub restarts: Counter,
+    ended: Family<AskedLabel, Counter>,
     /// Number of open connections.
     pub connections: Gauge,
     /// Number of open event streams.
@@ -178,6 +198,9 @@ impl Metrics {
             oldest: Seconds::default(),
             pods: Family::default(),
             turned_away: Family::default(),
+            reclaimed: Counter::default(),
+            restarts: Counter::default(),
+            ended: Family::default(),
             connections: Gauge::default(),
             streams: Gauge::default(),
         };
@@ -188,6 +211,9 @@ impl Metrics {
         }
         for reason in [Turn::Evicted, Turn::Full, Turn::ClientFull] {
             drop(new.turned_away.get_or_create(&TurnLabel { reason }));
+        }
+        for asked_by in [AskedBy::ThisGateway, AskedBy::Others] {
+            drop(new.ended.get_or_create(&AskedLabel { asked_by }));
         }
         new.observe_queue(0, 0, 0);
         new.observe_pods(std::iter::empty());
@@ -208,6 +234,12 @@ impl Metrics {
         let help = "How long the oldest waiting job has waited";
         to.register_with_unit("queue_oldest_wait", help, Unit::Seconds, self.oldest.clone());
         to.register("pods", "Pods, by phase", self.pods.clone());
+        let help = "Jobs that this gateway took back from workers that ended, on Kubernetes";
+        to.register("jobs_reclaimed", help, self.reclaimed.clone());
+        to.register("pod_restarts", "Restarts of workers' containers in place", self.restarts.clone());
+        let help = "Pods that ended, by who asked for that: this gateway's page and API, or others, such as a scaler, \
+                    a rollout, kubectl or a crash";
+        to.register("pods_ended", help, self.ended.clone());
         to.register("http_connections", "Connections open", self.connections.clone());
         let help = "Connections closed for another one, or refused, by reason";
         to.register("http_connections_turned_away", help, self.turned_away.clone());
@@ -222,6 +254,12 @@ impl Metrics {
     /// Records a connection that was closed for another one, or refused.
     pub fn record_turned_away(&self, reason: Turn) {
         self.turned_away.get_or_create(&TurnLabel { reason }).inc();
+    }
+
+    /// Records a pod that ends, and whether this gateway was asked to stop it.
+    pub fn record_pod_end(&self, is_stopped_here: bool) {
+        let asked_by = if is_stopped_here { AskedBy::ThisGateway } else { AskedBy::Others };
+        self.ended.get_or_create(&AskedLabel { asked_by }).inc();
     }
 
     /// Records a job that was settled.

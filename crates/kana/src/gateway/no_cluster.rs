@@ -24,7 +24,7 @@ impl Cluster for NoCluster {
     }
 
     async fn scale(&self) -> Result<Scale, Error> {
-        Ok(Scale { min: 0, max: 0, current: 0, desired: 0, by: ScaledBy::Fixed })
+        Ok(Scale { min: 0, max: 0, current: 0, desired: 0, by: ScaledBy::Fixed, paused: None })
     }
 
     async fn set_range(&self, _range: RangeInclusive<u32>) -> Result<Scale, Error> {

@@ -57,6 +57,11 @@ export function ScalePanel({ scale, api }: { readonly scale: Scale | null; reado
               </>
             )}
           </p>
+          {scale.paused !== undefined && (
+            <p className="error" role="status">
+              {scale.paused}
+            </p>
+          )}
           {error !== null && (
             <p className="error" role="alert">
               {error}

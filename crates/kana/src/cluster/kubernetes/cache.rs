@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
-use crate::pod::{Console, Error, Event, Phase, Pod, Scale, ScaledBy};
+use crate::pod::{Console, Error, Event, Paused, Phase, Pod, Scale, ScaledBy};
 
 /// Events that a slow receiver may lag behind: a release of a hundred pods created, ready, stopping and gone.
 const EVENTS_MAX: usize = 512;
@@ -27,6 +27,8 @@ pub enum WatchTarget {
     Deployment,
     /// The object that scales the Deployment.
     Scaler,
+    /// The ConfigMap with the range that the values ask for.
+    Range,
 }
 
 /// Numbers of pods of the Deployment.
@@ -50,6 +52,8 @@ struct State {
     pods: Option<Vec<Pod>>,
     replicas: Option<Replicas>,
     range: Option<RangeInclusive<u32>>,
+    /// How somebody has paused KEDA.
+    paused: Option<Paused>,
     /// The scale that was last published.
     published: Option<Scale>,
     failures: BTreeMap<WatchTarget, WatchFailure>,
@@ -132,7 +136,7 @@ impl Cache {
 
     /// Returns the reason why the cache may be out of date; `None` if it is current.
     pub fn failure(&self) -> Option<String> {
-        self.state.lock().failure()
+        self.state.lock().failure(self.by)
     }
 
     /// Subscribes to the events from now on.
@@ -165,6 +169,11 @@ impl Cache {
         self.change(|state| state.range = range);
     }
 
+    /// Sets how somebody has paused KEDA; `None` where nobody has.
+    pub fn set_paused(&self, paused: Option<Paused>) {
+        self.change(|state| state.paused = paused);
+    }
+
     /// Records that a target can be watched. Returns whether it could not before.
     pub fn mark_healthy(&self, target: WatchTarget) -> bool {
         self.change(|state| state.failures.remove(&target).is_some())
@@ -184,16 +193,22 @@ impl Cache {
         self.publish(Event::Console(Console { command, output, took_ms: took.as_secs_f64() * 1_000.0 }));
     }
 
+    /// Publishes that jobs of workers that ended were taken back.
+    pub fn publish_reclaimed(&self, jobs: usize) {
+        self.publish(Event::Reclaimed(jobs));
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock();
-        let failure = state.failure();
+        let failure = state.failure(self.by);
         let changed = change(&mut state);
         if let Some(scale) = state.scale(self.by).filter(|scale| state.published != Some(*scale)) {
             state.published = Some(scale);
             self.publish(Event::Scale(scale));
         }
-        if state.failure() != failure {
-            self.publish(Event::Fault(state.failure()));
+        let now = state.failure(self.by);
+        if now != failure {
+            self.publish(Event::Fault(now));
         }
         changed
     }
@@ -214,13 +229,17 @@ impl State {
         let active = |pods: &Vec<Pod>| pods.iter().filter(|pod| pod.phase != Phase::Stopping).count();
         let counted = self.pods.as_ref().map(|pods| u32::try_from(active(pods)).unwrap_or(u32::MAX));
         let current = counted.unwrap_or(replicas.current);
-        Some(Scale { min: *range.start(), max: *range.end(), current, desired: replicas.desired, by })
+        let is_at_zero = by == ScaledBy::Hpa && replicas.desired == 0 && *range.start() > 0;
+        let paused = is_at_zero.then_some(Paused::AtZero).or(self.paused);
+        Some(Scale { min: *range.start(), max: *range.end(), current, desired: replicas.desired, by, paused })
     }
 
     /// Returns the failure to show: one that a person must repair comes before one that ends by itself.
-    fn failure(&self) -> Option<String> {
-        let lasting = self.failures.values().find(|failure| **failure != WatchFailure::Unreachable);
-        lasting.or_else(|| self.failures.values().next()).map(|failure| failure.message().to_owned())
+    fn failure(&self, by: ScaledBy) -> Option<String> {
+        let message = |failure: &WatchFailure| failure.message().to_owned();
+        let lasting = || self.failures.values().find(|failure| **failure != WatchFailure::Unreachable).map(message);
+        let paused = || self.scale(by)?.paused.map(|paused| paused.to_string());
+        lasting().or_else(paused).or_else(|| self.failures.values().next().map(message))
     }
 }
 
@@ -280,6 +299,22 @@ mod tests {
     }
 
     #[test]
+    fn workers_that_an_hpa_leaves_at_zero_are_a_fault_until_they_are_woken() {
+        let cache = Cache::new(ScaledBy::Hpa);
+        cache.set_range(Some(1..=4));
+
+        cache.set_replicas(Some(Replicas { desired: 0, current: 0 }));
+
+        assert_eq!(cache.scale().unwrap().paused, Some(Paused::AtZero));
+        assert!(cache.failure().is_some_and(|failure| failure.contains("set to 0 by hand")));
+        cache.set_desired(1);
+        assert_eq!((cache.scale().unwrap().paused, cache.failure()), (None, None));
+        cache.set_range(Some(0..=4));
+        cache.set_desired(0);
+        assert_eq!(cache.failure(), None, "an HPA that may go to 0 comes back from there");
+    }
+
+    #[test]
     fn a_scale_is_published_when_all_of_it_is_known_and_again_when_it_changes() {
         let cache = Cache::new(ScaledBy::Keda);
         let mut events = cache.events();
@@ -289,7 +324,7 @@ mod tests {
         cache.set_range(Some(0..=5));
         cache.set_range(Some(0..=5));
 
-        let scale = Scale { min: 0, max: 5, current: 1, desired: 2, by: ScaledBy::Keda };
+        let scale = Scale { min: 0, max: 5, current: 1, desired: 2, by: ScaledBy::Keda, paused: None };
         assert_eq!(events.try_recv().unwrap(), Event::Scale(scale));
         assert!(events.try_recv().is_err());
     }

@@ -1,17 +1,22 @@
 //! How does a gateway observe and control the workers of its release in Kubernetes?
 //!
-//! It watches three kinds of objects: the workers' pods, their Deployment, and the object that scales the Deployment.
-//! Their latest state is in a cache, so every question is answered at once, also while the API server does not answer.
-//! It changes only objects of its own release: it deletes pods and sets the range of their number. The jobs of a pod
-//! that is gone, and of a container that was restarted, are reclaimed as soon as the watch reports it.
+//! It watches the workers' pods, their Deployment, the object that scales the Deployment, and the ConfigMap with the
+//! range that the values ask for. Their latest state is in a cache, so every question is answered at once, also while the
+//! API server does not answer. It changes only objects of its own release: it deletes pods, and sets and keeps the range
+//! of their number. The jobs of a pod that is gone, and of a container that was restarted, are reclaimed as soon as the
+//! watch reports it.
 
 mod api_error;
 mod cache;
 mod client;
 mod deletion_cost;
+mod event_recorder;
 mod incarnation;
+mod ownership;
 mod pod_status;
 mod pods;
+mod range_keeper;
+mod range_record;
 mod reclaimer;
 mod release;
 mod scaler;
@@ -19,6 +24,7 @@ mod stop;
 mod termination;
 mod watch;
 mod watch_health;
+mod watches;
 
 #[cfg(test)]
 mod testing;
@@ -33,19 +39,17 @@ use k8s_openapi::api::core::v1 as core;
 use kube::api::{Api, ApiResource, DynamicObject, LogParams};
 use tokio::sync::broadcast;
 use tokio::time::timeout;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::pod::{Cluster, Error, Event, Pod, Scale, Stop};
-use crate::shutdown::Shutdown;
+use crate::telemetry::Chain;
 use kana_queue::Queue;
 
 use api_error::Access;
-use cache::{Cache, WatchTarget};
-use pods::{Change, Pods};
-use reclaimer::Reclaimer;
+use cache::Cache;
+use event_recorder::EventRecorder;
+use range_keeper::RangeKeeper;
 use release::Release;
-use watch::{Selector, Source, Update};
-use watch_health::{NamedObject, WatchHealth};
 
 pub use deletion_cost::OwnPod;
 pub use incarnation::begin as begin_incarnation;
@@ -54,6 +58,9 @@ pub use scaler::Scaler;
 
 /// Time that the API server may take to answer a person's request: a little less than people wait.
 const ANSWER_MAX: Duration = Duration::from_secs(8);
+
+/// Time that recording what a person set may take before the person is answered.
+const RECORD_MAX: Duration = Duration::from_secs(1);
 
 /// The longest log that is returned, in bytes: as much as a page shows.
 const LOG_BYTES_MAX: i64 = 1 << 20;
@@ -69,6 +76,8 @@ pub struct Config {
     pub workers: String,
     /// Scaler of the Deployment.
     pub scaler: Scaler,
+    /// Name of the ConfigMap by which what a person sets outlives upgrades; without one, it does not.
+    pub range_record: Option<String>,
 }
 
 /// The workers of one release.
@@ -78,6 +87,8 @@ pub struct Kubernetes {
     scaler: Scaler,
     queue: Arc<dyn Queue>,
     cache: Arc<Cache>,
+    keeper: Option<Arc<RangeKeeper>>,
+    recorder: Arc<EventRecorder>,
 }
 
 /// Command line that a person could have typed instead.
@@ -99,89 +110,16 @@ impl Kubernetes {
 
     /// Prepares as [`prepare`](Self::prepare) does, with an existing client.
     pub fn with_client(client: Client, config: Config, queue: Arc<dyn Queue>) -> Self {
-        let Config { namespace, release, workers, scaler } = config;
+        let Config { namespace, release, workers, scaler, range_record } = config;
         let namespace = namespace.unwrap_or_else(|| client.default_namespace().to_owned());
+        let release = Release { namespace, name: release, workers };
         let cache = Arc::new(Cache::new(scaler.by()));
-        Self { client, release: Release { namespace, name: release, workers }, scaler, queue, cache }
-    }
-
-    /// Watches until `shutdown` begins.
-    pub fn start(&self, shutdown: &Shutdown) {
-        self.watch_pods(shutdown);
-        self.watch_deployment(shutdown);
-        self.watch_scaler(shutdown);
-    }
-
-    fn watch_pods(&self, shutdown: &Shutdown) {
-        let command = format!("get pods -l {} --watch", self.release.selector());
-        let health = self.watch_health(WatchTarget::Pods, "pods".into(), command);
-        let source = Source { api: self.pods_api(), selector: Selector::Labels(self.release.selector()) };
-        let mut pods = Pods::new(self.release.clone());
-        let cache = self.cache.clone();
-        let (reclaimer, reclaim) = Reclaimer::new(self.queue.clone(), cache.clone());
-        let on_update = move |update| {
-            let is_list = matches!(update, Update::Listed { .. });
-            let changes = match update {
-                Update::Listed { objects, took } => {
-                    let changes = pods.replace(&objects);
-                    health.record(format!("{} pods", pods.list().len()), took);
-                    changes
-                }
-                Update::Applied(record) => Vec::from_iter(pods.apply(&record)),
-                Update::Deleted(record) => Vec::from_iter(pods.remove(&record)),
-                Update::Watching => return health.mark_healthy(),
-                Update::Failed { verb, error } => return health.mark_failed(verb, error),
-            };
-            // Most changes of a pod's record change nothing that is shown.
-            if changes.is_empty() && !is_list {
-                return;
-            }
-            let (changed, terminations): (Vec<_>, Vec<_>) =
-                changes.into_iter().map(|Change { pod, terminations }| (pod, terminations)).unzip();
-            cache.set_pods(pods.list(), changed.into_iter().flatten());
-            // Fails only where the shutdown has begun; then the leases expire.
-            terminations.into_iter().flatten().for_each(|termination| _ = reclaim.send(termination));
-        };
-        shutdown.spawn(until_shutdown(shutdown.clone(), reclaimer.run()));
-        shutdown.spawn(until_shutdown(shutdown.clone(), watch::watch(source, on_update)));
-    }
-
-    fn watch_deployment(&self, shutdown: &Shutdown) {
-        let (kind, name) = (scaler::deployments(), self.release.workers.clone());
-        let command = format!("get deployment {name} --watch");
-        let health = self.watch_health(WatchTarget::Deployment, scaler::rbac_name(&kind), command);
-        let source = Source { api: self.objects_api(&kind), selector: Selector::Name(name.clone()) };
-        let (mut deployment, cache) = (NamedObject::new(health, name), self.cache.clone());
-        let on_update = move |update| {
-            if let Some(object) = deployment.apply(update, |_| None) {
-                cache.set_replicas(object.as_ref().map(scaler::replicas));
-            }
-        };
-        shutdown.spawn(until_shutdown(shutdown.clone(), watch::watch(source, on_update)));
-    }
-
-    fn watch_scaler(&self, shutdown: &Shutdown) {
-        let Some(scaler) = self.scaler.object() else { return };
-        let health = self.watch_health(WatchTarget::Scaler, scaler::rbac_name(&scaler.kind), scaler.get_command());
-        let source = Source { api: self.objects_api(&scaler.kind), selector: Selector::Name(scaler.name.clone()) };
-        let (mut named, cache) = (NamedObject::new(health, scaler.name.clone()), self.cache.clone());
-        let workers = self.release.workers.clone();
-        let on_update = move |update| {
-            let find_defect =
-                |object: &_| scaler.foreign_target(object, &workers).or_else(|| scaler.pause_reason(object));
-            if let Some(object) = named.apply(update, find_defect) {
-                let own = object.filter(|object| scaler.foreign_target(object, &workers).is_none());
-                cache.set_range(own.map(|object| scaler.range(&object)));
-            }
-        };
-        shutdown.spawn(until_shutdown(shutdown.clone(), watch::watch(source, on_update)));
-    }
-
-    /// Creates the health of one watch; `command` is the part of the command line after `kubectl` and the namespace.
-    fn watch_health(&self, target: WatchTarget, resource: String, command: String) -> WatchHealth {
-        let namespace = self.release.namespace.clone();
-        let command = format!("kubectl -n {namespace} {command}");
-        WatchHealth { target, resource, namespace, command, cache: self.cache.clone() }
+        let keeper = range_record.map(|name| {
+            let (client, release) = (client.clone(), release.clone());
+            Arc::new(RangeKeeper::new(client, release, scaler.clone(), name, cache.clone()))
+        });
+        let recorder = Arc::new(EventRecorder::new(client.clone(), release.clone()));
+        Self { client, release, scaler, queue, cache, keeper, recorder }
     }
 
     fn pods_api(&self) -> Api<core::Pod> {
@@ -205,6 +143,25 @@ impl Kubernetes {
         let access = Access { verb: "get", resource: "pods", namespace: &self.release.namespace };
         let pod = self.pods_api().get_opt(name).await.map_err(|error| api_error::translate(error, access))?;
         pod.filter(|pod| self.release.owns(pod)).ok_or_else(unknown)
+    }
+
+    /// Records what a person has just set, and wakes workers that an HPA with this `range` would leave at 0.
+    async fn after_set(&self, range: Option<&RangeInclusive<u32>>) -> Result<(), Error> {
+        let wake = async {
+            match (&self.scaler, range.map(|range| *range.start())) {
+                (Scaler::Hpa(_), Some(least @ 1..)) => {
+                    in_time(range_keeper::wake(&self.client, &self.release, &self.cache, least)).await
+                }
+                _ => Ok(()),
+            }
+        };
+        let accept = async {
+            if let Some(keeper) = &self.keeper {
+                // What takes longer is made up for when the watches show it.
+                let _ = timeout(RECORD_MAX, keeper.accept()).await;
+            }
+        };
+        tokio::join!(wake, accept).0
     }
 
     /// Awaits `call`, and logs and publishes the `command` that does the same, with its output.
@@ -242,7 +199,9 @@ impl Cluster for Kubernetes {
             Stop::Kill => "deleted by force",
         };
         let command = CommandLine { line: stop::command(&self.release, name, how), pod: Some(name) };
-        self.run_as_command(command, stop::stop(&pods, &pod, how), |()| output.into()).await
+        self.run_as_command(command, stop::stop(&pods, &pod, how), |()| output.into()).await?;
+        self.recorder.about_pod(&pod, "Stopped", format!("{output} from kana's page or API")).await;
+        Ok(())
     }
 
     async fn scale(&self) -> Result<Scale, Error> {
@@ -257,7 +216,11 @@ impl Cluster for Kubernetes {
             let set = scaler.set_range(client, release, &range);
             let command = CommandLine { line: scaler.patch_command(release, &range), pod: None };
             let set = self.run_as_command(command, set, output).await?;
-            self.cache.set_range(Some(set));
+            self.cache.set_range(Some(set.clone()));
+            if let Err(error) = self.after_set(Some(&set)).await {
+                // The range is set; the scale that is returned says that it is paused.
+                warn!(error = %Chain(&error), "could not wake the workers");
+            }
             return self.cache.scale();
         }
         if range.start() != range.end() {
@@ -269,10 +232,11 @@ impl Cluster for Kubernetes {
             return Err(Error::Refused { reason });
         }
         let replicas = *range.end();
-        let set = scaler::set_replicas(client, release, replicas);
+        let set = scaler::set_replicas(client, release, replicas, None);
         let command = CommandLine { line: scaler::scale_command(release, replicas), pod: None };
         let set = self.run_as_command(command, set, |set| format!("{set} wanted")).await?;
         self.cache.set_desired(set);
+        self.after_set(None).await?;
         self.cache.scale()
     }
 
@@ -303,11 +267,4 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T,
     let late =
         |late| Error::Unavailable { action: "get an answer from Kubernetes in time".into(), source: Box::new(late) };
     timeout(ANSWER_MAX, answer).await.map_err(late)?
-}
-
-async fn until_shutdown(shutdown: Shutdown, task: impl Future<Output = ()>) {
-    tokio::select! {
-        () = shutdown.begun() => {}
-        () = task => {}
-    }
 }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::info;
 
 use super::cache::Cache;
+use super::event_recorder::EventRecorder;
 use super::termination::{Ended, Termination};
 use crate::cluster::reclaim::{reclaim_from_all, reclaim_from_pods};
 use kana_queue::{Cause, Queue};
@@ -34,6 +35,7 @@ struct SecondPass {
 pub struct Reclaimer {
     queue: Arc<dyn Queue>,
     cache: Arc<Cache>,
+    recorder: Arc<EventRecorder>,
     terminations: UnboundedReceiver<Termination>,
     /// Second passes that are due later, the earliest first.
     second_passes: VecDeque<SecondPass>,
@@ -42,9 +44,13 @@ pub struct Reclaimer {
 impl Reclaimer {
     /// Creates an idle reclaimer, and the sender of the terminations that it acts on. There are no more of them than
     /// pods and their restarts, so the channel needs no bound of its own.
-    pub fn new(queue: Arc<dyn Queue>, cache: Arc<Cache>) -> (Self, UnboundedSender<Termination>) {
+    pub fn new(
+        queue: Arc<dyn Queue>,
+        cache: Arc<Cache>,
+        recorder: Arc<EventRecorder>,
+    ) -> (Self, UnboundedSender<Termination>) {
         let (sender, terminations) = mpsc::unbounded_channel();
-        (Self { queue, cache, terminations, second_passes: VecDeque::new() }, sender)
+        (Self { queue, cache, recorder, terminations, second_passes: VecDeque::new() }, sender)
     }
 
     /// Reclaims jobs until the sender is dropped.
@@ -58,7 +64,9 @@ impl Reclaimer {
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     if let Some(pass) = self.second_passes.pop_front() {
-                        reclaim_from_pods(&self.queue, &self.without_successors(pass.pods)).await;
+                        let pods = self.without_successors(pass.pods);
+                        let jobs = reclaim_from_pods(&self.queue, &pods).await;
+                        self.report(jobs, pods.into_keys().collect()).await;
                     }
                 }
             }
@@ -82,11 +90,23 @@ impl Reclaimer {
             }
             next = self.terminations.try_recv().ok();
         }
-        reclaim_from_all(&self.queue, incarnations).await;
-        reclaim_from_pods(&self.queue, &self.without_successors(pods.clone())).await;
+        let names = incarnations.iter().map(|(worker, _)| worker.to_string()).chain(pods.keys().cloned()).collect();
+        let of_incarnations = reclaim_from_all(&self.queue, incarnations).await;
+        let of_pods = reclaim_from_pods(&self.queue, &self.without_successors(pods.clone())).await;
+        self.report(of_incarnations + of_pods, names).await;
         if !pods.is_empty() {
             self.second_passes.push_back(SecondPass { due: Instant::now() + OUTLIVED_MAX, pods });
         }
+    }
+
+    /// Reports the jobs that one pass took back. Of several gateways the one that took them does.
+    async fn report(&self, jobs: usize, names: Vec<String>) {
+        if jobs == 0 {
+            return;
+        }
+        self.cache.publish_reclaimed(jobs);
+        let message = format!("{jobs} jobs wait again that these workers held when they ended: {}", names.join(", "));
+        self.recorder.about_workers("Reclaimed", message).await;
     }
 
     /// Leaves out pods whose name another pod has taken: the jobs under that name belong to the new pod.

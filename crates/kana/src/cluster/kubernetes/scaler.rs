@@ -14,10 +14,10 @@ use serde_json::json;
 use super::api_error::{self, Access};
 use super::cache::Replicas;
 use super::release::Release;
-use crate::pod::{Error, ScaledBy};
+use crate::pod::{Error, Paused, ScaledBy};
 
 /// The name under which each object's `managedFields` list changes made here.
-const FIELD_MANAGER: &str = "kana";
+pub const FIELD_MANAGER: &str = "kana";
 
 /// The kind of object that a [`ScalerObject`] must scale.
 const DEPLOYMENT: &str = "Deployment";
@@ -64,6 +64,15 @@ impl Scaler {
             Self::Fixed => ScaledBy::Fixed,
             Self::Hpa(_) => ScaledBy::Hpa,
             Self::Keda(_) => ScaledBy::Keda,
+        }
+    }
+
+    /// Returns the kind of the scaler, as the chart's `autoscaling.mode` names it.
+    pub fn mode(&self) -> &'static str {
+        match self {
+            Self::Fixed => "none",
+            Self::Hpa(_) => "hpa",
+            Self::Keda(_) => "keda",
         }
     }
 
@@ -119,6 +128,13 @@ fn number(object: &DynamicObject, pointer: &str) -> Option<u32> {
     object.data.pointer(pointer)?.as_u64().and_then(|number| u32::try_from(number).ok())
 }
 
+/// Returns whether, and how, somebody has paused KEDA.
+pub fn paused(object: &DynamicObject) -> Option<Paused> {
+    let annotations = object.metadata.annotations.as_ref()?;
+    let is_on = |name: &&str| annotations.get(*name).is_some_and(|value| value != "false");
+    PAUSED.into_iter().find(is_on).map(Paused::Annotation)
+}
+
 impl ScalerObject {
     /// Reads the range that this object holds.
     pub fn range(&self, object: &DynamicObject) -> RangeInclusive<u32> {
@@ -139,16 +155,20 @@ impl ScalerObject {
 
     /// Returns the reason why the number does not change; `None` unless somebody has paused the scaler.
     pub fn pause_reason(&self, object: &DynamicObject) -> Option<String> {
-        let annotations = object.metadata.annotations.as_ref()?;
-        let annotation =
-            PAUSED.into_iter().find(|name| annotations.get(*name).is_some_and(|value| value != "false"))?;
+        let Paused::Annotation(annotation) = paused(object)? else { return None };
         let (kind, name) = (&self.kind.kind, &self.name);
         Some(format!(
             "the {kind} {name} is paused: the number stays as it is until the annotation {annotation} is removed"
         ))
     }
 
-    fn patch(&self, range: &RangeInclusive<u32>) -> serde_json::Value {
+    /// Returns the names of the fields of `spec` that hold the range.
+    pub fn fields(&self) -> [&'static str; 2] {
+        [self.min.field, self.max.field]
+    }
+
+    /// Returns the change of the object that sets the range.
+    pub fn patch(&self, range: &RangeInclusive<u32>) -> serde_json::Value {
         json!({ "spec": { self.min.field: range.start(), self.max.field: range.end() } })
     }
 
@@ -186,13 +206,23 @@ impl ScalerObject {
     }
 }
 
-/// Sets the Deployment's own number, where nothing scales it, and returns the number that holds then.
+/// Sets the Deployment's own number, where nothing scales it, and returns the number that holds then. Where a `version`
+/// of the Deployment is given, no other one is changed.
 ///
 /// # Errors
 /// Those of [`ScalerObject::set_range`].
-pub async fn set_replicas(client: Client, release: &Release, replicas: u32) -> Result<u32, Error> {
+pub async fn set_replicas(
+    client: Client,
+    release: &Release,
+    replicas: u32,
+    version: Option<&str>,
+) -> Result<u32, Error> {
     let api: Api<DynamicObject> = Api::namespaced_with(client, &release.namespace, &deployments());
-    let change = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
+    let mut change = json!({ "spec": { "replicas": replicas } });
+    if let Some(version) = version {
+        change["metadata"] = json!({ "resourceVersion": version });
+    }
+    let change = Patch::Merge(change);
     let scaled = api.patch_scale(&release.workers, &params(), &change).await;
     let access = Access { verb: "patch", resource: "deployments.apps/scale", namespace: &release.namespace };
     let scaled = scaled.map_err(|error| api_error::translate(error, access))?;
@@ -200,12 +230,26 @@ pub async fn set_replicas(client: Client, release: &Release, replicas: u32) -> R
     Ok(number.unwrap_or(replicas))
 }
 
+/// Reads the Deployment's own number from the server.
+///
+/// # Errors
+/// Those of [`ScalerObject::set_range`].
+pub async fn read_replicas(client: Client, release: &Release) -> Result<u32, Error> {
+    let api: Api<DynamicObject> = Api::namespaced_with(client, &release.namespace, &deployments());
+    let access = Access { verb: "get", resource: "deployments.apps/scale", namespace: &release.namespace };
+    let scale = api.get_scale(&release.workers).await.map_err(|error| api_error::translate(error, access))?;
+    // Kubernetes omits a number of 0.
+    let number = scale.spec.and_then(|spec| spec.replicas).and_then(|number| u32::try_from(number).ok());
+    Ok(number.unwrap_or_default())
+}
+
 /// Returns the command line with which a person can set the Deployment's number.
 pub fn scale_command(release: &Release, replicas: u32) -> String {
     format!("kubectl -n {} scale deployment {} --replicas {replicas}", release.namespace, release.workers)
 }
 
-fn params() -> PatchParams {
+/// Returns the parameters of every change that a gateway makes.
+pub fn params() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() }
 }
 

@@ -101,7 +101,7 @@ impl Local {
     pub fn prepare(config: Config, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         check_range(&config.range)?;
         let (min, max) = (*config.range.start(), *config.range.end());
-        let scale = Scale { min, max, current: 0, desired: min, by: ScaledBy::Local };
+        let scale = Scale { min, max, current: 0, desired: min, by: ScaledBy::Local, paused: None };
         let shared = Arc::new(Shared {
             pods: Mutex::default(),
             scale: Mutex::new(scale),

@@ -291,7 +291,7 @@ impl Supervisor {
     fn scale(&self) -> Scale {
         let (min, max) = (*self.config.range.start(), *self.config.range.end());
         let current = u32::try_from(self.active()).unwrap_or(u32::MAX);
-        Scale { min, max, current, desired: self.desired, by: ScaledBy::Local }
+        Scale { min, max, current, desired: self.desired, by: ScaledBy::Local, paused: None }
     }
 
     fn publish_state(&self) {

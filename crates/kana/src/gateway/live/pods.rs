@@ -29,6 +29,9 @@ const ROWS_MAX: usize = 10_000;
 /// Pause before the pods are listed again after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Failures in a row before one is worth a line: a cluster that was asked a moment after the start needs a second or two.
+const QUIET_FAILURES: u32 = 3;
+
 /// The pods, as last reported and as last published.
 pub struct Pods {
     table: Mutex<Table>,
@@ -49,6 +52,8 @@ struct Row {
     pod: Option<Pod>,
     /// Jobs that the pod has settled since this gateway started.
     completed: u64,
+    /// Whether this gateway was asked to stop the pod.
+    is_stopped_here: bool,
     /// The pod as last published.
     published: Option<view::Pod>,
 }
@@ -77,6 +82,18 @@ impl Pods {
             self.record_in(&mut table, pod);
         }
         self.metrics.observe_pods(table.phases());
+    }
+
+    /// Counts jobs that were taken back from workers that ended.
+    pub fn record_reclaimed(&self, jobs: usize) {
+        self.metrics.reclaimed.inc_by(u64::try_from(jobs).unwrap_or(u64::MAX));
+    }
+
+    /// Notes that this gateway was asked to stop a pod, so that its end counts as asked for.
+    pub fn record_stop(&self, pod: &str) {
+        if let Some(row) = self.table.lock().rows.get_mut(pod) {
+            row.is_stopped_here = true;
+        }
     }
 
     /// Counts a job that a pod settled. The count is published with the next depth.
@@ -115,6 +132,13 @@ impl Pods {
         let is_gone = pod.phase == Phase::Gone;
         let name = pod.name.clone();
         let row = rows.entry(name.clone()).or_default();
+        let is_ending = |pod: &Pod| matches!(pod.phase, Phase::Stopping | Phase::Gone);
+        if let Some(before) = &row.pod {
+            self.metrics.restarts.inc_by(pod.restarts.saturating_sub(before.restarts).into());
+            if is_ending(&pod) && !is_ending(before) {
+                self.metrics.record_pod_end(row.is_stopped_here);
+            }
+        }
         row.pod = Some(pod);
         row.publish(depth, &self.events);
         if is_gone {
@@ -156,8 +180,8 @@ enum Listing {
     Complete,
     /// The pods must be listed.
     Due,
-    /// The pods must be listed, and the failure of the last attempt was logged.
-    Failed,
+    /// The pods must be listed, and so many attempts have failed.
+    Failed(u32),
 }
 
 impl Reporter {
@@ -198,6 +222,7 @@ impl Reporter {
                 self.live.pods.record(pod);
                 self.live.changed.notify_one();
             }
+            Event::Reclaimed(jobs) => self.live.pods.record_reclaimed(jobs),
             Event::Scale(scale) => events.publish(Kind::Scale, &view::Scale::from(scale)),
             Event::Console(console) => events.publish(Kind::Console, &view::Console::from(console)),
             Event::Fault(reason) => events.publish(Kind::Fault, &view::Fault { reason }),
@@ -208,10 +233,14 @@ impl Reporter {
         let pods = match self.cluster.call(|cluster| cluster.pods()).await {
             Ok(pods) => pods,
             Err(error) => {
-                if before == Listing::Due {
+                let failures = match before {
+                    Listing::Failed(failures) => failures.saturating_add(1),
+                    Listing::Complete | Listing::Due => 1,
+                };
+                if failures == QUIET_FAILURES {
                     warn!(error = %Chain(&error), "could not list the pods; trying again");
                 }
-                return Listing::Failed;
+                return Listing::Failed(failures);
             }
         };
         self.live.pods.record_all(pods);
@@ -308,6 +337,29 @@ mod tests {
         pods.record(pod("a", Phase::Ready, 2));
 
         assert_eq!(published(&pods, 1), ["a gone 1 0", "a ready 0 0"]);
+    }
+
+    #[test]
+    fn restarts_and_ends_are_counted_once_and_by_who_asked() {
+        let pods = table();
+        pods.record_all(vec![pod("a", Phase::Ready, 1), pod("b", Phase::Ready, 1)]);
+
+        pods.record(Pod { restarts: 2, ..pod("a", Phase::Ready, 1) });
+        pods.record_stop("a");
+        pods.record(Pod { restarts: 2, ..pod("a", Phase::Stopping, 1) });
+        pods.record(Pod { restarts: 2, ..pod("a", Phase::Gone, 1) });
+        pods.record_all(Vec::new());
+        pods.record_reclaimed(3);
+
+        let text = pods.metrics.text().unwrap();
+        for line in [
+            "kana_pod_restarts_total 2",
+            "kana_pods_ended_total{asked_by=\"this_gateway\"} 1",
+            "kana_pods_ended_total{asked_by=\"others\"} 1",
+            "kana_jobs_reclaimed_total 3",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
     }
 
     #[test]

@@ -68,6 +68,7 @@ pub async fn list_pods(
 )]
 pub async fn stop_pod(
     State(cluster): State<TimedCluster>,
+    State(live): State<Arc<Live>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Query(query): Query<StopQuery>,
@@ -78,6 +79,7 @@ pub async fn stop_pod(
         Some("kill") => Stop::Kill,
         Some(mode) => return Err(Problem::unprocessable(format!("mode is {mode:?}, not delete, evict or kill"))),
     };
+    live.pods.record_stop(&name);
     let stop = async { Ok(cluster.call(|cluster| async { cluster.stop(&name, how.into()).await }).await?) };
     audit::record(&caller, Act::StopPod(&name, how), stop).await?;
     Ok(StatusCode::ACCEPTED)

@@ -77,7 +77,7 @@ pub enum ScaledBy {
 }
 
 /// Range, current number and desired number of pods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Scale {
     /// Lower bound of the number of pods.
     pub min: u32,
@@ -89,6 +89,10 @@ pub struct Scale {
     pub desired: u32,
     /// Controller that decides the desired number.
     pub by: ScaledBy,
+    /// Reason why the desired number stays as it is, whatever the range; absent unless somebody paused the controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub paused: Option<String>,
 }
 
 /// Range of the number of pods.
@@ -172,8 +176,8 @@ impl From<pod::ScaledBy> for ScaledBy {
 
 impl From<pod::Scale> for Scale {
     fn from(scale: pod::Scale) -> Self {
-        let pod::Scale { min, max, current, desired, by } = scale;
-        Self { min, max, current, desired, by: by.into() }
+        let pod::Scale { min, max, current, desired, by, paused } = scale;
+        Self { min, max, current, desired, by: by.into(), paused: paused.map(|paused| paused.to_string()) }
     }
 }
 

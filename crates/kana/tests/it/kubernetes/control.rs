@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{A, B, Fixture, commands, receive};
-use crate::support::api_server::{ApiServer, PODS, Received};
+use crate::support::api_server::{ApiServer, EVENTS, PODS, Received};
 use crate::support::eventually;
 use crate::support::kubernetes_objects::{forbidden, worker};
 
@@ -68,7 +68,11 @@ async fn a_pod_is_evicted_so_that_budgets_are_honoured() {
 
     fixture.cluster.stop(A, Stop::Evict).await.unwrap();
 
-    let request = only(fixture.server.requests_with(Method::POST));
+    let mut requests = fixture.server.requests_with(Method::POST);
+    let event = requests.pop().unwrap();
+    assert_eq!((event.path.as_str(), &event.body["reason"]), (EVENTS, &json!("Stopped")));
+    assert_eq!(event.body["involvedObject"]["uid"], format!("uid-{A}"));
+    let request = only(requests);
     assert_eq!(request.path, eviction());
     assert_eq!(request.body["metadata"]["name"], A);
     assert_eq!(request.body["deleteOptions"]["preconditions"]["uid"], format!("uid-{A}"));

@@ -2,6 +2,7 @@
 
 mod control;
 mod process;
+mod ranges;
 mod reclaiming;
 mod scaling;
 mod watching;
@@ -47,9 +48,13 @@ impl Fixture {
         Self { server, cluster, queue, shutdown: Shutdown::new() }
     }
 
+    fn config(scaler: Scaler) -> Config {
+        let (release, workers) = ("a".into(), "kana-worker".into());
+        Config { namespace: None, release, workers, scaler, range_record: None }
+    }
+
     fn cluster_on(server: &ApiServer, queue: &Arc<dyn Queue>, scaler: Scaler) -> Kubernetes {
-        let config = Config { namespace: None, release: "a".into(), workers: "kana-worker".into(), scaler };
-        Kubernetes::with_client(server.client(), config, queue.clone())
+        Kubernetes::with_client(server.client(), Self::config(scaler), queue.clone())
     }
 
     fn start(&self) {

@@ -38,7 +38,10 @@ async fn the_range_of_a_horizontal_pod_autoscaler_is_read_and_patched() {
     let fixture = prepared(Scaler::Hpa("kana-worker".into()), 3);
     fixture.server.put(HPAS, hpa(2, 5));
     fixture.start();
-    assert_eq!(scale(&fixture).await, Scale { min: 2, max: 5, current: 1, desired: 3, by: ScaledBy::Hpa });
+    assert_eq!(
+        scale(&fixture).await,
+        Scale { min: 2, max: 5, current: 1, desired: 3, by: ScaledBy::Hpa, paused: None }
+    );
     let mut events = fixture.cluster.events();
 
     let after = fixture.cluster.set_range(1..=8).await.unwrap();
@@ -59,7 +62,10 @@ async fn the_range_of_a_scaled_object_is_read_and_patched() {
     let fixture = prepared(Scaler::Keda("kana-worker".into()), 1);
     fixture.server.put(SCALED_OBJECTS, scaled_object(0, 9));
     fixture.start();
-    assert_eq!(scale(&fixture).await, Scale { min: 0, max: 9, current: 1, desired: 1, by: ScaledBy::Keda });
+    assert_eq!(
+        scale(&fixture).await,
+        Scale { min: 0, max: 9, current: 1, desired: 1, by: ScaledBy::Keda, paused: None }
+    );
     let mut events = fixture.cluster.events();
 
     let after = fixture.cluster.set_range(0..=3).await.unwrap();
@@ -77,7 +83,10 @@ async fn the_range_of_a_scaled_object_is_read_and_patched() {
 async fn the_number_of_a_deployment_without_a_scaler_is_patched() {
     let fixture = prepared(Scaler::Fixed, 1);
     fixture.start();
-    assert_eq!(scale(&fixture).await, Scale { min: 1, max: 1, current: 1, desired: 1, by: ScaledBy::Fixed });
+    assert_eq!(
+        scale(&fixture).await,
+        Scale { min: 1, max: 1, current: 1, desired: 1, by: ScaledBy::Fixed, paused: None }
+    );
     let mut events = fixture.cluster.events();
 
     let after = fixture.cluster.set_range(4..=4).await.unwrap();
@@ -119,7 +128,7 @@ async fn a_change_by_somebody_else_is_published() {
         Event::Scale(scale) if scale.desired == 6 => Some(*scale),
         _ => None,
     });
-    assert_eq!(published.await, Scale { min: 1, max: 7, current: 1, desired: 6, by: ScaledBy::Hpa });
+    assert_eq!(published.await, Scale { min: 1, max: 7, current: 1, desired: 6, by: ScaledBy::Hpa, paused: None });
 }
 
 #[tokio::test]

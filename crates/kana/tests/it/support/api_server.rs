@@ -77,6 +77,10 @@ pub const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/ns/deployments";
 pub const HPAS: &str = "/apis/autoscaling/v2/namespaces/ns/horizontalpodautoscalers";
 /// The ScaledObjects' collection.
 pub const SCALED_OBJECTS: &str = "/apis/keda.sh/v1alpha1/namespaces/ns/scaledobjects";
+/// The ConfigMaps' collection.
+pub const CONFIG_MAPS: &str = "/api/v1/namespaces/ns/configmaps";
+/// The Events' collection.
+pub const EVENTS: &str = "/api/v1/namespaces/ns/events";
 
 impl ApiServer {
     /// Starts a server without objects, and returns it with a client of it.
@@ -117,6 +121,46 @@ impl ApiServer {
         known.map(|at| state.objects.remove(at));
         state.objects.push((collection.to_owned(), object.clone()));
         state.send(collection, json!({ "type": kind, "object": object }));
+    }
+
+    /// The object of this name.
+    pub fn get(&self, collection: &str, name: &str) -> Value {
+        let state = self.state();
+        state.objects[state.find(collection, name).expect("an object that exists")].1.clone()
+    }
+
+    /// Changes an object as `manager`, as `kubectl edit` and `kubectl scale` do; `subresource` is `scale` for the latter.
+    pub fn update(&self, collection: &str, name: &str, change: &Value, (manager, subresource): (&str, &str)) {
+        let mut state = self.state();
+        let at = state.find(collection, name).expect("an object that exists");
+        state.patch(at, change, manager, subresource);
+    }
+
+    /// Applies a manifest as Helm 4 does, by its field manager `helm`: creates the object, or sets the fields of `spec`
+    /// and the annotations that the manifest has. Returns the first conflict where another manager owns a field with
+    /// another value.
+    pub fn apply(&self, collection: &str, manifest: &Value) -> Result<(), String> {
+        let mut state = self.state();
+        let name = manifest["metadata"]["name"].as_str().expect("a name");
+        let Some(at) = state.find(collection, name) else {
+            let object = state.versioned(manifest.clone());
+            state.objects.push((collection.to_owned(), object.clone()));
+            state.send(collection, json!({ "type": "ADDED", "object": object }));
+            return Ok(());
+        };
+        let live = &state.objects[at].1;
+        let fields = manifest["spec"].as_object().cloned().unwrap_or_default();
+        for (field, _) in fields.iter().filter(|(field, value)| live["spec"][field.as_str()] != **value) {
+            let owned = |entry: &&Value| !entry["fieldsV1"]["f:spec"][format!("f:{field}")].is_null();
+            let mut others = live["metadata"]["managedFields"].as_array().into_iter().flatten().filter(owned);
+            if let Some(other) = others.find(|entry| entry["manager"] != "helm") {
+                return Err(format!("conflict with {} using .spec.{field}", other["manager"]));
+            }
+        }
+        let change = json!({ "metadata": { "annotations": manifest["metadata"]["annotations"] },
+            "spec": manifest["spec"], "data": manifest["data"] });
+        state.patch(at, &change, "helm", "");
+        Ok(())
     }
 
     /// Removes an object, and sends that on every watch of its collection.
@@ -257,6 +301,36 @@ impl State {
         self.versioned(object)
     }
 
+    fn find(&self, collection: &str, name: &str) -> Option<usize> {
+        self.objects.iter().position(|(held, object)| held == collection && object["metadata"]["name"] == name)
+    }
+
+    /// Merges a change into the object at this index. Whoever changes a field of `spec` owns it alone from then on.
+    fn patch(&mut self, at: usize, change: &Value, manager: &str, subresource: &str) -> Value {
+        let (collection, mut object) = self.objects[at].clone();
+        let mut entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+        let fields = change["spec"].as_object().into_iter().flatten();
+        let changed: Vec<_> = fields.filter(|(name, value)| object["spec"][name.as_str()] != **value).collect();
+        for (name, _) in &changed {
+            let owned = entries.iter_mut().filter_map(|entry| entry["fieldsV1"]["f:spec"].as_object_mut());
+            owned.for_each(|owned| drop(owned.remove(&format!("f:{name}"))));
+        }
+        if !changed.is_empty() {
+            let owned: serde_json::Map<_, _> =
+                changed.iter().map(|(name, _)| (format!("f:{name}"), json!({}))).collect();
+            let operation = if manager == "helm" { "Apply" } else { "Update" };
+            entries.push(json!({ "manager": manager, "operation": operation, "subresource": subresource,
+                "fieldsV1": { "f:spec": owned } }));
+        }
+        let given = change["metadata"]["managedFields"].as_array();
+        merge(&mut object, change);
+        object["metadata"]["managedFields"] = json!(given.cloned().unwrap_or(entries));
+        let object = self.versioned(object);
+        self.objects[at].1 = object.clone();
+        self.send(&collection, json!({ "type": "MODIFIED", "object": object }));
+        object
+    }
+
     fn versioned(&mut self, mut object: Value) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
@@ -315,24 +389,29 @@ impl State {
 
     fn respond(&mut self, request: &Received) -> Response<Body> {
         let (method, path) = (&request.method, request.path.as_str());
-        if method == Method::GET && [PODS, DEPLOYMENTS, HPAS, SCALED_OBJECTS].contains(&path) {
+        if method == Method::GET && [PODS, DEPLOYMENTS, HPAS, SCALED_OBJECTS, CONFIG_MAPS].contains(&path) {
             return self.list(request);
+        }
+        if method == Method::POST && path == EVENTS {
+            return json_response(201, &request.body);
         }
         let object_path = path.strip_suffix("/scale").or_else(|| path.strip_suffix("/eviction")).unwrap_or(path);
         let (collection, name) = object_path.rsplit_once('/').expect("a name in the path");
-        let is_it = |(held, object): &(String, Value)| held == collection && object["metadata"]["name"] == name;
-        let Some(at) = self.objects.iter().position(is_it) else {
+        let Some(at) = self.find(collection, name) else {
             let status = json!({ "code": 404, "reason": "NotFound", "message": format!("{name} not found"),
                 "details": { "name": name } });
             return json_response(404, &status);
         };
         if method == Method::PATCH {
-            let mut object = self.objects[at].1.clone();
-            merge(&mut object, &request.body);
-            let object = self.versioned(object);
-            self.objects[at].1 = object.clone();
-            self.send(collection, json!({ "type": "MODIFIED", "object": object }));
-            return json_response(200, &object);
+            let version = &request.body["metadata"]["resourceVersion"];
+            if !version.is_null() && *version != self.objects[at].1["metadata"]["resourceVersion"] {
+                let message = "the object has been modified; please apply your changes to the latest version";
+                return json_response(409, &json!({ "code": 409, "reason": "Conflict", "message": message }));
+            }
+            let subresource = if path.ends_with("/scale") { "scale" } else { "" };
+            let manager = request.query.split_once("fieldManager=").map_or("", |(_, rest)| rest);
+            let manager = manager.split('&').next().unwrap_or_default().to_owned();
+            return json_response(200, &self.patch(at, &request.body, &manager, subresource));
         }
         if method == Method::GET {
             return json_response(200, &self.objects[at].1);

@@ -24,7 +24,7 @@ impl FakeCluster {
     pub fn new() -> Self {
         Self {
             pods: Mutex::default(),
-            scale: Mutex::new(Scale { min: 1, max: 4, current: 1, desired: 1, by: ScaledBy::Local }),
+            scale: Mutex::new(Scale { min: 1, max: 4, current: 1, desired: 1, by: ScaledBy::Local, paused: None }),
             stopped: Mutex::default(),
             failure: Mutex::default(),
             // Few, so that a test can make a reader lag.
