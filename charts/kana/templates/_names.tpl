@@ -2,10 +2,13 @@
 
 {{/* The release's name where it says kana already. 40 characters leave room for the longest suffix. */}}
 {{- define "kana.full" -}}
-{{- if contains "kana" .Release.Name -}}
+{{- $name := .Values.nameOverride | default "kana" | trunc 20 | trimSuffix "-" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if contains $name .Release.Name -}}
 {{- .Release.Name | trunc 40 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-kana" (.Release.Name | trunc 35 | trimSuffix "-") -}}
+{{- printf "%s-%s" (.Release.Name | trunc (sub 39 (len $name) | int) | trimSuffix "-") $name -}}
 {{- end -}}
 {{- end -}}
 
@@ -25,6 +28,9 @@ app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: kana
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{/* "kana.meta" (list . "worker" "kana-worker"): the head of every object. */}}

@@ -9,7 +9,7 @@ them as a digest, so that pods follow when it changes; the chart's version is no
 labels:
   {{- include "kana.selector" (list $root $role) | nindent 2 }}
   app.kubernetes.io/part-of: kana
-  {{- with $values.podLabels }}
+  {{- with merge (deepCopy $values.podLabels) $root.Values.commonLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- $annotations := deepCopy $values.podAnnotations -}}
@@ -26,21 +26,35 @@ annotations:
 
 {{/* The pod's side of the Pod Security Standard "restricted". */}}
 {{- define "kana.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-fsGroupChangePolicy: OnRootMismatch
-seccompProfile:
-  type: RuntimeDefault
+{{- $context := dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault") -}}
+{{- range $key, $value := .Values.podSecurityContext -}}
+{{- if not (kindIs "invalid" $value) -}}{{- $_ := set $context $key $value -}}{{- end -}}
+{{- end -}}
+{{- toYaml $context -}}
 {{- end -}}
 
-{{/* The container's side, and a root that cannot be written to. */}}
+{{/* The container's side, a root that cannot be written to, and its last lines where it dies without a word. */}}
 {{- define "kana.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
+terminationMessagePolicy: FallbackToLogsOnError
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end -}}
+
+{{/* "kana.probes" (list .Values.gateway.probes (dict "startup" (dict …) …)): the chart's own, and over them the values'. A
+handler of the values' replaces the chart's. */}}
+{{- define "kana.probes" -}}
+{{- $over := index . 0 -}}
+{{- range $name, $probe := index . 1 -}}
+{{- $own := get $over $name | default dict -}}
+{{- range $handler := list "httpGet" "exec" "tcpSocket" -}}
+{{- if hasKey $own $handler -}}{{- $probe = omit $probe "httpGet" "exec" "tcpSocket" -}}{{- end -}}
+{{- end }}
+{{ $name }}Probe:
+  {{- mergeOverwrite (deepCopy $probe) $own | toYaml | nindent 2 }}
+{{- end -}}
 {{- end -}}
 
 {{/* "kana.placement" (list . "worker"): on which nodes. */}}
@@ -56,6 +70,16 @@ imagePullSecrets:
 {{- end }}
 {{- with $values.priorityClassName }}
 priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- with $values.dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with $values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $values.nodeSelector }}
 nodeSelector:
@@ -83,7 +107,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* "kana.commonEnv" (list . "worker"): what gateway and worker are told alike. */}}
+{{/* "kana.commonEnv" (list . "worker"): the variables that gateway and worker have in common. */}}
 {{- define "kana.commonEnv" -}}
 {{- $root := index . 0 -}}
 {{- $values := index $root.Values (index . 1) -}}
@@ -108,4 +132,61 @@ topologySpreadConstraints:
 - name: {{ .name }}
   value: {{ .value | quote }}
 {{- end }}
+{{- end -}}
+
+{{/* "kana.envFrom" (list . "worker") */}}
+{{- define "kana.envFrom" -}}
+{{- with (index (index . 0).Values (index . 1)).envFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* "kana.mounts" (list . "worker" own): the role's own mounts and the values'; "kana.volumes" is the same for volumes. */}}
+{{- define "kana.mounts" -}}
+{{- $values := index (index . 0).Values (index . 1) -}}
+{{- $own := index . 2 | trim -}}
+{{- if or $own $values.extraVolumeMounts }}
+volumeMounts:
+  {{- with $own }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- with $values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "kana.volumes" -}}
+{{- $values := index (index . 0).Values (index . 1) -}}
+{{- $own := index . 2 | trim -}}
+{{- if or $own $values.extraVolumes }}
+volumes:
+  {{- with $own }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- with $values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* "kana.strategy" (list . "worker" own) */}}
+{{- define "kana.strategy" -}}
+{{- (index (index . 0).Values (index . 1)).strategy | default (index . 2) | toYaml -}}
+{{- end -}}
+
+{{/* "kana.serviceAccount" (list . "worker"): a role's own, which has a token only where a Role gives it rights. */}}
+{{- define "kana.serviceAccount" -}}
+{{- $root := index . 0 -}}
+{{- $role := index . 1 -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "kana.meta" (list $root $role (printf "%s-%s" (include "kana.full" $root) $role)) | nindent 2 }}
+  {{- with (index $root.Values $role).serviceAccountAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+automountServiceAccountToken: false
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* Which Redis, with which password, and how is that told to whom? */}}
+{{/* Which Redis, with which password, and how do programs get it? */}}
 
 {{/* The parts of the URL as JSON: host, port, database, tls, user, password, prefix. */}}
 {{- define "kana.redisParts" -}}
@@ -69,15 +69,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* "kana.kept" (list . "kana-redis" "password" "fresh"): what the live Secret holds under this key, else the fresh one. */}}
-{{- define "kana.kept" -}}
-{{- $root := index . 0 -}}
-{{- $live := lookup "v1" "Secret" $root.Release.Namespace (index . 1) -}}
-{{- $value := get (($live).data | default dict) (index . 2) -}}
-{{- if $value -}}{{ $value | b64dec }}{{- else -}}{{ index . 3 }}{{- end -}}
-{{- end -}}
-
-{{/* What the built-in one is told. */}}
+{{/* The built-in one's configuration. */}}
 {{- define "kana.redisConfig" -}}
 # Everybody who knows the password may come; the network policy says who can.
 bind * -::*
