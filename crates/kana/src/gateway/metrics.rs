@@ -172,6 +172,10 @@ pub struct Metrics {
     jobs: Family<StageLabel, Gauge>,
     oldest: Seconds,
     pods: Family<PhaseLabel, Gauge>,
+    /// 1 where the queue answered when it was last asked, 0 otherwise.
+    pub queue_up: Gauge,
+    /// Number of jobs for which the queue had no space.
+    pub not_stored: Counter,
     turned_away: Family<TurnLabel, Counter>,
     /// Number of jobs that this gateway took back from workers that ended.
     pub reclaimed: Counter,
@@ -197,6 +201,8 @@ impl Metrics {
             jobs: Family::default(),
             oldest: Seconds::default(),
             pods: Family::default(),
+            queue_up: Gauge::default(),
+            not_stored: Counter::default(),
             turned_away: Family::default(),
             reclaimed: Counter::default(),
             restarts: Counter::default(),
@@ -229,6 +235,9 @@ impl Metrics {
         to.register("jobs_accepted", "Jobs that the queue accepted from this gateway", self.accepted.clone());
         to.register("jobs_refused", "Jobs that a full queue refused", self.refused.clone());
         to.register("files_rejected", "Files that were not images", self.rejected.clone());
+        let help = "Jobs for which the queue had no space: its disk or its memory is full";
+        to.register("jobs_not_stored", help, self.not_stored.clone());
+        to.register("queue_up", "Whether the queue answered when it was last asked", self.queue_up.clone());
         to.register("jobs_settled", "Jobs settled by anybody, by verdict", self.settled.clone());
         to.register("queue_jobs", "Jobs in the queue, by stage", self.jobs.clone());
         let help = "How long the oldest waiting job has waited";

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::support::project;
 
 /// Rooms of crate `kana` that import nothing but themselves and other crates.
-const PLUMBING: &[&str] = &["pod", "shutdown", "telemetry"];
+const PLUMBING: &[&str] = &["listen", "pod", "shutdown", "telemetry"];
 
 /// Rooms of crate `kana` that import plumbing, and never each other.
 const ROLES: &[&str] = &["gateway", "worker", "cluster", "client"];

@@ -58,7 +58,7 @@ pub struct Connection {
 struct Activity {
     /// Requests that have begun and not ended.
     requests: usize,
-    /// Those among them that the gateway works for, instead of waiting for the client.
+    /// Requests that the gateway works for, instead of waiting for their client.
     working: usize,
     /// When the connection was opened, or last had its first request begun or its last request ended.
     since: Instant,

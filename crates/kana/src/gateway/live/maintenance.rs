@@ -52,6 +52,7 @@ impl Maintenance {
             match counted {
                 Ok(depth) => {
                     self.live.queue.record_answer(Instant::now());
+                    self.metrics.queue_up.set(1);
                     if is_failing {
                         info!("the queue can be swept and counted again");
                     }
@@ -60,6 +61,7 @@ impl Maintenance {
                 }
                 Err(error) => {
                     self.live.queue.record_failure();
+                    self.metrics.queue_up.set(0);
                     if !is_failing {
                         warn!(error = %Chain(&error), "could not sweep and count the queue; trying again");
                     }

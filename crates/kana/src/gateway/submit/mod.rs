@@ -114,7 +114,12 @@ impl Submitter {
             Err(queue::Error::KeyReused { key: stored }) => {
                 Err(queue::Error::KeyReused { key: key.unwrap_or(stored) }.into())
             }
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                if matches!(error, queue::Error::NoSpace { .. }) {
+                    self.metrics.not_stored.inc_by(count as u64);
+                }
+                Err(error.into())
+            }
         }
     }
 
