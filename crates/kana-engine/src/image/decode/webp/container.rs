@@ -84,9 +84,28 @@ pub(super) fn canvas(bytes: &[u8]) -> Option<(u32, u32)> {
     }
 }
 
-/// Whether the file is a lossy picture and nothing else.
-pub(super) fn is_lossy(bytes: &[u8]) -> bool {
-    bytes.get(START..START + 4) == Some(b"VP8 ")
+/// What the first chunk says of the file.
+pub(super) enum Kind {
+    /// A lossy picture and nothing else.
+    Lossy,
+    /// A lossless picture and nothing else.
+    Lossless,
+    /// A picture with metadata, or with transparency of its own.
+    Extended,
+    /// An animation.
+    Animated,
+}
+
+/// Reads what the first chunk says of the file.
+pub(super) fn kind(bytes: &[u8]) -> Option<Kind> {
+    let first = chunks(bytes.get(START..)?).next()?;
+    Some(match first.name {
+        b"VP8 " => Kind::Lossy,
+        b"VP8L" => Kind::Lossless,
+        // A frame of another size than its canvas is decoded only where the file says so.
+        _ if first.body.first()? & 2 == 0 => Kind::Extended,
+        _ => Kind::Animated,
+    })
 }
 
 fn lossless_size(stream: &[u8]) -> Option<(u32, u32)> {
@@ -125,7 +144,9 @@ impl<'a> Container<'a> {
                     let place = Place { left: 0, top: 0, width, height };
                     container.frame = Some(place.frame(&chunk, alpha.take()));
                 }
-                b"ANMF" => container.frame = Some(container.animated(chunk.body)),
+                b"ANMF" if matches!(kind(bytes), Some(Kind::Animated)) => {
+                    container.frame = Some(container.animated(chunk.body))
+                }
                 _ => {}
             }
         }

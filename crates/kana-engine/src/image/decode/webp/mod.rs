@@ -42,11 +42,18 @@ pub(super) fn size(bytes: &[u8]) -> Option<Size> {
     let (width, height) = container::canvas(bytes)?;
     // Blocks of 16 × 16 are decoded as a whole.
     let pixels = u64::from(width.next_multiple_of(16)) * u64::from(height.next_multiple_of(16));
-    // A lossless picture: 4 bytes a pixel, up to three planes of 4 bytes for blocks of at least 4 × 4, and one of 2. A lossy
-    // one: 4, one and a half for its planes, 1 of transparency. A frame in an animation: 4, and its canvas as much again.
-    let needed = pixels * if container::is_lossy(bytes) { 3 + 2 } else { 8 };
-    let channels = if container::is_lossy(bytes) { 3 } else { 4 };
-    Some(Size { width, height, channels, needed: needed + if channels == 4 { lossless::TABLES_MAX } else { 0 } })
+    // A lossless stream: 4 bytes a pixel, up to three planes of 4 bytes for blocks of at least 4 × 4, one of 2, and tables.
+    let lossless = 5 * pixels + lossless::TABLES_MAX;
+    let (channels, needed) = match container::kind(bytes)? {
+        // A lossy one: 3, and one and a half for its planes.
+        container::Kind::Lossy => (3, 5 * pixels),
+        container::Kind::Lossless => (4, lossless),
+        // Transparency of its own adds 1 to a lossy picture and 1 to what is held.
+        container::Kind::Extended => (4, lossless.max(7 * pixels)),
+        // A frame's 4, and those of the canvas that it is placed on.
+        container::Kind::Animated => (4, lossless.max(8 * pixels)),
+    };
+    Some(Size { width, height, channels, needed })
 }
 
 /// Decodes the picture, or the first frame, of a WebP file.
