@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn a_port_that_is_taken_is_named() {
-        let taken = bind("127.0.0.1:0".parse().unwrap()).unwrap().local_addr().unwrap();
+        let holder = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let taken = holder.local_addr().unwrap();
 
         assert_eq!(bind(taken).unwrap_err().to_string(), format!("could not listen on {taken}"));
     }

@@ -48,7 +48,7 @@ pub enum Error {
         /// Name of the data set.
         name: &'static str,
     },
-    /// This machine has no certificate authorities. Caller: install them, or name a file of them.
+    /// Missing certificate authorities on this machine. Caller: install them, or name a file of them.
     #[error(
         "could not set up TLS for {address}: it needs certificate authorities, as of the package ca-certificates or in \
          the file that SSL_CERT_FILE names"

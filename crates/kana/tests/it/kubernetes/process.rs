@@ -57,9 +57,8 @@ async fn a_gateway_serves_while_the_api_server_does_not_answer() {
     let (mut gateway, url) = gateway(folder.path());
 
     let get = async |path: &str| client().get(format!("{url}{path}")).send().await.unwrap();
-    for (path, status) in
-        [("/livez", 200), ("/readyz", 200), ("/v1/status", 200), ("/v1/pods", 503), ("/v1/scale", 503)]
-    {
+    eventually("the queue's first answer", async || (get("/readyz").await.status() == 200).then_some(())).await;
+    for (path, status) in [("/livez", 200), ("/v1/status", 200), ("/v1/pods", 503), ("/v1/scale", 503)] {
         assert_eq!(get(path).await.status().as_u16(), status, "{path}");
     }
     let pid = Pid::from_raw(gateway.0.id().cast_signed()).unwrap();
