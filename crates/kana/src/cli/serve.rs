@@ -266,7 +266,7 @@ impl Up {
             let shutdown = ended_by_signals()?;
             let folder = self.data_dir.display();
             // The line is for people and scripts; the service runs even where its output is closed.
-            let ready = |address| _ = print::text(&format!("kana is up at http://{address} (data in {folder})"));
+            let ready = |address| _ = print::text(format!("kana is up at http://{address} (data in {folder})"));
             up::run(config, &shutdown, ready).await
         })??;
         Ok(ExitCode::SUCCESS)
@@ -291,7 +291,7 @@ impl Gateway {
             };
             let parts = Parts { queue, cluster, card, clock };
             let gateway = gateway::Gateway::bind(config, parts).await?;
-            let _ = print::text(&format!("kana gateway is up at http://{}", gateway.address()));
+            let _ = print::text(format!("kana gateway is up at http://{}", gateway.address()));
             let served = gateway.serve(&shutdown).await;
             shutdown.finished(END_MAX).await;
             served

@@ -121,10 +121,9 @@ impl Buffers {
         }
         let cost = |holder: &Holder| (holder.bytes as u128) * now.duration_since(holder.begun).as_millis();
         let cuttable = held.bodies.values().filter(|holder| !holder.is_complete && holder.bytes > 0);
-        match cuttable.max_by_key(|holder| cost(holder)) {
-            Some(dearest) => dearest.cut.cancel(),
-            // Everything that is held is being decoded, which takes a moment.
-            None => {}
+        // Where there is none, everything that is held is being decoded, which takes a moment.
+        if let Some(dearest) = cuttable.max_by_key(|holder| cost(holder)) {
+            dearest.cut.cancel();
         }
         Ok(false)
     }
