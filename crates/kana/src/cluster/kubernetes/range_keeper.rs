@@ -3,7 +3,7 @@
 //! A gateway watches the ConfigMap that [`range_record`](super::range_record) describes and the object that holds the
 //! range. Whenever the two disagree it reads both anew, decides, and writes what is missing: the range, the record, or
 //! neither. Every write names the version that it was decided on, so that of several gateways that see the same change
-//! one writes and the others look again. It leaves no ownership of the range behind ([`ownership`](super::ownership)).
+//! one writes and the others look again. It leaves no ownership of the range behind (`ownership`).
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! How are the bits of a JPEG's coded data read?
 //!
-//! Up to the next marker and never beyond: asking for more is [`Short`], where decoders go on with zeros.
+//! Up to the next marker and never beyond: asking for more is `Short`, where decoders go on with zeros.
 
 /// The coded data ended before all that was expected from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
