@@ -1,11 +1,11 @@
 //! How does a run report its progress?
 //!
-//! With a progress bar on a terminal and one line per epoch everywhere, both on standard error.
+//! With a progress bar on a terminal, and with one line of the log for each epoch everywhere.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use tracing::info;
 
 use super::evaluator::Score;
 
@@ -56,19 +56,19 @@ impl Progress {
         self.bar.set_message(format!("epoch {}/{}, loss {:.4}{best}", epoch + 1, self.epochs, loss()));
     }
 
-    /// Prints the results of an epoch.
-    pub fn print_epoch(&mut self, summary: &EpochSummary) {
+    /// Logs the results of an epoch.
+    pub fn log_epoch(&mut self, summary: &EpochSummary) {
         let EpochSummary { epoch, loss, score, images, is_best } = *summary;
         let seconds = self.epoch_started_at.elapsed().as_secs_f64();
         self.epoch_started_at = Instant::now();
         let accuracy = 100.0 * score.correct as f64 / images.max(1) as f64;
         let best = if is_best { ", best so far" } else { "" };
-        let line = format!(
-            "epoch {epoch}/{}: loss {loss:.4}, validation {accuracy:.2} % at loss {:.4}{best}, {seconds:.1} s\n",
-            self.epochs, score.loss,
-        );
-        // A closed standard error is no reason to stop training.
-        self.bar.suspend(|| drop(std::io::stderr().write_all(line.as_bytes())));
+        self.bar.suspend(|| {
+            info!(
+                "epoch {epoch}/{}: loss {loss:.4}, validation {accuracy:.2} % at loss {:.4}{best}, {seconds:.1} s",
+                self.epochs, score.loss,
+            );
+        });
     }
 
     /// Removes the progress bar.

@@ -269,7 +269,7 @@ impl<'a> Session<'a> {
         let epoch = learner.position.epoch;
         let is_best = learner.best.as_ref().is_none_or(|best| score.is_better_than(&best.score));
         let loss = to_vec(learner.loss_sum.clone())[0] / self.split.training.len() as f32;
-        progress.print_epoch(&EpochSummary { epoch, loss, score, images: self.split.validation.len(), is_best });
+        progress.log_epoch(&EpochSummary { epoch, loss, score, images: self.split.validation.len(), is_best });
         if is_best {
             learner.best = Some(Best { epoch, score, parameters });
         }

@@ -97,8 +97,10 @@ impl Model {
     ///
     /// # Errors
     /// Where the directory does not exist.
-    pub fn folder(&self) -> std::io::Result<Option<PathBuf>> {
-        self.folder.as_deref().map(Path::canonicalize).transpose()
+    pub fn folder(&self) -> anyhow::Result<Option<PathBuf>> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let found = folder.canonicalize();
+        Ok(Some(found.with_context(|| format!("could not find the model's folder {}", folder.display()))?))
     }
 }
 

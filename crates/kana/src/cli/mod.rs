@@ -176,9 +176,7 @@ fn report(error: &anyhow::Error, settings: &[Setting]) {
 /// Reports arguments that were not understood, or prints the help that they ask for.
 fn report_unparsed(error: &clap::Error, json: bool) -> ExitCode {
     if json && error.use_stderr() {
-        let text = error.to_string();
-        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-        telemetry::write_line_as(Format::Json, tracing::Level::ERROR, text, &[]);
+        telemetry::write_line_as(Format::Json, tracing::Level::ERROR, &environment::cause(error), &[]);
     } else {
         // A closed output is no failure when help is printed.
         let _ = error.print();

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::telemetry::{self, Format};
+pub use crate::telemetry::note;
 
 /// Writes `text` to standard output, followed by a newline where it has none, and flushes. A path keeps its bytes.
 ///
@@ -29,12 +29,4 @@ pub fn text(text: impl AsRef<OsStr>) -> io::Result<()> {
 /// As [`text`].
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(text(&serde_json::to_string(value)?)?)
-}
-
-/// Writes `text` to standard error, as a log line where the log is JSON, and ignores a failure.
-pub fn note(text: &str) {
-    match telemetry::format() {
-        Format::Text => _ = io::stderr().write_all(text.as_bytes()),
-        Format::Json => telemetry::write_line(tracing::Level::INFO, text.trim_end(), &[]),
-    }
 }

@@ -244,7 +244,7 @@ impl Up {
         let format = if log_format == Format::Json { "json" } else { "text" };
         let worker = up::WorkerConfig {
             program: std::env::current_exe().context("could not find this program's own file")?,
-            model: self.model.folder().context("could not find the model's folder")?,
+            model: self.model.folder()?,
             batch_max: self.pace.batch_max,
             inference_delay: self.pace.inference_delay,
             stuck_after: self.pace.stuck_after,

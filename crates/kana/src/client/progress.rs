@@ -2,9 +2,11 @@
 //!
 //! As a bar on standard error where that is a terminal, and as one line for every tenth of the work where it is not.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::telemetry::{self, Format};
 
 /// Lines written in all where there is no terminal.
 const LINES: u64 = 10;
@@ -20,7 +22,8 @@ pub(super) struct Progress {
 impl Progress {
     /// Shows a progress of 0 of `all` steps; `what` names the steps in the plural, such as `files`.
     pub fn new(all: u64, what: &'static str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let is_shown = std::io::stderr().is_terminal() && telemetry::format() == Format::Text;
+        let bar = is_shown.then(|| {
             let bar = ProgressBar::with_draw_target(Some(all), ProgressDrawTarget::stderr());
             let template = format!("{{bar:40}} {{pos}}/{{len}} {what} {{per_sec}} {{eta}}");
             if let Ok(style) = ProgressStyle::with_template(&template) {
@@ -38,8 +41,7 @@ impl Progress {
         self.done += steps;
         match &self.bar {
             Some(bar) => bar.inc(steps),
-            // An error is ignored: standard error is closed, so nobody reads this.
-            None if after > before => _ = writeln!(std::io::stderr(), "{}/{} {}", self.done, self.all, self.what),
+            None if after > before => telemetry::note(&format!("{}/{} {}\n", self.done, self.all, self.what)),
             None => {}
         }
     }

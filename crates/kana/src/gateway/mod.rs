@@ -159,10 +159,10 @@ fn bound(address: SocketAddr) -> anyhow::Result<(std::net::TcpListener, SocketAd
 async fn log_shutdown(state: &AppState, shutdown: &Shutdown) {
     shutdown.begun().await;
     let (reason, delay, connections) = (shutdown.reason(), state.config.drain_delay, state.metrics.connections.get());
+    let until = if delay.is_zero() { String::new() } else { format!(" in {delay:?}") };
     info!(
         connections,
         reason,
-        "{reason}: not ready any more, accepts connections for another {delay:?}, then finishes the requests on those \
-         that are open, {connections} now, and ends"
+        "{reason}: refuses new connections{until}, finishes the requests on the {connections} open ones and ends"
     );
 }

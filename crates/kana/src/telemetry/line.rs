@@ -28,6 +28,14 @@ pub fn write_line_as(format: Format, level: Level, message: &str, fields: &[(&st
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
+/// Writes a note of a command to standard error: as it is, or as a line of JSON where the log is. A failure is ignored.
+pub fn note(text: &str) {
+    match super::format() {
+        Format::Text => _ = std::io::stderr().write_all(text.as_bytes()),
+        Format::Json => write_line(Level::INFO, text.trim_end(), &[]),
+    }
+}
+
 /// Writes a line that another process wrote to its log: as it is, or wrapped where this log is JSON and the line is not.
 /// A dying process writes such lines, as the C library or a panic in a panic does.
 pub fn forward(line: &str, pod: &str) {

@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
-pub use line::{forward, write_line, write_line_as};
+pub use line::{forward, note, write_line, write_line_as};
 
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

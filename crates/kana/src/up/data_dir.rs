@@ -5,7 +5,7 @@
 //! ends, however that happens.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{Seek, Write};
+use std::io::{ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -32,7 +32,10 @@ impl DataDir {
     /// Where another process owns it, which the message names, or it cannot be created or locked.
     pub fn lock(path: &Path) -> anyhow::Result<Self> {
         let unusable = || format!("could not use {} as data directory", path.display());
-        fs::create_dir_all(path).with_context(unusable)?;
+        match fs::create_dir_all(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!("{}: it is no directory", unusable()),
+            created => created.with_context(unusable)?,
+        }
         // Workers may run in another working directory, so the path that they get is absolute.
         let path = path.canonicalize().with_context(unusable)?;
         let file = path.join(LOCK);
@@ -78,5 +81,14 @@ mod tests {
 
         drop(first);
         assert!(DataDir::lock(home.path()).is_ok());
+    }
+
+    #[test]
+    fn a_file_is_no_data_directory() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+
+        let refused = DataDir::lock(file.path()).unwrap_err().to_string();
+
+        assert!(refused.contains("no directory") && refused.contains(&*file.path().to_string_lossy()), "{refused}");
     }
 }

@@ -64,6 +64,97 @@ fn a_flag_can_come_from_the_environment() {
 }
 
 #[test]
+fn an_error_of_a_value_from_the_environment_names_the_variable_and_never_a_password() {
+    for (arguments, variable, value, code) in [
+        (&["up"][..], "KANA_BATCH_MAX", "many", 2),
+        (&["up"], "KANA_INSECURE", "maybe", 2),
+        (&["up"], "KANA_LISTEN", "0.0.0.0:0", 2),
+        (&["up"], "KANA_LOG", "kana=loud", 2),
+        (&["up"], "KANA_MODEL", "/nowhere/at/all", 1),
+        (&["up"], "KANA_TOKENS", "/nowhere/at/all", 1),
+        (&["worker"], "KANA_QUEUE", "redis://me:s3cret@cache?colour=red", 2),
+        (&["predict", "picture.png"], "KANA_MODEL", "/nowhere/at/all", 1),
+    ] {
+        let output = kana().args(arguments).env(variable, value).output().expect("kana runs");
+
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{variable}={value}: {text}");
+        assert!(text.contains(variable) && !text.contains("s3cret"), "{variable}={value}: {text}");
+    }
+}
+
+#[test]
+fn help_shows_no_password() {
+    let output = kana().args(["worker", "--help"]).env("KANA_QUEUE", "redis://me:s3cret@cache").output().expect("runs");
+
+    assert!(stdout(&output).contains("KANA_QUEUE") && !stdout(&output).contains("s3cret"), "{}", stdout(&output));
+}
+
+#[test]
+fn the_error_that_ends_a_process_is_a_line_of_json_where_the_log_is() {
+    for arguments in [
+        &["up", "--model", "/nowhere"][..],
+        &["gateway", "--queue", "sqlite:/nowhere/at/all"],
+        &["worker", "--queue", "sqlite:/nowhere/at/all"],
+        &["up", "--lease", "a while"],
+        &["submit", "/nowhere/picture.png"],
+        &["dance"],
+    ] {
+        let output = kana().args(arguments).env("KANA_LOG_FORMAT", "json").output().expect("kana runs");
+
+        let lines: Vec<_> = stderr(&output).lines().map(serde_json::from_str::<serde_json::Value>).collect();
+        let last = lines.last().and_then(|line| line.as_ref().ok());
+        assert!(lines.iter().all(Result::is_ok), "{arguments:?}: {}", stderr(&output));
+        assert_eq!(last.map(|line| &line["level"]), Some(&"ERROR".into()), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_client_for_plain_http_needs_no_certificate_authorities_and_one_for_https_says_so() {
+    let run = |server: &str| {
+        let arguments = ["dead", "list", "--server", server];
+        // Nothing listens on port 1: the client must get as far as finding that out.
+        let mut command = kana();
+        command.args(arguments).env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere");
+        stderr(&command.output().expect("kana runs"))
+    };
+
+    let (plain, secure) = (run("http://127.0.0.1:1"), run("https://127.0.0.1:1"));
+
+    assert!(plain.contains("refused"), "{plain}");
+    assert!(cfg!(target_vendor = "apple") || secure.contains("certificate authorities"), "{secure}");
+}
+
+#[test]
+fn data_sets_without_a_home_are_refused_with_what_to_do() {
+    let mut command = kana();
+    command.args(["evaluate", "--data", "kmnist"]).env_remove("HOME").env_remove("XDG_DATA_HOME");
+
+    let output = command.output().expect("kana runs");
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("XDG_DATA_HOME"), "{}", stderr(&output));
+}
+
+// The file systems of other systems refuse such names.
+#[cfg(target_os = "linux")]
+#[test]
+fn paths_that_are_no_text_are_read_and_printed_with_their_bytes() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let folder = tempdir().unwrap();
+    let out = folder.path().join(OsStr::from_bytes(b"caf\xe9"));
+
+    let written = kana().args(["data", "samples", "--count", "1", "--out"]).arg(&out).output().expect("kana runs");
+    let file = out.join("sample_0.png");
+    let read = kana().arg("predict").arg(&file).output().expect("kana runs");
+
+    assert!(written.stdout.starts_with(file.as_os_str().as_bytes()), "{}", stdout(&written));
+    assert!(read.stdout.trim_ascii_end().ends_with(file.as_os_str().as_bytes()), "{}", stderr(&read));
+}
+
+#[test]
 fn a_failure_prints_its_causes_and_exits_with_1() {
     let output = run(&["predict", "--model", "/nowhere/at/all", "picture.png"]);
 

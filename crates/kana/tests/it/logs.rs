@@ -133,3 +133,32 @@ async fn a_dead_lettered_job_is_logged_with_its_id() {
     let line = service.line("dead-lettered", |line| field(line, "job.id") == job).await;
     assert!(field(&line, "message").contains(&job), "{line}");
 }
+
+#[tokio::test]
+async fn a_worker_that_is_asked_to_end_logs_by_whom_and_what_it_does_with_its_jobs() {
+    let service = Service::start(&TOO_SLOW).await;
+    let (_, job) = service.submit().await;
+    let worker = service.claimed(&job).await;
+
+    send(service.up.worker(&worker), Signal::TERM);
+
+    let line = service.line(&format!("{worker} received SIGTERM"), |line| field(line, "worker") == worker).await;
+    assert_eq!(line["fields"]["jobs"], 1, "{line}");
+    let sender = format!("from process {}", std::process::id());
+    assert!(!cfg!(target_os = "linux") || field(&line, "reason").contains(&sender), "{line}");
+    assert!(field(&line, "message").contains("releases"), "{line}");
+}
+
+#[tokio::test]
+async fn a_service_that_is_asked_to_end_logs_by_whom_and_nothing_but_json() {
+    let service = Service::start(&[]).await;
+
+    send(service.up.pid(), Signal::TERM);
+
+    let line = service.line("received SIGTERM", |line| line["fields"]["connections"].is_number()).await;
+    assert!(!field(&line, "reason").is_empty(), "{line}");
+    let stopping = service.line("stopping pod", |_| true).await;
+    assert_eq!(field(&stopping, "reason"), "the service ends", "{stopping}");
+    let log = service.up.log();
+    assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
+}

@@ -1,15 +1,16 @@
 //! Does the whole service, as real processes, do what the demonstration shows?
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kana::gateway::view::{Batch, State};
 use rustix::process::Signal;
 use tempfile::tempdir;
 
-use crate::support::eventually;
-use crate::support::process::{Up, send};
+use crate::support::process::{KANA, Up, kana, kana_at, send};
 use crate::support::samples::pngs;
+use crate::support::{eventually, project};
 
 /// Number of images in the demonstration.
 const COUNT: usize = 21;
@@ -181,4 +182,63 @@ async fn a_service_that_is_asked_to_end_does_so_in_order() {
 
     assert!(status.success(), "{status}");
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
+// The file systems of other systems refuse such names.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn paths_that_are_no_text_reach_the_workers_with_their_bytes() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let home = tempdir().unwrap();
+    let folder = home.path().join(OsStr::from_bytes(b"caf\xe9"));
+    let (program, model) = (folder.join(OsStr::from_bytes(b"kana\xe9")), folder.join(OsStr::from_bytes(b"model\xe9")));
+    std::fs::create_dir_all(&model).unwrap();
+    // A link would show its target's path to the process.
+    std::fs::hard_link(KANA, &program).or_else(|_| std::fs::copy(KANA, &program).map(drop)).unwrap();
+    for file in ["card.json", "weights.safetensors"] {
+        std::fs::copy(project().join("models/kana").join(file), model.join(file)).unwrap();
+    }
+    let mut command = kana_at(&program);
+    command.current_dir(&folder).env("KANA_MODEL", &model).env("KANA_STUCK_AFTER", "");
+
+    let data = Path::new(OsStr::from_bytes(b"data\xe9"));
+    let up = Up::run(command, data, &["--log-format", "text"]).await;
+    let receipt = up.submit(pngs(1)).await;
+
+    assert_eq!(up.finished(receipt.batch).await.counts.done, 1);
+    assert!(folder.join(data).join("queue.sqlite").is_file());
+}
+
+#[tokio::test]
+async fn a_variable_that_is_wrong_for_workers_alone_does_not_fail_them() {
+    let data = tempdir().unwrap();
+    let mut command = kana();
+    command.env("KANA_POD_DELETION_COST", "maybe").env("KANA_TERMINATION_LOG", "/nowhere/at/all");
+
+    let up = Up::run(command, data.path(), &[]).await;
+
+    assert!(!up.log().contains("pod lost"), "{}", up.log());
+}
+
+#[tokio::test]
+async fn a_service_whose_workers_cannot_start_says_so_to_its_log_and_to_its_clients() {
+    let data = tempdir().unwrap();
+    let model = tempdir().unwrap();
+    for file in ["card.json", "weights.safetensors"] {
+        std::fs::copy(project().join("models/kana").join(file), model.path().join(file)).unwrap();
+    }
+    let mut command = kana();
+    command.env("KANA_MODEL", model.path());
+    let up = Up::run(command, data.path(), &["--min", "0", "--log-format", "json"]).await;
+    std::fs::write(model.path().join("weights.safetensors"), "no weights").unwrap();
+
+    up.submit(pngs(1)).await;
+
+    let trouble = up.event("trouble").await;
+    assert!(trouble["reason"].as_str().is_some_and(|reason| reason.contains("weights.safetensors")), "{trouble}");
+    let log = up.log();
+    assert!(log.contains("starting another in"), "{log}");
+    assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{log}");
 }

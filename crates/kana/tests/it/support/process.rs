@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock, mpsc};
+use std::time::Duration;
 
 use kana::gateway::view::{Batch, Phase, Pod, Receipt, Scale};
 use kana_queue::job::BatchId;
@@ -15,12 +16,20 @@ use rustix::process::{Pid, Signal};
 use super::eventually;
 use super::http::client;
 
+/// Time that the next event may take: several times that between two starts of a worker that crashes.
+const EVENT_MAX: Duration = Duration::from_secs(30);
+
 /// The program under test.
 pub const KANA: &str = env!("CARGO_BIN_EXE_kana");
 
 /// A `kana` command without the `KANA_` variables of this environment, but for the one that asks for logs.
 pub fn kana() -> Command {
-    let mut command = Command::new(KANA);
+    kana_at(Path::new(KANA))
+}
+
+/// The same command for a copy of the program under test.
+pub fn kana_at(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("KANA_") && name != "KANA_LOG" {
@@ -40,7 +49,11 @@ pub struct Up {
 impl Up {
     /// Starts `kana up` on a free port and the data directory `data`, and waits until it serves and `min` pods are ready.
     pub async fn start(data: &Path, flags: &[&str]) -> Self {
-        let mut command = kana();
+        Self::run(kana(), data, flags).await
+    }
+
+    /// Starts `command` as [`Up::start`] does: a kana in another place, or with an environment of its own.
+    pub async fn run(mut command: Command, data: &Path, flags: &[&str]) -> Self {
         command.args(["up", "--listen", "127.0.0.1:0"]).arg("--data-dir").arg(data).args(flags);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kana runs");
         let log = Arc::new(Mutex::new(String::new()));
@@ -141,6 +154,21 @@ impl Up {
         let request = client().put(format!("{}/v1/scale", self.url));
         let range = serde_json::json!({ "min": min, "max": max });
         request.json(&range).send().await.expect("an answer").status().as_u16()
+    }
+
+    /// Waits for the first event of this name on the stream of events. Returns its data.
+    pub async fn event(&self, name: &str) -> serde_json::Value {
+        let mut stream = client().get(format!("{}/v1/events", self.url)).send().await.expect("a stream");
+        let mut text = String::new();
+        loop {
+            let chunk = tokio::time::timeout(EVENT_MAX, stream.chunk()).await.expect("an event in time");
+            text.push_str(&String::from_utf8_lossy(&chunk.expect("a stream").expect("a stream that goes on")));
+            let event = text.split("\n\n").find(|event| event.contains(&format!("event: {name}\n")));
+            let data = event.and_then(|event| event.lines().find_map(|line| line.strip_prefix("data: ")));
+            if let Some(Ok(data)) = data.map(serde_json::from_str) {
+                return data;
+            }
+        }
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, route: &str) -> T {
