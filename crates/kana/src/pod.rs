@@ -49,7 +49,8 @@ pub enum Stop {
     Delete,
     /// Same as `Delete`, if the cluster's disruption budget allows it.
     Evict,
-    /// SIGKILL: the pod ends at once, as in a crash.
+    /// SIGKILL, as in a crash. On Kubernetes a deletion without a grace period: the node sends SIGTERM first, and SIGKILL
+    /// within two seconds.
     Kill,
 }
 

@@ -132,6 +132,7 @@ impl Gateway {
             health_port::start(listener, &state)
         };
         let probes = health.map(start_probes).transpose()?;
+        routes::page::prepare();
         let memory_mib = state.config.limits.memory_bound() >> 20;
         info!(memory_mib, "serving on http://{address}, within {memory_mib} MiB of memory");
         tokio::join!(listener::serve(listener, &state, shutdown), log_shutdown(&state, shutdown));

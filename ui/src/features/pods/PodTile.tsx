@@ -68,7 +68,7 @@ export function PodTile({ pod, now, api, onLog }: Props) {
           className="button small danger pod-kill"
           disabled={disabled}
           aria-label={`Kill ${pod.name}`}
-          title="Stop the pod at once, as a crash would (SIGKILL)"
+          title="Stop the pod at once, as a crash would"
           onClick={() => void stop("kill")}
         >
           {requested === "kill" && !gone ? "Killing …" : "Kill"}

@@ -2,7 +2,7 @@
 //!
 //! Read from its header, before anything is decoded, so that whoever decodes several files at once can admit them by their
 //! sum. The bound is on what is allocated at once by the decoder and by fitting the picture to a model, beyond the file's
-//! own bytes; a fuzz target for each format holds it against a counting allocator.
+//! own bytes; `tests/it/memory.rs` holds it against a counting allocator, with whole and damaged files of every format.
 
 use ::image::ImageFormat;
 
@@ -41,7 +41,7 @@ pub(super) fn header(bytes: &[u8], format: ImageFormat) -> Option<Header> {
     // Bytes to decode, besides the samples; and samples a pixel.
     let (width, height, decoding, channels) = match format {
         ImageFormat::Png => {
-            let (width, height, channels) = png::size(bytes)?;
+            let png::Size { width, height, channels } = png::size(bytes)?;
             // Metadata of a camera are kept as they are.
             (width, height, pixels(width, height) * channels + copy, channels)
         }

@@ -17,8 +17,18 @@ const NAME: &str = "PNG";
 /// Chunks that are walked to find the transparent colour, at most. Programs write fewer than twenty.
 const CHUNKS_MAX: usize = 64;
 
-/// Width, height and samples a pixel, from the header and the chunks after it.
-pub(super) fn size(bytes: &[u8]) -> Option<(u32, u32, u64)> {
+/// What a header says.
+pub(super) struct Size {
+    /// Columns, in pixels.
+    pub width: u32,
+    /// Rows, in pixels.
+    pub height: u32,
+    /// Samples a pixel, at most.
+    pub channels: u64,
+}
+
+/// Reads the header and the chunks after it.
+pub(super) fn size(bytes: &[u8]) -> Option<Size> {
     let number = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
     if bytes.get(12..16)? != b"IHDR" {
         return None;
@@ -36,7 +46,7 @@ pub(super) fn size(bytes: &[u8]) -> Option<(u32, u32, u64)> {
         at = next;
     }
     let colours = if matches!(kind, 0 | 4) { 1 } else { 3 };
-    Some((width, height, colours + u64::from(is_clear || kind >= 4)))
+    Some(Size { width, height, channels: colours + u64::from(is_clear || kind >= 4) })
 }
 
 /// Decodes a PNG file.
@@ -56,7 +66,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Error> {
         ColorType::Indexed => return Err(Error::damaged(NAME, "it has no palette")),
     };
     let channels = layout.channels();
-    if size(bytes).is_none_or(|(_, _, expected)| (channels as u64) > expected) {
+    if size(bytes).is_none_or(|size| (channels as u64) > size.channels) {
         return Err(Error::damaged(NAME, "its transparent colour stands after too many chunks"));
     }
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);

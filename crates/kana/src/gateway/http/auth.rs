@@ -126,8 +126,7 @@ pub async fn read(State(access): State<Access>, mut request: Request, next: Next
 pub async fn submit(State(access): State<Access>, mut request: Request, next: Next) -> Result<Response, Problem> {
     let (caller, scopes) = access.admit(&request)?;
     if !scopes.submit {
-        let challenge = "Bearer realm=\"kana\", error=\"insufficient_scope\", scope=\"submit\"";
-        return Err(Problem::insufficient_scope("this token lacks the scope submit", challenge));
+        return Err(Problem::insufficient_scope("submit"));
     }
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
@@ -140,8 +139,7 @@ pub async fn submit(State(access): State<Access>, mut request: Request, next: Ne
 pub async fn operate(State(access): State<Access>, mut request: Request, next: Next) -> Result<Response, Problem> {
     let (caller, scopes) = access.admit(&request)?;
     if !scopes.operate {
-        let challenge = "Bearer realm=\"kana\", error=\"insufficient_scope\", scope=\"operate\"";
-        let problem = Problem::insufficient_scope("this token lacks the scope operate", challenge);
+        let problem = Problem::insufficient_scope("operate");
         audit::refused(&caller, request.method(), request.uri().path(), &problem);
         return Err(problem);
     }

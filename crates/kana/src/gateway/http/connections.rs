@@ -4,20 +4,17 @@
 //! a body, or not reading its response. A connection that the gateway works for is never closed for another: where all
 //! are, the new one is refused. An address has a share of the connections, so that one client cannot take them all.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-/// Bits of an IPv6 address that stand for one client: a provider gives each customer at least this network (RFC 6177).
-const IPV6_CLIENT_BITS: u32 = 64;
+use super::peer::Peer;
 
-/// Open connections, with the limits on their number.
+/// Open connections, with the limits on their number. A client is an address, or a network (`Peer::client`).
 pub struct Connections {
-    open: Mutex<HashMap<u64, Arc<Connection>>>,
+    open: Mutex<Vec<Arc<Connection>>>,
     room: Room,
 }
 
@@ -26,7 +23,7 @@ pub struct Connections {
 pub struct Room {
     /// Largest number of open connections.
     pub connections_max: usize,
-    /// Largest number of open connections from one address.
+    /// Largest number of open connections of one client.
     pub per_client_max: usize,
 }
 
@@ -49,7 +46,7 @@ pub struct Admission {
 
 /// State of an open connection.
 pub struct Connection {
-    client: IpAddr,
+    peer: Peer,
     evicted: CancellationToken,
     activity: Mutex<Activity>,
 }
@@ -70,38 +67,40 @@ impl Connections {
         Self { open: Mutex::default(), room }
     }
 
-    /// Lets in a connection from `address`, and closes another one where there is no room.
+    /// Lets in a connection from `peer`, and closes another one where there is no room.
     ///
     /// # Errors
     /// Where every connection that could be closed for it is being worked for.
-    pub fn admit(&self, address: IpAddr, now: Instant) -> Result<Admission, Refusal> {
-        let client = client(address);
+    pub fn admit(&self, peer: Peer, now: Instant) -> Result<Admission, Refusal> {
+        let is_same = |other: &Connection| other.peer.client() == peer.client();
         let mut open = self.open.lock();
-        open.retain(|_, connection| Arc::strong_count(connection) > 1);
-        let share = open.values().filter(|connection| connection.client == client).count();
+        // What only this list holds is closed.
+        open.retain(|connection| Arc::strong_count(connection) > 1);
+        let share = open.iter().filter(|other| is_same(other)).count();
         let is_over_share = share >= self.room.per_client_max;
-        let mut has_evicted = false;
-        if is_over_share || open.len() >= self.room.connections_max {
-            let candidates = open.iter().filter(|(_, connection)| !is_over_share || connection.client == client);
-            let waiting = candidates.filter_map(|(id, connection)| Some((connection.waiting_since()?, *id)));
+        let is_full = is_over_share || open.len() >= self.room.connections_max;
+        if is_full {
+            let candidates = open.iter().enumerate().filter(|(_, other)| !is_over_share || is_same(other));
+            let waiting = candidates.filter_map(|(index, other)| Some((other.waiting_since()?, index)));
             let refusal = if is_over_share { Refusal::ClientFull } else { Refusal::Full };
-            let (_, id) = waiting.min().ok_or(refusal)?;
-            if let Some(evicted) = open.remove(&id) {
-                evicted.evicted.cancel();
-                has_evicted = true;
-            }
+            let (_, slowest) = waiting.min().ok_or(refusal)?;
+            open.swap_remove(slowest).evicted.cancel();
         }
-        let connection = Arc::new(Connection::new(client, now));
-        let id = open.keys().max().map_or(0, |latest| latest + 1);
-        open.insert(id, connection.clone());
-        Ok(Admission { connection, has_evicted })
+        let connection = Arc::new(Connection::new(peer, now));
+        open.push(connection.clone());
+        Ok(Admission { connection, has_evicted: is_full })
     }
 }
 
 impl Connection {
-    fn new(client: IpAddr, now: Instant) -> Self {
+    fn new(peer: Peer, now: Instant) -> Self {
         let activity = Activity { requests: 0, working: 0, since: now };
-        Self { client, evicted: CancellationToken::new(), activity: Mutex::new(activity) }
+        Self { peer, evicted: CancellationToken::new(), activity: Mutex::new(activity) }
+    }
+
+    /// Returns the other end of the connection.
+    pub fn peer(&self) -> Peer {
+        self.peer
     }
 
     /// Waits until the connection must be closed for another one.
@@ -146,38 +145,32 @@ impl Connection {
     }
 }
 
-/// Returns the address that stands for all addresses of one client.
-fn client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & (u128::MAX << (u128::BITS - IPV6_CLIENT_BITS));
-            IpAddr::V6(network.into())
-        }
-        address => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
     use std::time::Duration;
 
     use super::*;
 
-    const ALICE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
-    const BOB: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+    const ALICE: Peer = peer(1);
+    const BOB: Peer = peer(2);
+
+    const fn peer(host: u8) -> Peer {
+        Peer(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, host)), 1))
+    }
 
     fn connections(connections_max: usize, per_client_max: usize) -> Connections {
         Connections::new(Room { connections_max, per_client_max })
     }
 
     /// Lets connections in, each a second after the one before.
-    fn admit(connections: &Connections, addresses: &[IpAddr]) -> Vec<Arc<Connection>> {
+    fn admit(connections: &Connections, peers: &[Peer]) -> Vec<Arc<Connection>> {
         let begun = Instant::now();
-        let admit = |(number, address): (usize, &IpAddr)| {
+        let admit = |(number, peer): (usize, &Peer)| {
             let now = begun + Duration::from_secs(number as u64);
-            connections.admit(*address, now).map(|admission| admission.connection).unwrap()
+            connections.admit(*peer, now).map(|admission| admission.connection).unwrap()
         };
-        addresses.iter().enumerate().map(admit).collect()
+        peers.iter().enumerate().map(admit).collect()
     }
 
     fn in_a_minute() -> Instant {
@@ -240,14 +233,5 @@ mod tests {
         open[3].begin(Instant::now());
         assert_eq!(connections.admit(ALICE, in_a_minute()).map(|_| ()), Err(Refusal::ClientFull));
         assert!(connections.admit(BOB, in_a_minute()).is_ok(), "the others have their own share");
-    }
-
-    #[test]
-    fn a_client_has_a_whole_ipv6_network() {
-        let parse = |text: &str| client(text.parse().unwrap());
-
-        assert_eq!(parse("2001:db8:1:2:3::4"), parse("2001:db8:1:2::"));
-        assert_ne!(parse("2001:db8:1:3::"), parse("2001:db8:1:2::"));
-        assert_eq!(parse("::ffff:192.0.2.1"), ALICE);
     }
 }

@@ -65,7 +65,7 @@ struct Sending {
 impl Exchange {
     /// Begins a request on a connection.
     pub fn begin(connection: &Arc<Connection>) -> Arc<Self> {
-        connection.begin(std::time::Instant::now());
+        connection.begin(Instant::now().into_std());
         let sending = Sending { lent: 0, moved: Instant::now(), memory: None };
         Arc::new(Self { connection: connection.clone(), sending: Mutex::new(sending), returned: AtomicWaker::new() })
     }
@@ -141,7 +141,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.connection.end(std::time::Instant::now());
+        self.connection.end(Instant::now().into_std());
     }
 }
 

@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -102,7 +102,7 @@ impl Server {
             tokio::select! {
                 () = &mut end => return graceful,
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, peer)) => match self.connections.admit(peer.ip(), std::time::Instant::now()) {
+                    Ok((stream, address)) => match self.connections.admit(Peer::of(address), Instant::now()) {
                         Ok(admission) => self.serve(stream, admission, &graceful, cut),
                         Err(refusal) => self.refuse(&stream, refusal),
                     },
@@ -130,7 +130,6 @@ impl Server {
             connection: connection.clone(),
             executor: executor.clone(),
             memory: self.memory.clone(),
-            peer: Peer::of(&stream),
         };
         let socket = TokioIo::new(Socket::new(stream, self.limits.head_time_max, self.limits.stall_max));
         let served = graceful.watch(builder(executor, &self.limits).serve_connection(socket, front).into_owned());
@@ -201,7 +200,6 @@ struct Front {
     connection: Arc<Connection>,
     executor: Executor,
     memory: exchange::Memory,
-    peer: Peer,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Front {
@@ -214,7 +212,7 @@ impl hyper::service::Service<Request<Incoming>> for Front {
         self.executor.announce(&exchange);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(exchange.clone());
-        request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(self.connection.peer());
         let (answer, memory) = (self.service.call(request), self.memory.clone());
         Box::pin(async move { Ok(exchange.respond(answer.await?, &memory)) })
     }

@@ -2,19 +2,16 @@
 //!
 //! Behind a proxy that is the proxy's own address: what a request says of itself (`X-Forwarded-For`) is only a claim.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
-use tokio::net::TcpStream;
+use std::net::{IpAddr, SocketAddr};
 
 /// Address of the other end of a connection, an extension of each of its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
 impl Peer {
-    /// Returns the other end of `stream`. An IPv4 address is one whether or not it arrived on an IPv6 socket.
-    pub fn of(stream: &TcpStream) -> Self {
-        // Fails only where the connection has ended already, and then no request comes from it.
-        let address = stream.peer_addr().unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
+    /// Creates the other end of a connection from `address`. An IPv4 address is one whether or not it arrived on an IPv6
+    /// socket.
+    pub fn of(address: SocketAddr) -> Self {
         Self(SocketAddr::new(address.ip().to_canonical(), address.port()))
     }
 

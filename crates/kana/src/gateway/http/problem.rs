@@ -3,6 +3,8 @@
 //! By a problem document (RFC 9457). Its `detail` names the value that was wrong and never quotes an error's cause: the
 //! cause goes to the log, once, because it may name files and hosts that no client should learn.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -53,7 +55,7 @@ pub struct Otherwise(
 pub struct Problem {
     document: Box<Document>,
     retry_after_seconds: Option<u32>,
-    challenge: Option<&'static str>,
+    challenge: Option<Cow<'static, str>>,
 }
 
 impl Problem {
@@ -109,13 +111,14 @@ impl Problem {
     /// 401: the request has no known token. `challenge` is the `WWW-Authenticate` header.
     pub fn unauthorized(detail: impl Into<String>, challenge: &'static str) -> Self {
         let problem = Self::new(StatusCode::UNAUTHORIZED, detail);
-        Self { challenge: Some(challenge), ..problem }
+        Self { challenge: Some(challenge.into()), ..problem }
     }
 
-    /// 403: the request's token lacks a scope. `challenge` is the `WWW-Authenticate` header, which names it (RFC 6750).
-    pub fn insufficient_scope(detail: impl Into<String>, challenge: &'static str) -> Self {
-        let problem = Self::new(StatusCode::FORBIDDEN, detail);
-        Self { challenge: Some(challenge), ..problem }
+    /// 403: the request's token lacks `scope`, which the `WWW-Authenticate` header names, too (RFC 6750).
+    pub fn insufficient_scope(scope: &str) -> Self {
+        let problem = Self::new(StatusCode::FORBIDDEN, format!("this token lacks the scope {scope}"));
+        let challenge = format!("Bearer realm=\"kana\", error=\"insufficient_scope\", scope=\"{scope}\"");
+        Self { challenge: Some(challenge.into()), ..problem }
     }
 
     /// 403: the sender may not do this.
@@ -148,8 +151,8 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(challenge) = self.challenge {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        if let Some(challenge) = self.challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }

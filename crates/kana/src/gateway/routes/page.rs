@@ -4,6 +4,7 @@
 //! that was built without them answers both addresses with a hint, and everything else works. Every request for a file
 //! gets the same bytes: none is copied, and each file is compressed once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -45,11 +46,17 @@ const HINT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><ti
 #[allow_missing = true]
 struct Page;
 
-/// The files of the pages by their paths, read at the first request.
+/// The files of the pages by their paths. [`prepare`] compresses them before a request does.
 static FILES: LazyLock<HashMap<String, File>> = LazyLock::new(|| {
-    Page::iter()
-        .filter_map(|path| Some((path.to_string(), File::read(&path, Page::get(&path)?.data.into_owned())?)))
-        .collect()
+    let read = |path: Cow<'static, str>| {
+        let bytes = match Page::get(&path)?.data {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => bytes.into(),
+        };
+        let file = File::new(&path, bytes)?;
+        Some((path.into_owned(), file))
+    };
+    Page::iter().filter_map(read).collect()
 });
 
 /// A file of the pages.
@@ -69,13 +76,13 @@ struct Encoded {
 }
 
 impl File {
-    fn read(path: &str, bytes: Vec<u8>) -> Option<Self> {
+    fn new(path: &str, bytes: Bytes) -> Option<Self> {
         let kind = mime_guess::from_path(path).first_or_octet_stream();
         let kind = if kind.type_() == "text" { format!("{kind}; charset=utf-8") } else { kind.to_string() };
         let cache = if path.starts_with(HASHED) { CACHE_FOREVER } else { CACHE_REVALIDATE };
         let (digest, gzip) = (digest(&bytes), compression::gzip(&bytes));
         let gzip = (gzip.len() < bytes.len()).then(|| Encoded { bytes: gzip, tag: format!("\"{digest}-gzip\"") });
-        let plain = Encoded { bytes: bytes.into(), tag: format!("\"{digest}\"") };
+        let plain = Encoded { bytes, tag: format!("\"{digest}\"") };
         Some(Self { kind: HeaderValue::from_str(&kind).ok()?, cache: HeaderValue::from_static(cache), plain, gzip })
     }
 
@@ -107,6 +114,11 @@ impl File {
         }
         response
     }
+}
+
+/// Reads and compresses the files, on a thread for blocking work.
+pub fn prepare() {
+    tokio::task::spawn_blocking(|| LazyLock::force(&FILES));
 }
 
 /// Redirects `/docs` to `/docs/`, the only address of that page. The target is relative, because a proxy may serve the
@@ -159,7 +171,7 @@ mod tests {
 
     #[test]
     fn each_encoding_has_its_tag_and_every_answer_says_that_it_varies() {
-        let file = File::read("a.js", b"let a = 0;".repeat(100)).unwrap();
+        let file = File::new("a.js", b"let a = 0;".repeat(100).into()).unwrap();
         let answer = |pairs: &[(header::HeaderName, &str)]| {
             let headers = pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()));
             file.answer(&headers.collect())

@@ -26,7 +26,8 @@ const LINES_MAX: u32 = 2_000;
 #[into_params(parameter_in = Query)]
 pub struct StopQuery {
     /// Way to stop the pod: `delete` lets it finish its current batch, `evict` does the same if the disruption budget
-    /// allows it, `kill` sends SIGKILL; `delete` by default.
+    /// allows it, `kill` ends it as a crash would (SIGKILL; on Kubernetes a deletion without a grace period, which
+    /// sends SIGTERM first and SIGKILL within two seconds); `delete` by default.
     #[param(value_type = Option<Stop>, inline)]
     pub mode: Option<String>,
 }

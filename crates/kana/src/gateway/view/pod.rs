@@ -58,7 +58,8 @@ pub enum Stop {
     Delete,
     /// Same as `delete`, if the cluster's disruption budget allows it.
     Evict,
-    /// SIGKILL: the pod ends at once, as in a crash.
+    /// SIGKILL, on Kubernetes a deletion without a grace period: the pod ends at once or within two seconds, as in a
+    /// crash.
     Kill,
 }
 

@@ -154,12 +154,8 @@ impl<'a> Container<'a> {
     }
 
     /// Takes out the picture.
-    pub fn frame(&self) -> Result<Frame<'a>, Error> {
-        match &self.frame {
-            Some(Ok(frame)) => Ok(frame.clone()),
-            Some(Err(Error::Truncated { .. })) | None => Err(Error::Truncated { format: NAME }),
-            Some(Err(other)) => Err(Error::damaged(NAME, other.to_string())),
-        }
+    pub fn take_frame(&mut self) -> Result<Frame<'a>, Error> {
+        self.frame.take().unwrap_or(Err(Error::Truncated { format: NAME }))
     }
 
     fn animated(&self, body: &'a [u8]) -> Result<Frame<'a>, Error> {
@@ -178,16 +174,6 @@ impl<'a> Container<'a> {
             }
         }
         Err(Error::Truncated { format: NAME })
-    }
-}
-
-impl Clone for Frame<'_> {
-    fn clone(&self) -> Self {
-        let coding = match self.coding {
-            Coding::Lossless(stream) => Coding::Lossless(stream),
-            Coding::Lossy { stream, alpha } => Coding::Lossy { stream, alpha },
-        };
-        Self { coding, ..*self }
     }
 }
 

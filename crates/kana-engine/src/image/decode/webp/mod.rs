@@ -58,8 +58,8 @@ pub(super) fn size(bytes: &[u8]) -> Option<Size> {
 
 /// Decodes the picture, or the first frame, of a WebP file.
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Error> {
-    let container = Container::read(bytes)?;
-    let frame = container.frame()?;
+    let mut container = Container::read(bytes)?;
+    let frame = container.take_frame()?;
     let picture = match frame.coding {
         Coding::Lossless(stream) => lossless_picture(stream, &frame)?,
         Coding::Lossy { stream, alpha: None } => lossy_picture(stream, &frame, Vec::new())?,
