@@ -2,14 +2,14 @@
 //!
 //! IDX is the format of MNIST (<http://yann.lecun.com/exdb/mnist/>): two zero bytes, the type of the elements (8: unsigned
 //! bytes), the number of dimensions, the size of each dimension as a big-endian 32-bit number, and the elements; plain or
-//! compressed with gzip. A header is not trusted: memory grows only with the bytes that are really there, and a missing
+//! compressed with gzip, in one member or several (RFC 1952). A header is not trusted: memory grows only with the bytes that are really there, and a missing
 //! or surplus byte is an error, which names the file and the uncompressed byte.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::GzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::{Dataset, Error};
@@ -29,11 +29,13 @@ const SIDE_MAX: u32 = 1024;
 /// First bytes of every gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Finds the file of `set` ("train", "t10k") and `kind` ("images", "labels") in `folder`: plain, or else with `.gz`.
+/// Finds the file of `set` ("train", "t10k") and `kind` ("images", "labels") in `folder`: plain, or else with `.gz`; and
+/// with a dot before `idx`, as some programs unpack it, where neither is there.
 pub fn find(folder: &Path, set: &str, kind: &str) -> Option<PathBuf> {
-    let plain = folder.join(file_name(set, kind));
-    let packed = plain.with_extension("gz");
-    [plain, packed].into_iter().find(|path| path.is_file())
+    let name = file_name(set, kind);
+    let dotted = name.replace("-idx", ".idx");
+    let names = [&name, &dotted].into_iter().flat_map(|name| [name.clone(), format!("{name}.gz")]);
+    names.map(|name| folder.join(name)).find(|path| path.is_file())
 }
 
 /// Returns the file name of `set` and `kind`, such as `t10k-images-idx3-ubyte`.
@@ -124,7 +126,7 @@ struct Stream<'a> {
 
 enum Bytes {
     Plain(BufReader<File>),
-    Gzip(Box<GzDecoder<BufReader<File>>>),
+    Gzip(Box<MultiGzDecoder<BufReader<File>>>),
 }
 
 impl<'a> Stream<'a> {
@@ -132,7 +134,7 @@ impl<'a> Stream<'a> {
         let unreadable = |source| Error::Unreadable { path: path.to_owned(), offset: 0, source };
         let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
         let is_gzip = file.fill_buf().map_err(unreadable)?.starts_with(&GZIP_MAGIC);
-        let bytes = if is_gzip { Bytes::Gzip(Box::new(GzDecoder::new(file))) } else { Bytes::Plain(file) };
+        let bytes = if is_gzip { Bytes::Gzip(Box::new(MultiGzDecoder::new(file))) } else { Bytes::Plain(file) };
         Ok(Self { path, bytes, offset: 0, digest: Sha256::new() })
     }
 
@@ -148,7 +150,8 @@ impl<'a> Stream<'a> {
         match outcome {
             Ok(_) => Ok(found),
             Err(error) if self.is_gzip() && error.kind() != io::ErrorKind::Interrupted => {
-                Err(self.malformed(self.offset, "the gzip stream is cut off or corrupt".into()))
+                Err(self
+                    .malformed(self.offset, "the gzip stream is cut off or corrupt, or other bytes follow it".into()))
             }
             Err(source) => Err(Error::Unreadable { path: self.path.to_owned(), offset: self.offset, source }),
         }
@@ -159,16 +162,6 @@ impl<'a> Stream<'a> {
         let expected = self.offset;
         if !self.read(1)?.is_empty() {
             return Err(self.malformed(expected, "more bytes than the header announces".into()));
-        }
-        if let Bytes::Gzip(gzip) = &mut self.bytes {
-            let rest = gzip.get_mut().fill_buf().map_err(|source| Error::Unreadable {
-                path: self.path.to_owned(),
-                offset: expected,
-                source,
-            })?;
-            if !rest.is_empty() {
-                return Err(self.malformed(expected, "more bytes after the end of the gzip stream".into()));
-            }
         }
         Ok(hex::encode(self.digest.finalize()))
     }

@@ -53,6 +53,29 @@ fn compressed_and_plain_files_are_the_same_data_set() {
     assert!(plain.train.is_none());
 }
 
+#[test]
+fn a_file_of_several_gzip_members_is_their_sum() {
+    let (images, labels) = valid_pair();
+    let (head, tail) = images.split_at(23);
+    let members = [compress(head), compress(tail)].concat();
+    let folder = folder_with(&[(&format!("{IMAGES}.gz"), &members), (LABELS, &labels)]);
+
+    let plain = folder_with(&[(IMAGES, &images), (LABELS, &labels)]);
+    assert_eq!(Folder::load(folder.path()).unwrap().test, Folder::load(plain.path()).unwrap().test);
+}
+
+#[test]
+fn a_name_may_have_a_dot_before_idx() {
+    let (images, labels) = valid_pair();
+
+    for (images_name, labels_name) in
+        [("t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte"), ("t10k-images.idx3-ubyte.gz", "t10k-labels-idx1-ubyte")]
+    {
+        let folder = folder_with(&[(images_name, &images), (labels_name, &labels)]);
+        assert_eq!(Folder::load(folder.path()).unwrap().test.len(), 6, "{images_name}");
+    }
+}
+
 /// A malformed data set, and the error that it causes.
 struct Malformed {
     case: &'static str,
@@ -99,12 +122,7 @@ fn malformed_pairs() -> Vec<Malformed> {
         of_images("of absurd size", idx::images([u32::MAX, 1024, 1024], &[1, 2, 3]), 4, "asks for over"),
         of_images("of more pixels than it has", idx::images([100_000, 28, 28], &[1, 2, 3]), 19, "3 of 78400000 bytes"),
         of_images("gzip cut short", compress(&images)[..30].to_vec(), 0, "gzip stream is cut off or corrupt"),
-        of_images(
-            "gzip with surplus bytes",
-            [compress(&images), vec![7]].concat(),
-            52,
-            "after the end of the gzip stream",
-        ),
+        of_images("gzip with surplus bytes", [compress(&images), vec![7]].concat(), 52, "other bytes follow it"),
         of_labels("images instead of labels", images.clone(), 0, "that of an image file"),
         of_labels("a label short", idx::labels(&[0, 1, 2, 3, 4]), 4, "5 labels for the 6 images"),
         of_labels("a label out of range", with(&labels, 10, &[10]), 10, "label 10 of image 2"),
