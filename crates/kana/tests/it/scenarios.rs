@@ -167,7 +167,7 @@ async fn a_worker_that_is_asked_to_end_loses_nothing() {
     let batch = up.finished(receipt.batch).await;
     assert_complete(&batch);
     assert_eq!(batch.redelivered, 0, "a drained worker costs no attempt");
-    assert!(up.log().contains(&format!("{worker} has ended")), "{worker} did not exit with 0");
+    up.logged(&format!("{worker} has ended")).await;
 }
 
 #[tokio::test]
@@ -238,7 +238,6 @@ async fn a_service_whose_workers_cannot_start_says_so_to_its_log_and_to_its_clie
 
     let trouble = up.event("trouble").await;
     assert!(trouble["reason"].as_str().is_some_and(|reason| reason.contains("weights.safetensors")), "{trouble}");
-    let log = up.log();
-    assert!(log.contains("starting another in"), "{log}");
+    let log = up.logged("starting another in").await;
     assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{log}");
 }

@@ -87,6 +87,12 @@ impl Up {
         self.log.lock().clone()
     }
 
+    /// Waits until the log contains `text`, which a thread reads and so may come later than its event. Returns the log.
+    pub async fn logged(&self, text: &str) -> String {
+        let found = async || Some(self.log()).filter(|log| log.contains(text));
+        eventually(&format!("a log with {text:?}"), found).await
+    }
+
     /// The names and process numbers of all workers started so far, read from the log of either format.
     pub fn workers(&self) -> Vec<(String, u32)> {
         let started = |line: &str| {
