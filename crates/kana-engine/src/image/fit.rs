@@ -22,11 +22,11 @@ pub enum Fit {
 }
 
 /// Fits `picture` to an image of `shape`. Takes processor time (some 4 ms a megapixel, 10 on an unevenly lit background) and
-/// one or two bytes of memory a pixel; never waits, never fails: a picture of a single colour becomes an image without ink,
-/// all dark, like a blank page.
+/// one or two bytes of memory a pixel; never waits, never fails: with [`Fit::Glyph`], a picture without a glyph (blank
+/// paper, a single colour, noise) becomes an image without ink, all dark.
 ///
 /// With [`Fit::Glyph`], a grey picture of exactly this size that is light on dark is returned bit for bit, and one that is
-/// dark on light is returned inverted, bit for bit; all channels are equal.
+/// dark on light is returned inverted, bit for bit, where they show a glyph; all channels are equal.
 pub fn fit(picture: &Picture, shape: Shape, fit: Fit) -> Image {
     let pixels = match fit {
         Fit::Cover => cover::render(picture, shape),

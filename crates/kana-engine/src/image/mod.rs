@@ -17,6 +17,9 @@ pub use decode::decode;
 pub use fit::{Fit, fit};
 pub use picture::Picture;
 
+/// Greatest difference between the samples of one channel of a blank image, of 255: what JPEG makes of a single colour.
+const BLANK_RANGE: u8 = 8;
+
 /// The shape of an image: channels, rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Shape {
@@ -59,6 +62,17 @@ impl Image {
     /// Channels, rows and columns.
     pub fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// Whether the image shows nothing: it has a single colour, up to what lossy formats change. [`fit()`] makes such an
+    /// image of a picture in which it finds no glyph. A classifier names a class for it all the same, without meaning.
+    pub fn is_blank(&self) -> bool {
+        let one_shade = |channel: usize| {
+            let samples = || self.pixels.iter().skip(channel).step_by(self.shape.channels);
+            let (low, high) = (samples().min(), samples().max());
+            low.zip(high).is_none_or(|(low, high)| high - low <= BLANK_RANGE)
+        };
+        (0..self.shape.channels).all(one_shade)
     }
 
     /// All samples, `shape().bytes()` of them.

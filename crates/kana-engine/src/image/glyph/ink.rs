@@ -28,6 +28,14 @@ const CORE_SHARE: f32 = 0.02;
 /// the faintest pencil.
 const CONTRAST_MIN: f32 = 6.0;
 
+/// Least strength of ink where the background is not even, of 255. The grain of photographed paper, once a lossy format has
+/// smoothed it, and what a fitted shadow leaves over reach 16.
+const STRENGTH_MIN: f32 = 18.0;
+
+/// Least strength of ink as a multiple of the noise's reach. Noise itself, smoothed, has 2 to 3; a glyph in noise so strong
+/// that its strokes are hardly seen has 3.2.
+const SIGNAL_MIN: f32 = 3.0;
+
 /// The amount of ink on every pixel of a picture.
 pub(super) struct Ink {
     /// Columns, in pixels.
@@ -71,7 +79,8 @@ impl Scale {
         let floor = NOISE_REACH * quantile(&counts[..=near], 0.5) as f32;
         let ink_start = (floor as usize).max((farthest as f32 * INK_SHARE) as usize).min(farthest);
         let full = (ink_start + quantile(&counts[ink_start..=farthest], 1.0 - CORE_SHARE)) as f32;
-        (full - floor >= CONTRAST_MIN).then_some(Self { floor, full })
+        let stands_out = full >= SIGNAL_MIN * floor && (floor == 0.0 || full >= STRENGTH_MIN);
+        (full - floor >= CONTRAST_MIN && stands_out).then_some(Self { floor, full })
     }
 
     fn amount(&self, distance: f32) -> u8 {

@@ -23,6 +23,11 @@ const STROKE_SHARE: f32 = 0.02;
 /// Least ink in a stroke's darkest cell, as a share of the darkest cell's of all: shadows are even and faint.
 const PEAK_SHARE: f32 = 0.35;
 
+/// Strokes that hold most of a glyph's ink, and the least share that they hold. The grain of a blank page is spread over
+/// dozens, in 64 × 64 pixels already.
+const STROKES: usize = 8;
+const STROKES_SHARE: f32 = 0.6;
+
 /// Greatest distance of an edge line from the picture's edge, as a share of the longer side: less than a final pixel. An
 /// edge line is at least half as long as that side; a shorter one is a stroke that happens to be there.
 const EDGE_SHARE: f32 = 0.03;
@@ -38,7 +43,8 @@ pub(super) struct Location {
     pub noise: Vec<Rectangle>,
 }
 
-/// Locates the glyph in `ink` and erases lines along the picture's edge; `None` where no stroke is left.
+/// Locates the glyph in `ink` and erases lines along the picture's edge; `None` where no stroke is left, or more than a
+/// glyph has.
 pub(super) fn locate(ink: &mut Ink) -> Option<Location> {
     let all = Rectangle::covering(ink.width, ink.height);
     let mut area = all;
@@ -47,6 +53,9 @@ pub(super) fn locate(ink: &mut Ink) -> Option<Location> {
         let (edge, strokes): (Vec<_>, Vec<_>) = grid.strokes(&all).into_iter().partition(|stroke| stroke.on_edge);
         edge.iter().flat_map(|stroke| &stroke.cells).for_each(|cell| ink.erase(cell));
         let Sorted { kept, dropped } = sort(strokes);
+        if is_grain(&kept) {
+            return None;
+        }
         let glyph = kept.iter().map(|stroke| stroke.bounds).reduce(Rectangle::union)?;
         // Finer cells would not change the result.
         if grid.cell == 1 || 2 * glyph.longer_side() > area.longer_side() {
@@ -88,6 +97,14 @@ fn sort(strokes: Vec<Stroke>) -> Sorted {
     let (kept, dropped) =
         strokes.into_iter().partition(|stroke| stroke.mass as f32 >= mass_min && stroke.peak as f32 >= peak_min);
     Sorted { kept, dropped }
+}
+
+/// Whether the ink is spread over more strokes than a glyph has.
+fn is_grain(strokes: &[Stroke]) -> bool {
+    let mut masses: Vec<usize> = strokes.iter().map(|stroke| stroke.mass).collect();
+    masses.sort_unstable_by(|a, b| b.cmp(a));
+    let heaviest: usize = masses.iter().take(STROKES).sum();
+    (heaviest as f32) < STROKES_SHARE * masses.iter().sum::<usize>() as f32
 }
 
 /// Mean amount of ink in each cell of an area, row by row.

@@ -8,6 +8,7 @@
 
 mod alpha;
 mod background;
+mod blank;
 mod colour;
 mod illumination;
 mod ink;
@@ -47,13 +48,18 @@ const FAINT: f32 = 16.0;
 /// A grey picture of exactly this size that is light on dark is returned bit for bit, and one that is dark on light is
 /// returned inverted, bit for bit. `margin` is the free space on the tighter sides, as a share of the image's side.
 pub(super) fn render(picture: &Picture, shape: Shape, margin: f32) -> Vec<u8> {
-    if let Some(samples) = trained::samples(picture, shape) {
-        return samples;
-    }
+    let glyph = trained::samples(picture, shape).or_else(|| drawn_anew(picture, shape, margin));
+    glyph.filter(|samples| !blank::is_blank(samples, shape)).unwrap_or_else(|| vec![0; shape.width * shape.height])
+}
+
+/// Draws the glyph as the training images are; `None` where there is nothing but dust and noise.
+fn drawn_anew(picture: &Picture, shape: Shape, margin: f32) -> Option<Vec<u8>> {
     let picture = alpha::flatten(picture);
-    let blank = || vec![0; shape.width * shape.height];
-    let Some(mut ink) = Ink::of(&picture, &Background::of(&picture)) else { return blank() };
-    let Some(location) = locate(&mut ink) else { return blank() };
+    let mut ink = Ink::of(&picture, &Background::of(&picture))?;
+    let location = locate(&mut ink)?;
+    if blank::is_dust_or_noise(&ink, &location.glyph) {
+        return None;
+    }
     let frame = Frame { shape, margin: margin.clamp(0.0, 0.45) };
     let window = if frame.is_kept(&ink, &location.glyph) {
         Window { left: 0.0, top: 0.0, width: ink.width as f32, height: ink.height as f32 }
@@ -61,7 +67,7 @@ pub(super) fn render(picture: &Picture, shape: Shape, margin: f32) -> Vec<u8> {
         erase_noise(&mut ink, &location);
         frame.around(&location.glyph)
     };
-    shrink(&ink, window, shape)
+    Some(shrink(&ink, window, shape))
 }
 
 /// The final image's size, and where in it a glyph belongs.
