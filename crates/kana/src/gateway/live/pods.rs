@@ -89,10 +89,20 @@ impl Pods {
         self.metrics.reclaimed.inc_by(u64::try_from(jobs).unwrap_or(u64::MAX));
     }
 
-    /// Notes that this gateway was asked to stop a pod, so that its end counts as asked for.
+    /// Notes that this gateway was asked to stop a pod, so that its end counts as asked for. Noted before the pod is
+    /// stopped: it may end at once.
     pub fn record_stop(&self, pod: &str) {
+        self.set_stopped_here(pod, true);
+    }
+
+    /// Notes that a pod was not stopped after all.
+    pub fn record_stop_refused(&self, pod: &str) {
+        self.set_stopped_here(pod, false);
+    }
+
+    fn set_stopped_here(&self, pod: &str, is_stopped_here: bool) {
         if let Some(row) = self.table.lock().rows.get_mut(pod) {
-            row.is_stopped_here = true;
+            row.is_stopped_here = is_stopped_here;
         }
     }
 
@@ -346,6 +356,8 @@ mod tests {
 
         pods.record(Pod { restarts: 2, ..pod("a", Phase::Ready, 1) });
         pods.record_stop("a");
+        pods.record_stop("b");
+        pods.record_stop_refused("b");
         pods.record(Pod { restarts: 2, ..pod("a", Phase::Stopping, 1) });
         pods.record(Pod { restarts: 2, ..pod("a", Phase::Gone, 1) });
         pods.record_all(Vec::new());

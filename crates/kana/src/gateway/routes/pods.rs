@@ -82,8 +82,12 @@ pub async fn stop_pod(
     };
     live.pods.record_stop(&name);
     let stop = async { Ok(cluster.call(|cluster| async { cluster.stop(&name, how.into()).await }).await?) };
-    audit::record(&caller, Act::StopPod(&name, how), stop).await?;
-    Ok(StatusCode::ACCEPTED)
+    let stopped = audit::record(&caller, Act::StopPod(&name, how), stop).await;
+    // Where the cluster did not answer in time, it may have stopped the pod all the same.
+    if stopped.as_ref().is_err_and(|problem| problem.status().is_client_error()) {
+        live.pods.record_stop_refused(&name);
+    }
+    stopped.map(|()| StatusCode::ACCEPTED)
 }
 
 /// Query parameters of a log.
