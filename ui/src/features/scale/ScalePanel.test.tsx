@@ -47,6 +47,16 @@ describe("the scale", () => {
     expect(value("Max")).toBe(6);
   });
 
+  it("says why it does not move while it is paused", () => {
+    const { receive } = panel((range) => ({ ok: true, value: aScale(range) }));
+    const before = screen.queryByRole("status");
+
+    receive(aScale({ paused: "the workers were set to 0 by hand" }));
+
+    expect(before).toBeNull();
+    expect(screen.getByRole("status").textContent).toBe("the workers were set to 0 by hand");
+  });
+
   it("moves the other bound along rather than cross it", async () => {
     const { asked } = panel((range) => ({ ok: true, value: aScale(range) }));
 
