@@ -37,6 +37,7 @@ gateway:
   finishSeconds: 5
   allowedHosts: []
   rateLimit: 0
+  rejectBlank: false
   autoscaling: {enabled: false, min: 2, max: 6, cpuPercent: 70}
   networkPolicy: {extraIngress: [], extraEgress: []}
   {{- include "kana.newPodKeys" . | nindent 2 }}

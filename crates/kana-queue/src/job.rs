@@ -104,6 +104,8 @@ pub enum Verdict {
         prediction: Prediction,
         /// The job's share of its batch's time in the classifier.
         inference: Duration,
+        /// Whether the image shows nothing, so that the answer has no meaning.
+        blank: bool,
     },
     /// Every attempt failed; the job is a dead letter.
     Failed {

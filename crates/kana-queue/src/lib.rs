@@ -35,7 +35,7 @@
 //! let worker = WorkerId::of_pod("worker-1");
 //! for claim in queue.claim(&worker, 16, Duration::from_secs(1)).await? {
 //!     let prediction = Prediction { label: "お".to_owned(), class: 0, confidence: 0.9, probabilities: vec![0.9, 0.1] };
-//!     let result = Ok(Inference { prediction, elapsed: Duration::from_millis(2) });
+//!     let result = Ok(Inference { prediction, elapsed: Duration::from_millis(2), blank: false });
 //!     let settled = queue.settle(vec![Settlement { lease: claim.lease, result }]).await?;
 //!     assert_eq!(settled, [Settled::Done]);
 //! }

@@ -46,6 +46,10 @@
 - name: KANA_RATE_LIMIT
   value: {{ . | quote }}
 {{- end }}
+{{- if $gateway.rejectBlank }}
+- name: KANA_REJECT_BLANK
+  value: "true"
+{{- end }}
 {{- end -}}
 
 {{/* The hosts of Ingress and HTTPRoute, as a list in JSON under "hosts". */}}

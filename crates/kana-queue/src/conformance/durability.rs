@@ -1,7 +1,7 @@
 //! 1. Is an accepted job ever lost?
 
 use crate::job::{Progress, Verdict};
-use crate::{Receipt, Settled, WorkerId};
+use crate::{Inference, Receipt, Settled, Settlement, WorkerId};
 
 use super::fixture::{Fixture, LIMITS, LONG, NOW, TICK, an_answer, done_as, ids};
 
@@ -37,12 +37,25 @@ pub async fn a_settled_job_has_the_outcome_that_its_worker_gave(fixture: &Fixtur
     let settled = fixture.settle(done_as(&claim, 7)).await;
 
     let outcome = fixture.outcome(id).await.expect("an outcome");
-    let inference = an_answer(7);
+    let Inference { prediction, elapsed, blank } = an_answer(7);
     assert_eq!(settled, Settled::Done);
-    assert_eq!(outcome.verdict, Verdict::Done { prediction: inference.prediction, inference: inference.elapsed });
+    assert_eq!(outcome.verdict, Verdict::Done { prediction, inference: elapsed, blank });
     assert_eq!((outcome.worker.as_ref().map(WorkerId::pod), outcome.queued), (Some("worker"), TICK * 30));
     assert_eq!(outcome.settled.since(claim.job.submitted), TICK * 35);
     assert_eq!(fixture.status(id).await.expect("a status").attempts, 1);
+}
+
+pub async fn an_outcome_says_whether_its_image_was_blank(fixture: &Fixture) {
+    let ids = fixture.submit(2).await;
+    for (claim, is_blank) in fixture.claim_as("worker", 2).await.iter().zip([true, false]) {
+        let inference = Inference { blank: is_blank, ..an_answer(3) };
+        fixture.settle(Settlement { lease: claim.lease.clone(), result: Ok(inference) }).await;
+    }
+
+    for (id, is_blank) in ids.into_iter().zip([true, false]) {
+        let outcome = fixture.outcome(id).await.expect("an outcome");
+        assert!(matches!(outcome.verdict, Verdict::Done { blank, .. } if blank == is_blank), "{outcome:?}");
+    }
 }
 
 pub async fn jobs_are_claimed_oldest_first_and_no_more_than_the_limit(fixture: &Fixture) {

@@ -176,7 +176,7 @@ pub fn a_job(batch: BatchId, n: usize, submitted: Timestamp) -> Job {
 pub fn an_answer(class: usize) -> Inference {
     let probabilities = (0..10).map(|c| if c == class { 0.91 } else { 0.01 }).collect();
     let prediction = Prediction { label: format!("label {class}"), class, confidence: 0.91, probabilities };
-    Inference { prediction, elapsed: Duration::from_micros(250) }
+    Inference { prediction, elapsed: Duration::from_micros(250), blank: false }
 }
 
 /// Makes the settlement of a claim that succeeded.

@@ -101,6 +101,7 @@ macro_rules! conformance_tests {
                     an_accepted_job_waits_until_somebody_claims_it
                     a_claim_hands_over_the_job_as_it_was_submitted
                     a_settled_job_has_the_outcome_that_its_worker_gave
+                    an_outcome_says_whether_its_image_was_blank
                     jobs_are_claimed_oldest_first_and_no_more_than_the_limit
                     jobs_submitted_twice_by_an_unsure_sender_are_accepted_once
                     a_claim_that_is_dropped_releases_its_jobs

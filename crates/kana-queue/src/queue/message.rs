@@ -91,6 +91,8 @@ pub struct Inference {
     pub prediction: Prediction,
     /// The job's share of its batch's time in the classifier.
     pub elapsed: Duration,
+    /// Whether the image shows nothing, so that the answer has no meaning.
+    pub blank: bool,
 }
 
 /// The effect of a settlement.

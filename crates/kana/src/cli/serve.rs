@@ -164,6 +164,11 @@ struct Front {
     /// 429 [default: no limit]
     #[arg(long, env = "KANA_RATE_LIMIT", value_name = "PER-SECOND", value_parser = flags::rate_limit)]
     rate_limit: Option<f64>,
+
+    /// Refuse pictures that show nothing (blank paper, a single colour, noise) with status 422, instead of answering them
+    /// with "blank": true
+    #[arg(long, env = "KANA_REJECT_BLANK")]
+    reject_blank: bool,
 }
 
 /// The flags for what clients may make the gateway hold.
@@ -225,6 +230,7 @@ impl Front {
             insecure: self.insecure,
             allowed_hosts: self.allowed_hosts.clone(),
             rate_limit: self.rate_limit,
+            reject_blank: self.reject_blank,
             health_listen: self.health_listen,
             limits: self.limits.limits(),
             ..gateway::Config::new(self.listen)

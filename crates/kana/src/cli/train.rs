@@ -265,6 +265,8 @@ enum FileResult {
         file: String,
         #[serde(flatten)]
         prediction: Prediction,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        blank: bool,
     },
     Failed {
         file: String,
@@ -279,7 +281,7 @@ impl Predict {
         for path in &self.files {
             let file = path.display().to_string();
             let result = match predict(classifier.as_mut(), path) {
-                Ok(prediction) => FileResult::Classified { file, prediction },
+                Ok((prediction, blank)) => FileResult::Classified { file, prediction, blank },
                 Err(error) => {
                     all_classified = false;
                     FileResult::Failed { file, error: format!("{error:#}") }
@@ -287,9 +289,10 @@ impl Predict {
             };
             match (self.json, &result) {
                 (true, result) => print::json(result)?,
-                (false, FileResult::Classified { prediction: Prediction { label, confidence, .. }, .. }) => {
+                (false, FileResult::Classified { prediction: Prediction { label, confidence, .. }, blank, .. }) => {
                     let mut line = OsString::from(format!("{label}\t{:6.2} %\t", 100.0 * confidence));
                     line.push(path);
+                    line.push(if *blank { "\tblank" } else { "" });
                     print::text(line)?;
                 }
                 (false, FileResult::Failed { file, error }) => print::note(&format!("error: {file}: {error}\n")),
@@ -299,11 +302,13 @@ impl Predict {
     }
 }
 
-fn predict(classifier: &mut dyn Classifier, path: &Path) -> anyhow::Result<Prediction> {
+/// Classifies a file. Returns the answer, and whether its picture is blank.
+fn predict(classifier: &mut dyn Classifier, path: &Path) -> anyhow::Result<(Prediction, bool)> {
     let bytes = std::fs::read(path).context("could not read the file")?;
     let picture = decode::decode(&bytes)?;
     let input = &classifier.card().input;
     let image = fit::fit(&picture, input.shape, input.fit);
+    let blank = image.is_blank();
     let prediction = classifier.classify(&[image])?.pop();
-    Ok(prediction.expect("BUG: a classifier returns one prediction for each image"))
+    Ok((prediction.expect("BUG: a classifier returns one prediction for each image"), blank))
 }

@@ -20,6 +20,8 @@ pub struct Config {
     pub allowed_hosts: Vec<Host>,
     /// Largest number of images that one token may submit a second; without tokens, one client address.
     pub rate_limit: Option<f64>,
+    /// Whether to refuse pictures that show nothing.
+    pub reject_blank: bool,
     /// Whether to listen without tokens on an address that other machines can reach.
     pub insecure: bool,
     /// Time that requests are still accepted after the shutdown begins and `/readyz` fails, so that load balancers
@@ -40,6 +42,7 @@ impl Config {
             tokens_file: None,
             allowed_hosts: Vec::new(),
             rate_limit: None,
+            reject_blank: false,
             insecure: false,
             drain_delay: Duration::ZERO,
             health_listen: None,

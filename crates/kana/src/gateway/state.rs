@@ -74,6 +74,7 @@ impl AppState {
             decoder: Decoder::new(parts.card.clone(), config.limits.decode_bytes_max),
             bodies: bodies.clone(),
             rates: RateLimits::new(config.rate_limit),
+            reject_blank: config.reject_blank,
             waiters: Arc::default(),
             live: live.clone(),
             metrics: metrics.clone(),

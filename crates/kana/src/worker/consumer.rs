@@ -17,6 +17,7 @@ use super::settle::settle;
 use super::{Context, QUEUE_BACKOFF};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Chain;
+use kana_engine::image::Image;
 use kana_queue::backoff::Backoff;
 use kana_queue::{self as queue, Cause, Claim, Hold, Inference, Lease, Settlement, WorkerId};
 
@@ -114,6 +115,7 @@ impl Consumer {
         let delay = context.delay.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
         context.liveness.expect_within(context.stuck_after.saturating_add(delay));
         let (leases, images): (Vec<_>, Vec<_>) = claims.into_iter().map(|claim| (claim.lease, claim.job.image)).unzip();
+        let blanks: Vec<bool> = images.iter().map(Image::is_blank).collect();
 
         let BatchResult { result, elapsed } = tokio::select! {
             answer = self.engine.classify(images) => answer,
@@ -127,8 +129,9 @@ impl Consumer {
             Ok(predictions) => {
                 self.batch_size.adapt(count, elapsed);
                 let share = elapsed.div_f64(count as f64);
-                let inferences = predictions.into_iter().map(|prediction| Ok(Inference { prediction, elapsed: share }));
-                leases.into_iter().zip(inferences).map(|(lease, result)| Settlement { lease, result }).collect()
+                let inference = |(prediction, blank)| Inference { prediction, elapsed: share, blank };
+                let inferences = predictions.into_iter().zip(blanks).map(inference);
+                leases.into_iter().zip(inferences).map(|(lease, it)| Settlement { lease, result: Ok(it) }).collect()
             }
             Err(reason) => {
                 warn!(worker = %context.id, error = reason, "could not classify a batch of {count}");

@@ -66,18 +66,21 @@ impl Fixture {
         Self { queue, clock, shutdown, health, worker }
     }
 
-    /// Submits jobs whose images begin with these pixels, together.
-    async fn submit(&self, pixels: &[u8]) -> Vec<JobId> {
+    /// Submits jobs whose images have one of these shades each, together.
+    async fn submit(&self, shades: &[u8]) -> Vec<JobId> {
+        self.submit_images(shades.iter().map(|&shade| image(|_| shade))).await
+    }
+
+    async fn submit_images(&self, images: impl IntoIterator<Item = Image>) -> Vec<JobId> {
         let batch = BatchId::new();
-        let shape = Shape { channels: 1, height: 28, width: 28 };
-        let job = |pixel: &u8| Job {
+        let job = |image| Job {
             id: JobId::new(),
             batch,
-            filename: format!("{pixel}.png"),
-            image: Image::new(shape, vec![*pixel; shape.bytes()]).unwrap(),
+            filename: "image.png".into(),
+            image,
             submitted: Timestamp::from_millis(1_700_000_000_000),
         };
-        let jobs: Vec<_> = pixels.iter().map(job).collect();
+        let jobs: Vec<_> = images.into_iter().map(job).collect();
         let ids = jobs.iter().map(|job| job.id).collect();
         self.queue.submit(Submission { batch, jobs, idempotency: None }).await.unwrap();
         ids
@@ -117,6 +120,11 @@ impl Fixture {
     }
 }
 
+fn image(shade: impl Fn(usize) -> u8) -> Image {
+    let shape = Shape { channels: 1, height: 28, width: 28 };
+    Image::new(shape, (0..shape.bytes()).map(shade).collect::<Vec<_>>()).unwrap()
+}
+
 fn is_done(outcome: &Outcome) -> bool {
     matches!(outcome.verdict, Verdict::Done { .. })
 }
@@ -131,6 +139,18 @@ async fn every_job_is_classified_and_settled_under_the_workers_name() {
         let outcome = fixture.outcome(job).await;
         assert_eq!(outcome.worker.as_ref().map(WorkerId::pod), Some("first"));
         assert!(matches!(outcome.verdict, Verdict::Done { prediction, .. } if prediction.class == class));
+    }
+}
+
+#[tokio::test]
+async fn a_blank_image_is_answered_and_marked() {
+    let fixture = Fixture::with(engine(|_| Ok(()))).await;
+
+    let jobs = fixture.submit_images([image(|_| 0), image(|pixel| if pixel % 28 < 14 { 200 } else { 0 })]).await;
+
+    for (job, is_blank) in jobs.into_iter().zip([true, false]) {
+        let outcome = fixture.outcome(job).await;
+        assert!(matches!(outcome.verdict, Verdict::Done { blank, .. } if blank == is_blank), "{outcome:?}");
     }
 }
 

@@ -22,6 +22,16 @@ describe("a batch", () => {
     expect(screen.getByAltText<HTMLImageElement>("Sent: a.png").src).toBe("blob:a");
   });
 
+  it("says that an image is blank in place of its confidence", () => {
+    show([aDoneJob({ id: "1", label: "は", blank: true }), aDoneJob({ id: "2" })]);
+
+    const [blank, read] = screen.getAllByRole("listitem");
+    expect(blank?.textContent).toContain("blank");
+    expect(blank?.textContent).toContain("read as は");
+    expect(blank?.textContent).not.toContain("%");
+    expect(read?.textContent).not.toContain("blank");
+  });
+
   it("shows which jobs wait, run, failed or needed a second attempt", () => {
     show([
       aJob({ id: "1" }),

@@ -68,6 +68,19 @@ function Answer({ job, romanised }: Pick<Props, "job" | "romanised">) {
 
   const { label = "?", confidence = 0 } = job;
   const roman = romanised.get(label);
+  if (job.blank)
+    return (
+      <>
+        <p className="result-word muted" title="A blank page, a single colour, or nothing but shading and noise">
+          blank
+        </p>
+        <p className="result-confidence muted">
+          <span>
+            read as <span lang={roman ? "ja" : undefined}>{label}</span>
+          </span>
+        </p>
+      </>
+    );
   return (
     <>
       <p className="result-label">

@@ -206,8 +206,8 @@ impl Jobs {
         let Settlement { lease, result } = settlement;
         match (result, self.entries.get(&lease.job).map(|entry| &entry.state)) {
             (_, None | Some(State::Settled(_))) => Settled::Late,
-            (Ok(Inference { prediction, elapsed }), Some(_)) => {
-                let verdict = Verdict::Done { prediction, inference: elapsed };
+            (Ok(Inference { prediction, elapsed, blank }), Some(_)) => {
+                let verdict = Verdict::Done { prediction, inference: elapsed, blank };
                 self.conclude(lease.job, Conclusion { worker: Some(lease.worker), verdict }, now);
                 Settled::Done
             }

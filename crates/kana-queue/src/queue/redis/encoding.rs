@@ -7,8 +7,8 @@
 //! record        "W" length-of-entry (u8) entry rest                                              waits or runs
 //!               "S" settled (u64 ms) epoch (u16) claimed (u64 ms) attempts (u32) tail rest       settled
 //! tail          length (u16) worker, length (u32) verdict
-//! verdict       0 inference (u64 µs) class (u32) confidence (f32) length (u16) label, length (u16) probabilities
-//!               1 reason │ 2 (cancelled)
+//! verdict       0 inference (u64 µs) class (u32) confidence (f32) length (u16) label, length (u16) probabilities,
+//!               and 1 where the image is blank │ 1 reason │ 2 (cancelled)
 //! change        of each job its id and a body: a settled record, or
 //!               "Q" attempts (u32) rest │ "R" attempts (u32) length (u16) worker rest
 //! letter        died (u64 ms) attempts (u32) length (u16) worker, reason
@@ -98,15 +98,19 @@ pub fn done_tail(worker: &WorkerId, inference: &Inference) -> Vec<u8> {
 pub const CANCELLED_TAIL: [u8; 7] = [0, 0, 0, 0, 0, 1, CANCELLED];
 
 fn put_inference(verdict: &mut Vec<u8>, inference: &Inference) {
-    let Prediction { label, class, confidence, probabilities } = &inference.prediction;
+    let Inference { prediction: Prediction { label, class, confidence, probabilities }, elapsed, blank } = inference;
     verdict.push(DONE);
-    verdict.extend(u64::try_from(inference.elapsed.as_micros()).unwrap_or(u64::MAX).to_be_bytes());
+    verdict.extend(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).to_be_bytes());
     verdict.extend(u32::try_from(*class).unwrap_or(u32::MAX).to_be_bytes());
     verdict.extend(confidence.to_be_bytes());
     put_short(verdict, label.as_bytes());
     verdict.extend(u16::try_from(probabilities.len()).unwrap_or(u16::MAX).to_be_bytes());
     for probability in probabilities {
         verdict.extend(probability.to_be_bytes());
+    }
+    // Absent where it is not: so an earlier version wrote it, and one that reads this ignores it.
+    if *blank {
+        verdict.push(1);
     }
 }
 
@@ -162,7 +166,8 @@ fn verdict(bytes: &[u8]) -> Option<Verdict> {
             let label = bytes.short()?;
             let count = bytes.u16()?;
             let probabilities = (0..count).map(|_| bytes.f32()).collect::<Option<_>>()?;
-            Verdict::Done { prediction: Prediction { label, class, confidence, probabilities }, inference }
+            let blank = bytes.byte() == Some(1);
+            Verdict::Done { prediction: Prediction { label, class, confidence, probabilities }, inference, blank }
         }
         FAILED => Verdict::Failed { reason: text(bytes.0) },
         CANCELLED => Verdict::Cancelled,

@@ -229,8 +229,8 @@ impl Operations<'_> {
             return Ok(Settled::Late);
         };
         match result {
-            Ok(Inference { prediction, elapsed }) => {
-                let verdict = Verdict::Done { prediction: prediction.clone(), inference: *elapsed };
+            Ok(Inference { prediction, elapsed, blank }) => {
+                let verdict = Verdict::Done { prediction: prediction.clone(), inference: *elapsed, blank: *blank };
                 self.conclude(&entry, Some(&lease.worker), &verdict)?;
                 self.drop_pixels(entry.place)?;
                 Ok(Settled::Done)

@@ -21,6 +21,9 @@ const DONE: i64 = 0;
 const FAILED: i64 = 1;
 const CANCELLED: i64 = 2;
 
+/// The byte after the scores of a blank image.
+const BLANK: u8 = 1;
+
 /// Numbers that SQLite has: 63 bits. A time or a count never comes near.
 pub fn number(value: impl TryInto<i64>) -> i64 {
     value.try_into().unwrap_or(i64::MAX)
@@ -95,11 +98,13 @@ fn outcome(row: &Row<'_>) -> Result<Outcome> {
 
 fn done(row: &Row<'_>) -> Result<Verdict> {
     let scores: Vec<u8> = row.get(12)?;
-    let mut scores = scores.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    let (scores, rest) = scores.as_chunks::<4>();
+    let blank = rest == [BLANK];
+    let mut scores = scores.iter().map(|bytes| f32::from_le_bytes(*bytes));
     let confidence = scores.next().ok_or_else(|| unreadable(12, "no confidence"))?;
     let (label, class, probabilities) = (row.get(10)?, unsigned(row, 11)?, scores.collect());
     let prediction = Prediction { label, class, confidence, probabilities };
-    Ok(Verdict::Done { prediction, inference: Duration::from_nanos(unsigned(row, 13)?) })
+    Ok(Verdict::Done { prediction, inference: Duration::from_nanos(unsigned(row, 13)?), blank })
 }
 
 fn unreadable(column: usize, why: &'static str) -> Error {
@@ -123,7 +128,8 @@ pub struct Columns<'a> {
     pub verdict: i64,
     pub said: Option<&'a str>,
     pub class: Option<i64>,
-    /// The confidence, then the probabilities, bit by bit: a column of numbers could not hold one that is none.
+    /// The confidence, then the probabilities, bit by bit: a column of numbers could not hold one that is none. Then
+    /// [`BLANK`] where the image is; earlier versions neither wrote nor read that.
     pub scores: Option<Vec<u8>>,
     pub inference: Option<i64>,
 }
@@ -134,13 +140,16 @@ impl<'a> From<&'a Verdict> for Columns<'a> {
         match verdict {
             Verdict::Cancelled => none,
             Verdict::Failed { reason } => Self { verdict: FAILED, said: Some(reason), ..none },
-            Verdict::Done { prediction: Prediction { label, class, confidence, probabilities }, inference } => Self {
-                verdict: DONE,
-                said: Some(label),
-                class: Some(number(*class)),
-                scores: Some([confidence].into_iter().chain(probabilities).flat_map(|p| p.to_le_bytes()).collect()),
-                inference: Some(number(inference.as_nanos())),
-            },
+            Verdict::Done { prediction: Prediction { label, class, confidence, probabilities }, inference, blank } => {
+                let scores = [confidence].into_iter().chain(probabilities).flat_map(|score| score.to_le_bytes());
+                Self {
+                    verdict: DONE,
+                    said: Some(label),
+                    class: Some(number(*class)),
+                    scores: Some(scores.chain(blank.then_some(BLANK)).collect()),
+                    inference: Some(number(inference.as_nanos())),
+                }
+            }
         }
     }
 }

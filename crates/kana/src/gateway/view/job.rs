@@ -49,6 +49,10 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub probabilities: Option<Vec<f32>>,
+    /// Whether the image shows nothing (a blank page, a single colour, noise), so that `label` has no meaning; absent where
+    /// it shows something.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blank: bool,
     /// Name of the pod that processes or processed the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -81,6 +85,7 @@ impl Job {
             class: None,
             confidence: None,
             probabilities: None,
+            blank: false,
             worker: None,
             attempts: 0,
             queued_ms: None,
@@ -104,12 +109,13 @@ impl Job {
         self.worker = outcome.worker.map(|worker| worker.pod().to_owned());
         self.queued_ms = Some(outcome.queued.as_secs_f64() * 1e3);
         match outcome.verdict {
-            Verdict::Done { prediction, inference } => {
+            Verdict::Done { prediction, inference, blank } => {
                 self.state = State::Done;
                 self.label = Some(prediction.label);
                 self.class = Some(prediction.class);
                 self.confidence = Some(prediction.confidence);
                 self.probabilities = Some(prediction.probabilities);
+                self.blank = blank;
                 self.inference_ms = Some(inference.as_secs_f64() * 1e3);
             }
             Verdict::Failed { reason } => {

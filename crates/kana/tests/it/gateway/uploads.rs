@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::raw::{HALF, Raw, upload_head};
 use crate::support::app::App;
-use crate::support::pictures::{broken, file, png};
+use crate::support::pictures::{blank_page, broken, file, png};
 
 async fn accepted(app: &App) -> u64 {
     app.json("/v1/status").await["queue"]["accepted"].as_u64().unwrap()
@@ -91,6 +91,34 @@ async fn an_upload_without_an_image_is_refused_with_every_reason() {
     let problem: Value = response.json().await.unwrap();
     assert_eq!(problem["rejected"].as_array().unwrap().len(), 15);
     assert_eq!(accepted(&app).await, 0);
+}
+
+#[tokio::test]
+async fn a_blank_picture_is_answered_and_marked() {
+    let app = App::start().await;
+    app.spawn_worker("pod-1");
+
+    let request = app.upload("/v1/jobs?wait=30s", vec![("page.png", blank_page()), ("o.png", png(1))]);
+    let receipt: Value = request.send().await.unwrap().json().await.unwrap();
+
+    let jobs = receipt["jobs"].as_array().unwrap();
+    assert_eq!((&jobs[0]["state"], &jobs[0]["blank"]), (&json!("done"), &json!(true)), "{receipt}");
+    assert_eq!((&jobs[1]["state"], jobs[1].get("blank")), (&json!("done"), None), "{receipt}");
+}
+
+#[tokio::test]
+async fn a_gateway_that_rejects_blank_pictures_names_them_and_accepts_the_others() {
+    let app = App::with(|config| config.reject_blank = true).await;
+
+    let receipt = app.accept(vec![("page.png", blank_page()), ("o.png", png(1))]).await;
+    let alone = app.request(Method::POST, "/v1/classify").body(blank_page()).send().await.unwrap();
+
+    assert_eq!(receipt["jobs"].as_array().unwrap().len(), 1);
+    assert_eq!(receipt["rejected"][0]["filename"], "page.png");
+    assert!(receipt["rejected"][0]["error"].as_str().unwrap().contains("blank"), "{receipt}");
+    assert_eq!(alone.status(), 422);
+    assert!(alone.json::<Value>().await.unwrap()["detail"].as_str().unwrap().contains("blank"));
+    assert_eq!(accepted(&app).await, 1);
 }
 
 #[tokio::test]

@@ -24,6 +24,15 @@ pub fn png(seed: u8) -> Vec<u8> {
     file(seed, ImageFormat::Png)
 }
 
+/// Draws a page without a glyph, as a photograph of it has it: shaded, with some noise.
+pub fn blank_page() -> Vec<u8> {
+    let shade = |x: u32, y: u32| Luma([(200 - x / 4 + (x * 7 + y * 13 + x * y) % 5) as u8]);
+    let mut bytes = Cursor::new(Vec::new());
+    let page = DynamicImage::ImageLuma8(GrayImage::from_fn(120, 120, shade));
+    page.write_to(&mut bytes, ImageFormat::Png).expect("a picture can be encoded");
+    bytes.into_inner()
+}
+
 /// Returns fifteen kinds of file that are no picture, each with its name.
 pub fn broken() -> Vec<(&'static str, Vec<u8>)> {
     let (png, jpeg, gif) = (png(1), file(1, ImageFormat::Jpeg), file(1, ImageFormat::Gif));
