@@ -70,7 +70,7 @@ image-tar: ui/dist/index.html ## The same image without a container engine: dist
 test-image: image-tar ## Run that image's program from its own root
 	tools/test-image
 
-test-chart: ## Lint, render and check charts/kana; needs Helm
+test-chart: ## Lint, render and check charts/kana; needs Helm and Go
 	tools/test-chart
 
 e2e: ## Install the chart on the cluster of KUBECONFIG and try to lose an image; E2E='two_pods drained' for some of it
