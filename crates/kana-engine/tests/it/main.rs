@@ -1,5 +1,6 @@
 //! Does the engine keep its promises? One binary, so that everything links once.
 
+mod counting;
 mod drawings;
 mod memory;
 mod model;

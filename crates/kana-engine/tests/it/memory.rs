@@ -1,71 +1,24 @@
 //! Does a file take no more memory than its header promised?
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 use kana_engine::image::decode::{ALLOC_MAX, Error, memory_needed};
 use kana_engine::image::{Fit, Shape, decode, fit};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::counting::peak;
 use crate::drawings::file;
-
-thread_local! {
-    static HELD: Cell<i64> = const { Cell::new(0) };
-    static PEAK: Cell<i64> = const { Cell::new(0) };
-}
-
-/// Counts what each thread holds: decoding and fitting stay on theirs.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn count(bytes: i64) {
-    let held = HELD.get() + bytes;
-    HELD.set(held);
-    PEAK.set(PEAK.get().max(held));
-}
-
-// SAFETY: every call is handed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as i64);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as i64);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as i64));
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as i64 - layout.size() as i64);
-        // SAFETY: as the caller promises.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
 
 /// Decodes and fits `bytes`, and fails where that takes more than was promised. Returns the bytes taken.
 fn taken(bytes: &[u8], name: &str) -> (Result<(), Error>, u64) {
     let promised = memory_needed(bytes);
     assert!(promised <= ALLOC_MAX, "{name}: {promised}");
-    let before = HELD.get();
-    PEAK.set(before);
-    let result = decode(bytes).map(|picture| {
-        fit(&picture, Shape { channels: 1, height: 28, width: 28 }, Fit::Glyph { margin: 0.1 });
-        fit(&picture, Shape { channels: 3, height: 32, width: 32 }, Fit::Cover);
+    let (result, taken) = peak(|| {
+        decode(bytes).map(|picture| {
+            fit(&picture, Shape { channels: 1, height: 28, width: 28 }, Fit::Glyph { margin: 0.1 });
+            fit(&picture, Shape { channels: 3, height: 32, width: 32 }, Fit::Cover);
+        })
     });
-    let taken = u64::try_from(PEAK.get() - before).unwrap_or(0);
     assert!(taken <= promised, "{name} took {taken} bytes, and {promised} were promised");
     (result, taken)
 }
@@ -238,4 +191,130 @@ fn a_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded() {
     let (result, _) = taken(&bytes, "thousands of scans");
 
     assert!(matches!(result, Err(Error::Work { .. })), "{result:?}");
+}
+
+/// Bytes around a small picture: as many as a client may send for one file.
+const AROUND: usize = 12 << 20;
+
+/// Blocks of up to 255 bytes, as a GIF divides everything.
+fn blocks(bytes: &[u8]) -> Vec<u8> {
+    bytes.chunks(255).flat_map(|block| [&[block.len() as u8], block].concat()).chain([0]).collect()
+}
+
+/// A lossy picture of 16 × 16 pixels, whose first partition's header is `header`, and then all zeros.
+fn lossy(header: &[u8], rest: &[u8]) -> Vec<u8> {
+    let mut first = header.to_vec();
+    first.resize(100, 0);
+    let tag = (first.len() as u32) << 5 | 0x10;
+    [&tag.to_le_bytes()[..3], &[0x9d, 1, 0x2a, 16, 0, 16, 0], &first, rest].concat()
+}
+
+fn png_chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let mut crc = flate2::Crc::new();
+    crc.update(name);
+    crc.update(body);
+    [&(body.len() as u32).to_be_bytes()[..], name, body, &crc.sum().to_be_bytes()].concat()
+}
+
+/// Files of a small picture and of much that belongs to no pixel.
+fn small_pictures_in_large_files() -> Vec<(&'static str, Vec<u8>)> {
+    let small = RgbaImage::from_pixel(16, 16, Rgba([1, 2, 3, 200]));
+    let rgb = DynamicImage::from(small.clone()).to_rgb8();
+    let zeros = vec![0; AROUND];
+    let mut files = Vec::new();
+
+    let png = file(small.clone(), ImageFormat::Png);
+    let deflated = |bytes: &[u8]| {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, bytes).expect("memory takes everything");
+        encoder.finish().expect("memory takes everything")
+    };
+    let bomb = deflated(&zeros);
+    for (name, body) in [
+        (b"eXIf", zeros.clone()),
+        (b"tEXt", [&b"a\0"[..], &zeros].concat()),
+        (b"zTXt", [&b"a\0\0"[..], &bomb].concat()),
+        (b"iCCP", [&b"a\0\0"[..], &zeros].concat()),
+        (b"iCCP", [&b"a\0\0"[..], &bomb].concat()),
+        (b"PLTE", zeros.clone()),
+        (b"tRNS", zeros.clone()),
+        (b"sPLT", zeros.clone()),
+        (b"abCd", zeros.clone()),
+        (b"IDAT", zeros.clone()),
+    ] {
+        files.push(("PNG with a large chunk", [&png[..33], &png_chunk(name, &body), &png[33..]].concat()));
+    }
+    let rows = deflated(&[vec![0; 65 * 16], zeros.clone()].concat());
+    let body = [png_chunk(b"IDAT", &rows), png_chunk(b"IEND", &[])].concat();
+    files.push(("PNG with rows too many", [&png[..33], &body].concat()));
+
+    let gif = file(rgb.clone(), ImageFormat::Gif);
+    // After the header, the screen and its palette.
+    let palette = if gif[10] & 0x80 > 0 { 6 << (gif[10] & 7) } else { 0 };
+    let start = 13 + palette;
+    for head in [&b"\x21\xfe"[..], b"\x21\xff\x0bXMP DataXMP", b"\x21\xff\x0bICCRGBG1012", b"\x21\x01", b"\x21\x99"] {
+        let extension = [head, &blocks(&vec![1; AROUND])].concat();
+        files.push(("GIF with a large extension", [&gif[..start], &extension, &gif[start..]].concat()));
+    }
+
+    let jpeg = file(rgb.clone(), ImageFormat::Jpeg);
+    for marker in [0xe0, 0xe1, 0xe2, 0xed, 0xee, 0xfe] {
+        let segment = [&[0xff, marker, 0xff, 0xff][..], &[b'a'; 65_533]].concat();
+        let body = segment.repeat(AROUND / segment.len());
+        files.push(("JPEG with many segments", [&jpeg[..2], &body, &jpeg[2..]].concat()));
+    }
+    files.push(("JPEG with a long scan", [&jpeg[..jpeg.len() - 2], &vec![0x11; AROUND]].concat()));
+
+    let lossless = file(small, ImageFormat::WebP)[20..].to_vec();
+    let canvas = |flags| vec![flags, 0, 0, 0, 15, 0, 0, 15, 0, 0];
+    let plane = [&[0], &zeros[..]].concat();
+    let packed = [&[1], &lossless[5..], &zeros].concat();
+    // Segments off, no filter; two bits say that there are eight partitions, whose sizes follow.
+    let eight = [&[0xff; 21][..]].concat();
+    files.push(("WebP, lossy, long", webp(&[(b"VP8 ", lossy(&[], &zeros))])));
+    files.push(("WebP, lossy, of many partitions", webp(&[(b"VP8 ", lossy(&[0, 3], &eight))])));
+    for header in 0..=255 {
+        let stream = lossy(&[0, header], &[&eight[..], &zeros[..4_096]].concat());
+        files.push(("WebP, lossy, of many partitions", webp(&[(b"VP8 ", stream)])));
+    }
+    files.push(("WebP, lossless, long", webp(&[(b"VP8L", [lossless.clone(), zeros.clone()].concat())])));
+    files.push((
+        "WebP with metadata",
+        webp(&[(b"VP8X", canvas(8)), (b"VP8L", lossless.clone()), (b"EXIF", zeros.clone())]),
+    ));
+    for alpha in [plane, packed] {
+        let stream = lossy(&[], &zeros);
+        files.push((
+            "WebP with a long transparency",
+            webp(&[(b"VP8X", canvas(0x10)), (b"ALPH", alpha), (b"VP8 ", stream)]),
+        ));
+    }
+
+    let bmp = file(rgb, ImageFormat::Bmp);
+    let mut far = bmp.clone();
+    far[10..14].copy_from_slice(&(AROUND as u32).to_le_bytes());
+    far.splice(54..54, zeros.clone());
+    files.push(("BMP whose pixels stand far behind", far));
+    for bits in [1, 4, 8] {
+        let mut many = bmp.clone();
+        many[28] = bits;
+        many[46..50].copy_from_slice(&(AROUND as u32 / 4).to_le_bytes());
+        many.splice(54..54, zeros.clone());
+        files.push(("BMP with many colours", many));
+    }
+
+    for kind in *b"1234567" {
+        let comment = [&[b'P', kind], &b"\n#"[..], &vec![b'a'; AROUND], b"\n16 16 255\n"].concat();
+        let blank = [&[b'P', kind], &vec![b' '; AROUND][..], b"16 16 255\n"].concat();
+        let number = [&[b'P', kind], &b" 16 16 255\n"[..], &vec![b'1'; AROUND]].concat();
+        files.extend([("PNM with a comment", comment), ("PNM with blanks", blank), ("PNM with digits", number)]);
+    }
+    files
+}
+
+#[test]
+fn a_small_picture_in_a_large_file_takes_no_more_memory_than_its_header_promised() {
+    for (name, file) in small_pictures_in_large_files() {
+        drop(taken(&file, name));
+    }
 }
