@@ -216,21 +216,22 @@ fn png_chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
     [&(body.len() as u32).to_be_bytes()[..], name, body, &crc.sum().to_be_bytes()].concat()
 }
 
-/// Files of a small picture and of much that belongs to no pixel.
-fn small_pictures_in_large_files() -> Vec<(&'static str, Vec<u8>)> {
-    let small = RgbaImage::from_pixel(16, 16, Rgba([1, 2, 3, 200]));
-    let rgb = DynamicImage::from(small.clone()).to_rgb8();
-    let zeros = vec![0; AROUND];
-    let mut files = Vec::new();
+/// A small picture.
+fn small() -> RgbaImage {
+    RgbaImage::from_pixel(16, 16, Rgba([1, 2, 3, 200]))
+}
 
-    let png = file(small.clone(), ImageFormat::Png);
-    let deflated = |bytes: &[u8]| {
-        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-        std::io::Write::write_all(&mut encoder, bytes).expect("memory takes everything");
-        encoder.finish().expect("memory takes everything")
-    };
+fn deflated(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, bytes).expect("memory takes everything");
+    encoder.finish().expect("memory takes everything")
+}
+
+/// PNGs with much that belongs to no pixel.
+fn large_pngs() -> Vec<Vec<u8>> {
+    let (png, zeros) = (file(small(), ImageFormat::Png), vec![0; AROUND]);
     let bomb = deflated(&zeros);
-    for (name, body) in [
+    let chunks = [
         (b"eXIf", zeros.clone()),
         (b"tEXt", [&b"a\0"[..], &zeros].concat()),
         (b"zTXt", [&b"a\0\0"[..], &bomb].concat()),
@@ -241,80 +242,90 @@ fn small_pictures_in_large_files() -> Vec<(&'static str, Vec<u8>)> {
         (b"sPLT", zeros.clone()),
         (b"abCd", zeros.clone()),
         (b"IDAT", zeros.clone()),
-    ] {
-        files.push(("PNG with a large chunk", [&png[..33], &png_chunk(name, &body), &png[33..]].concat()));
-    }
-    let rows = deflated(&[vec![0; 65 * 16], zeros.clone()].concat());
-    let body = [png_chunk(b"IDAT", &rows), png_chunk(b"IEND", &[])].concat();
-    files.push(("PNG with rows too many", [&png[..33], &body].concat()));
+    ];
+    let mut files: Vec<Vec<u8>> =
+        chunks.iter().map(|(name, body)| [&png[..33], &png_chunk(name, body), &png[33..]].concat()).collect();
+    let rows = deflated(&[vec![0; 65 * 16], zeros].concat());
+    files.push([&png[..33], &png_chunk(b"IDAT", &rows), &png_chunk(b"IEND", &[])].concat());
+    files
+}
 
-    let gif = file(rgb.clone(), ImageFormat::Gif);
+/// GIFs with a long extension: a comment, metadata, a profile, a text, and one of no known kind.
+fn large_gifs() -> Vec<Vec<u8>> {
+    let gif = file(DynamicImage::from(small()).to_rgb8(), ImageFormat::Gif);
     // After the header, the screen and its palette.
-    let palette = if gif[10] & 0x80 > 0 { 6 << (gif[10] & 7) } else { 0 };
-    let start = 13 + palette;
-    for head in [&b"\x21\xfe"[..], b"\x21\xff\x0bXMP DataXMP", b"\x21\xff\x0bICCRGBG1012", b"\x21\x01", b"\x21\x99"] {
-        let extension = [head, &blocks(&vec![1; AROUND])].concat();
-        files.push(("GIF with a large extension", [&gif[..start], &extension, &gif[start..]].concat()));
-    }
+    let start = 13 + if gif[10] & 0x80 > 0 { 6 << (gif[10] & 7) } else { 0 };
+    let heads = [&b"\x21\xfe"[..], b"\x21\xff\x0bXMP DataXMP", b"\x21\xff\x0bICCRGBG1012", b"\x21\x01", b"\x21\x99"];
+    heads.map(|head| [&gif[..start], head, &blocks(&vec![1; AROUND]), &gif[start..]].concat()).to_vec()
+}
 
-    let jpeg = file(rgb.clone(), ImageFormat::Jpeg);
-    for marker in [0xe0, 0xe1, 0xe2, 0xed, 0xee, 0xfe] {
-        let segment = [&[0xff, marker, 0xff, 0xff][..], &[b'a'; 65_533]].concat();
-        let body = segment.repeat(AROUND / segment.len());
-        files.push(("JPEG with many segments", [&jpeg[..2], &body, &jpeg[2..]].concat()));
-    }
-    files.push(("JPEG with a long scan", [&jpeg[..jpeg.len() - 2], &vec![0x11; AROUND]].concat()));
+/// JPEGs with many segments of metadata, or much after the last block.
+fn large_jpegs() -> Vec<Vec<u8>> {
+    let jpeg = file(DynamicImage::from(small()).to_rgb8(), ImageFormat::Jpeg);
+    let segment = |marker: u8| [&[0xff, marker, 0xff, 0xff][..], &[b'a'; 65_533]].concat();
+    let many = |marker: u8| [&jpeg[..2], &segment(marker).repeat(AROUND >> 16), &jpeg[2..]].concat();
+    let long = [&jpeg[..jpeg.len() - 2], &vec![0x11; AROUND]].concat();
+    [0xe0, 0xe1, 0xe2, 0xed, 0xee, 0xfe].into_iter().map(many).chain([long]).collect()
+}
 
-    let lossless = file(small, ImageFormat::WebP)[20..].to_vec();
+/// WebPs with long streams, with metadata, or with partitions that claim more than is there.
+fn large_webps() -> Vec<Vec<u8>> {
+    let (lossless, zeros) = (file(small(), ImageFormat::WebP)[20..].to_vec(), vec![0; AROUND]);
     let canvas = |flags| vec![flags, 0, 0, 0, 15, 0, 0, 15, 0, 0];
     let plane = [&[0], &zeros[..]].concat();
     let packed = [&[1], &lossless[5..], &zeros].concat();
-    // Segments off, no filter; two bits say that there are eight partitions, whose sizes follow.
-    let eight = [&[0xff; 21][..]].concat();
-    files.push(("WebP, lossy, long", webp(&[(b"VP8 ", lossy(&[], &zeros))])));
-    files.push(("WebP, lossy, of many partitions", webp(&[(b"VP8 ", lossy(&[0, 3], &eight))])));
+    let long = lossy(&[], &zeros);
+    let mut files = vec![
+        webp(&[(b"VP8 ", long.clone())]),
+        webp(&[(b"VP8L", [lossless.clone(), zeros.clone()].concat())]),
+        webp(&[(b"VP8X", canvas(8)), (b"VP8L", lossless), (b"EXIF", zeros.clone())]),
+        webp(&[(b"VP8X", canvas(0x10)), (b"ALPH", plane), (b"VP8 ", long.clone())]),
+        webp(&[(b"VP8X", canvas(0x10)), (b"ALPH", packed), (b"VP8 ", long)]),
+    ];
+    // The header's second byte says among other things how many partitions there are; their lengths follow.
     for header in 0..=255 {
-        let stream = lossy(&[0, header], &[&eight[..], &zeros[..4_096]].concat());
-        files.push(("WebP, lossy, of many partitions", webp(&[(b"VP8 ", stream)])));
+        files.push(webp(&[(b"VP8 ", lossy(&[0, header], &[&[0xff; 21][..], &zeros[..4_096]].concat()))]));
     }
-    files.push(("WebP, lossless, long", webp(&[(b"VP8L", [lossless.clone(), zeros.clone()].concat())])));
-    files.push((
-        "WebP with metadata",
-        webp(&[(b"VP8X", canvas(8)), (b"VP8L", lossless.clone()), (b"EXIF", zeros.clone())]),
-    ));
-    for alpha in [plane, packed] {
-        let stream = lossy(&[], &zeros);
-        files.push((
-            "WebP with a long transparency",
-            webp(&[(b"VP8X", canvas(0x10)), (b"ALPH", alpha), (b"VP8 ", stream)]),
-        ));
-    }
+    files
+}
 
-    let bmp = file(rgb, ImageFormat::Bmp);
-    let mut far = bmp.clone();
-    far[10..14].copy_from_slice(&(AROUND as u32).to_le_bytes());
-    far.splice(54..54, zeros.clone());
-    files.push(("BMP whose pixels stand far behind", far));
-    for bits in [1, 4, 8] {
-        let mut many = bmp.clone();
-        many[28] = bits;
-        many[46..50].copy_from_slice(&(AROUND as u32 / 4).to_le_bytes());
-        many.splice(54..54, zeros.clone());
-        files.push(("BMP with many colours", many));
-    }
+/// BMPs whose pixels stand far behind, or that claim many colours.
+fn large_bmps() -> Vec<Vec<u8>> {
+    let bmp = file(DynamicImage::from(small()).to_rgb8(), ImageFormat::Bmp);
+    let with = |at: usize, number: usize, bits: u8| {
+        let mut file = bmp.clone();
+        file[at..at + 4].copy_from_slice(&(number as u32).to_le_bytes());
+        file[28] = bits;
+        file.splice(54..54, vec![0; AROUND]);
+        file
+    };
+    vec![with(10, AROUND + 54, 24), with(46, AROUND / 4, 1), with(46, AROUND / 4, 4), with(46, AROUND / 4, 8)]
+}
 
+/// PNMs with a long comment, many blanks, or a number of many digits.
+fn large_pnms() -> Vec<Vec<u8>> {
+    let mut files = Vec::new();
     for kind in *b"1234567" {
-        let comment = [&[b'P', kind], &b"\n#"[..], &vec![b'a'; AROUND], b"\n16 16 255\n"].concat();
-        let blank = [&[b'P', kind], &vec![b' '; AROUND][..], b"16 16 255\n"].concat();
-        let number = [&[b'P', kind], &b" 16 16 255\n"[..], &vec![b'1'; AROUND]].concat();
-        files.extend([("PNM with a comment", comment), ("PNM with blanks", blank), ("PNM with digits", number)]);
+        let start = [b'P', kind];
+        files.push([&start, &b"\n#"[..], &vec![b'a'; AROUND], b"\n16 16 255\n"].concat());
+        files.push([&start, &vec![b' '; AROUND][..], b"16 16 255\n"].concat());
+        files.push([&start, &b" 16 16 255\n"[..], &vec![b'1'; AROUND]].concat());
     }
     files
 }
 
 #[test]
 fn a_small_picture_in_a_large_file_takes_no_more_memory_than_its_header_promised() {
-    for (name, file) in small_pictures_in_large_files() {
-        drop(taken(&file, name));
+    for (format, files) in [
+        ("PNG", large_pngs as fn() -> Vec<Vec<u8>>),
+        ("GIF", large_gifs),
+        ("JPEG", large_jpegs),
+        ("WebP", large_webps),
+        ("BMP", large_bmps),
+        ("PNM", large_pnms),
+    ] {
+        for (number, file) in files().iter().enumerate() {
+            drop(taken(file, &format!("{format} {number}")));
+        }
     }
 }
