@@ -6,17 +6,17 @@
 //!
 //! A picture of many pixels takes a thousand times as long as a small one, so only one in [`LARGE_EVERY`] of them is
 //! decoded; the others are counted as skipped.
+#![expect(clippy::disallowed_macros, reason = "a target reports on standard error")]
 
 #[path = "../../crates/kana-engine/tests/it/counting.rs"]
 mod counting;
 mod seeds;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use kana_engine::image::decode::{ALLOC_MAX, memory_needed};
@@ -90,6 +90,8 @@ static SEEN: Seen = Seen {
 
 thread_local! {
     static IS_DECODING: Cell<bool> = const { Cell::new(false) };
+    /// Places at which decoders panicked.
+    static PLACES: RefCell<HashSet<String>> = RefCell::default();
 }
 
 unsafe extern "C" {
@@ -103,14 +105,12 @@ pub fn start(format: Format) {
         seeds::write(format, Path::new(&folder)).expect("the folder for seeds can be written");
     }
     std::panic::set_hook(Box::new(|panic| {
-        static PLACES: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         if !IS_DECODING.get() || place.contains("kana-engine") {
             eprintln!("{panic}");
             std::process::abort();
         }
-        let mut places = PLACES.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-        if places.insert(place) {
+        if PLACES.with_borrow_mut(|places| places.insert(place)) {
             eprintln!("a decoder panicked, which the engine caught: {panic}");
         }
     }));
@@ -147,7 +147,7 @@ pub fn check(format: Format, bytes: &[u8]) -> Corpus {
     let (result, taken) = counting::peak(|| {
         catch_unwind(AssertUnwindSafe(|| {
             let picture = decode(&file).ok()?;
-            if digest / LARGE_EVERY % FIT_EVERY == 0 {
+            if (digest / LARGE_EVERY).is_multiple_of(FIT_EVERY) {
                 fit(&picture, Shape { channels: 1, height: 28, width: 28 }, Fit::Glyph { margin: 0.1 });
                 fit(&picture, Shape { channels: 3, height: 32, width: 32 }, Fit::Cover);
             }
