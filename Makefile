@@ -8,8 +8,8 @@ export KANA_CHROMIUM
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/docs ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test test-page check help fmt openapi bench-queue soak simulate-scale attack build-time image image-tar \
-	test-image test-chart e2e clean
+.PHONY: up build test test-page check help fmt openapi bench-queue soak simulate-scale attack fuzz picture-corpus build-time \
+	image image-tar test-image test-chart e2e clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
 	target/release/kana up
@@ -32,6 +32,8 @@ test-page: build ## The page in a real Chromium; GREP='kills a pod' for some of 
 check: ui/dist/index.html ## Format, lints, docs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz/lint --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	cd ui && $(NPM) run check
 
@@ -47,6 +49,12 @@ simulate-scale: ## What limits at which size: check the model, then the table of
 
 attack: build ## Hostile clients beside honest ones, and what they cost: the table of docs/security.md
 	tools/attack
+
+fuzz: ## Hostile files for each decoder, 60 s together; FUZZ_SECONDS=600, or RUNS=10000000 a format
+	tools/fuzz
+
+picture-corpus: ## Thousands of files by other programs, whole and damaged: does kana say what they say?
+	tools/picture-corpus
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 16

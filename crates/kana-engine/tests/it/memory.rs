@@ -1,71 +1,24 @@
 //! Does a file take no more memory than its header promised?
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 use kana_engine::image::decode::{ALLOC_MAX, Error, memory_needed};
 use kana_engine::image::{Fit, Shape, decode, fit};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::counting::peak;
 use crate::drawings::file;
-
-thread_local! {
-    static HELD: Cell<i64> = const { Cell::new(0) };
-    static PEAK: Cell<i64> = const { Cell::new(0) };
-}
-
-/// Counts what each thread holds: decoding and fitting stay on theirs.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn count(bytes: i64) {
-    let held = HELD.get() + bytes;
-    HELD.set(held);
-    PEAK.set(PEAK.get().max(held));
-}
-
-// SAFETY: every call is handed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as i64);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as i64);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as i64));
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as i64 - layout.size() as i64);
-        // SAFETY: as the caller promises.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
 
 /// Decodes and fits `bytes`, and fails where that takes more than was promised. Returns the bytes taken.
 fn taken(bytes: &[u8], name: &str) -> (Result<(), Error>, u64) {
     let promised = memory_needed(bytes);
     assert!(promised <= ALLOC_MAX, "{name}: {promised}");
-    let before = HELD.get();
-    PEAK.set(before);
-    let result = decode(bytes).map(|picture| {
-        fit(&picture, Shape { channels: 1, height: 28, width: 28 }, Fit::Glyph { margin: 0.1 });
-        fit(&picture, Shape { channels: 3, height: 32, width: 32 }, Fit::Cover);
+    let (result, taken) = peak(|| {
+        decode(bytes).map(|picture| {
+            fit(&picture, Shape { channels: 1, height: 28, width: 28 }, Fit::Glyph { margin: 0.1 });
+            fit(&picture, Shape { channels: 3, height: 32, width: 32 }, Fit::Cover);
+        })
     });
-    let taken = u64::try_from(PEAK.get() - before).unwrap_or(0);
     assert!(taken <= promised, "{name} took {taken} bytes, and {promised} were promised");
     (result, taken)
 }
@@ -238,4 +191,141 @@ fn a_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded() {
     let (result, _) = taken(&bytes, "thousands of scans");
 
     assert!(matches!(result, Err(Error::Work { .. })), "{result:?}");
+}
+
+/// Bytes around a small picture: as many as a client may send for one file.
+const AROUND: usize = 12 << 20;
+
+/// Blocks of up to 255 bytes, as a GIF divides everything.
+fn blocks(bytes: &[u8]) -> Vec<u8> {
+    bytes.chunks(255).flat_map(|block| [&[block.len() as u8], block].concat()).chain([0]).collect()
+}
+
+/// A lossy picture of 16 × 16 pixels, whose first partition's header is `header`, and then all zeros.
+fn lossy(header: &[u8], rest: &[u8]) -> Vec<u8> {
+    let mut first = header.to_vec();
+    first.resize(100, 0);
+    let tag = (first.len() as u32) << 5 | 0x10;
+    [&tag.to_le_bytes()[..3], &[0x9d, 1, 0x2a, 16, 0, 16, 0], &first, rest].concat()
+}
+
+fn png_chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let mut crc = flate2::Crc::new();
+    crc.update(name);
+    crc.update(body);
+    [&(body.len() as u32).to_be_bytes()[..], name, body, &crc.sum().to_be_bytes()].concat()
+}
+
+/// A small picture.
+fn small() -> RgbaImage {
+    RgbaImage::from_pixel(16, 16, Rgba([1, 2, 3, 200]))
+}
+
+fn deflated(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, bytes).expect("memory takes everything");
+    encoder.finish().expect("memory takes everything")
+}
+
+/// PNGs with much that belongs to no pixel.
+fn large_pngs() -> Vec<Vec<u8>> {
+    let (png, zeros) = (file(small(), ImageFormat::Png), vec![0; AROUND]);
+    let bomb = deflated(&zeros);
+    let chunks = [
+        (b"eXIf", zeros.clone()),
+        (b"tEXt", [&b"a\0"[..], &zeros].concat()),
+        (b"zTXt", [&b"a\0\0"[..], &bomb].concat()),
+        (b"iCCP", [&b"a\0\0"[..], &zeros].concat()),
+        (b"iCCP", [&b"a\0\0"[..], &bomb].concat()),
+        (b"PLTE", zeros.clone()),
+        (b"tRNS", zeros.clone()),
+        (b"sPLT", zeros.clone()),
+        (b"abCd", zeros.clone()),
+        (b"IDAT", zeros.clone()),
+    ];
+    let mut files: Vec<Vec<u8>> =
+        chunks.iter().map(|(name, body)| [&png[..33], &png_chunk(name, body), &png[33..]].concat()).collect();
+    let rows = deflated(&[vec![0; 65 * 16], zeros].concat());
+    files.push([&png[..33], &png_chunk(b"IDAT", &rows), &png_chunk(b"IEND", &[])].concat());
+    files
+}
+
+/// GIFs with a long extension: a comment, metadata, a profile, a text, and one of no known kind.
+fn large_gifs() -> Vec<Vec<u8>> {
+    let gif = file(DynamicImage::from(small()).to_rgb8(), ImageFormat::Gif);
+    // After the header, the screen and its palette.
+    let start = 13 + if gif[10] & 0x80 > 0 { 6 << (gif[10] & 7) } else { 0 };
+    let heads = [&b"\x21\xfe"[..], b"\x21\xff\x0bXMP DataXMP", b"\x21\xff\x0bICCRGBG1012", b"\x21\x01", b"\x21\x99"];
+    heads.map(|head| [&gif[..start], head, &blocks(&vec![1; AROUND]), &gif[start..]].concat()).to_vec()
+}
+
+/// JPEGs with many segments of metadata, or much after the last block.
+fn large_jpegs() -> Vec<Vec<u8>> {
+    let jpeg = file(DynamicImage::from(small()).to_rgb8(), ImageFormat::Jpeg);
+    let segment = |marker: u8| [&[0xff, marker, 0xff, 0xff][..], &[b'a'; 65_533]].concat();
+    let many = |marker: u8| [&jpeg[..2], &segment(marker).repeat(AROUND >> 16), &jpeg[2..]].concat();
+    let long = [&jpeg[..jpeg.len() - 2], &vec![0x11; AROUND]].concat();
+    [0xe0, 0xe1, 0xe2, 0xed, 0xee, 0xfe].into_iter().map(many).chain([long]).collect()
+}
+
+/// WebPs with long streams, with metadata, or with partitions that claim more than is there.
+fn large_webps() -> Vec<Vec<u8>> {
+    let (lossless, zeros) = (file(small(), ImageFormat::WebP)[20..].to_vec(), vec![0; AROUND]);
+    let canvas = |flags| vec![flags, 0, 0, 0, 15, 0, 0, 15, 0, 0];
+    let plane = [&[0], &zeros[..]].concat();
+    let packed = [&[1], &lossless[5..], &zeros].concat();
+    let long = lossy(&[], &zeros);
+    let mut files = vec![
+        webp(&[(b"VP8 ", long.clone())]),
+        webp(&[(b"VP8L", [lossless.clone(), zeros.clone()].concat())]),
+        webp(&[(b"VP8X", canvas(8)), (b"VP8L", lossless), (b"EXIF", zeros.clone())]),
+        webp(&[(b"VP8X", canvas(0x10)), (b"ALPH", plane), (b"VP8 ", long.clone())]),
+        webp(&[(b"VP8X", canvas(0x10)), (b"ALPH", packed), (b"VP8 ", long)]),
+    ];
+    // The header's second byte says among other things how many partitions there are; their lengths follow.
+    for header in 0..=255 {
+        files.push(webp(&[(b"VP8 ", lossy(&[0, header], &[&[0xff; 21][..], &zeros[..4_096]].concat()))]));
+    }
+    files
+}
+
+/// BMPs whose pixels stand far behind, or that claim many colours.
+fn large_bmps() -> Vec<Vec<u8>> {
+    let bmp = file(DynamicImage::from(small()).to_rgb8(), ImageFormat::Bmp);
+    let with = |at: usize, number: usize, bits: u8| {
+        let mut file = bmp.clone();
+        file[at..at + 4].copy_from_slice(&(number as u32).to_le_bytes());
+        file[28] = bits;
+        file.splice(54..54, vec![0; AROUND]);
+        file
+    };
+    vec![with(10, AROUND + 54, 24), with(46, AROUND / 4, 1), with(46, AROUND / 4, 4), with(46, AROUND / 4, 8)]
+}
+
+/// PNMs with a long comment, many blanks, or a number of many digits.
+fn large_pnms() -> Vec<Vec<u8>> {
+    let mut files = Vec::new();
+    for kind in *b"1234567" {
+        let start = [b'P', kind];
+        files.push([&start, &b"\n#"[..], &vec![b'a'; AROUND], b"\n16 16 255\n"].concat());
+        files.push([&start, &vec![b' '; AROUND][..], b"16 16 255\n"].concat());
+        files.push([&start, &b" 16 16 255\n"[..], &vec![b'1'; AROUND]].concat());
+    }
+    files
+}
+
+#[test]
+fn a_small_picture_in_a_large_file_takes_no_more_memory_than_its_header_promised() {
+    for (format, files) in [
+        ("PNG", large_pngs as fn() -> Vec<Vec<u8>>),
+        ("GIF", large_gifs),
+        ("JPEG", large_jpegs),
+        ("WebP", large_webps),
+        ("BMP", large_bmps),
+        ("PNM", large_pnms),
+    ] {
+        for (number, file) in files().iter().enumerate() {
+            drop(taken(file, &format!("{format} {number}")));
+        }
+    }
 }

@@ -418,6 +418,83 @@ fn half_a_file_is_reported_as_truncated() {
 }
 
 #[test]
+fn a_screen_grows_to_hold_the_first_frame_of_a_gif() {
+    let whole = file(RgbImage::from_pixel(9, 7, Rgb([200, 10, 10])), ImageFormat::Gif);
+    let mut small = whole.clone();
+    small[6..10].copy_from_slice(&[4, 0, 3, 0]);
+
+    let found = picture(&small);
+
+    assert_eq!(found, picture(&whole));
+}
+
+#[test]
+fn a_gifs_metadata_are_left_out_and_its_transparency_is_not() {
+    let mut clear = RgbaImage::from_pixel(9, 7, Rgba([200, 10, 10, 255]));
+    clear.put_pixel(3, 3, Rgba([0, 0, 0, 0]));
+    let whole = file(clear, ImageFormat::Gif);
+    let start = 13 + if whole[10] & 0x80 > 0 { 6 << (whole[10] & 7) } else { 0 };
+    let comment = b"\x21\xfe\x05hello\0";
+    let stray = [0];
+
+    for extra in [&comment[..], &stray] {
+        let file = [&whole[..start], extra, &whole[start..]].concat();
+
+        assert_eq!(picture(&file), picture(&whole));
+    }
+    assert!(picture(&whole).samples().chunks_exact(4).any(|pixel| pixel[3] == 0));
+}
+
+#[test]
+fn a_bmp_that_lacks_only_what_fills_up_its_last_row_is_whole() {
+    // Three bytes a pixel: rows of nine bytes and three more.
+    let whole = file(RgbImage::from_fn(3, 3, |x, y| Rgb([x as u8, y as u8, 7])), ImageFormat::Bmp);
+
+    for lacking in 1..=3 {
+        let found = decode(&whole[..whole.len() - lacking]).unwrap_or_else(|error| panic!("{lacking}: {error:?}"));
+
+        assert_eq!(found, picture(&whole), "{lacking}");
+    }
+    assert!(matches!(decode(&whole[..whole.len() - 4]), Err(Error::Truncated { .. })));
+}
+
+#[test]
+fn a_plain_pnm_that_ends_early_is_reported_as_truncated() {
+    for text in ["P1 3 2 1 0 1 0", "P2 3 2 255 1 2 3 4 5", "P3 2 1 255 1 2 3 4 5 ", "P2 2 2 999 1 2 3"] {
+        let error = decode(text.as_bytes()).expect_err("a text that ends early");
+
+        assert!(matches!(error, Error::Truncated { .. }), "{text}: {error:?}");
+    }
+}
+
+#[test]
+fn a_jpeg_of_a_rare_kind_is_not_supported_and_one_cut_in_its_header_is_truncated() {
+    let whole = file(RgbImage::from_pixel(20, 20, Rgb([1, 90, 200])), ImageFormat::Jpeg);
+    let frame = whole.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("a frame header");
+    let changed = |at: usize, byte: u8| {
+        let mut file = whole.clone();
+        file[frame + at] = byte;
+        file
+    };
+
+    // The frame's marker, its bits a sample, the components' factors.
+    for (file, feature) in [
+        (changed(1, 0xc9), "arithmetic coding"),
+        (changed(1, 0xc3), "lossless coding"),
+        (changed(4, 12), "12 bits a sample"),
+        (changed(11, 0x31), "three times as coarse"),
+        (changed(14, 0x22), "finer than the brightness"),
+    ] {
+        let error = decode(&file).expect_err("a rare kind").to_string();
+
+        assert!(error.contains("not supported") && error.contains(feature), "{error}");
+    }
+    for end in 20..frame {
+        assert!(matches!(decode(&whole[..end]), Err(Error::Truncated { .. })), "{end}");
+    }
+}
+
+#[test]
 fn damaged_files_do_not_make_the_decoder_panic() {
     /// Damaged files of each format.
     const TRIES: usize = 2_000;

@@ -49,7 +49,7 @@ pub fn usual(name: &str) -> &'static str {
     match name {
         "PNG" => "a PNG of 8 bits a sample",
         "JPEG" => "a baseline or progressive JPEG of 8 bits a sample, grey, in colour or CMYK",
-        "GIF" => "a GIF whose first frame lies on its screen",
+        "GIF" => "a GIF of at most 256 colours a frame",
         "BMP" => "a BMP of 24 bits a pixel without compression",
         "WebP" => "a WebP of one picture, lossy or lossless",
         _ => "a PNM of 8 bits a sample (P5 or P6)",

@@ -42,15 +42,15 @@ pub(super) fn header(bytes: &[u8], format: ImageFormat) -> Option<Header> {
     let (width, height, decoding, channels) = match format {
         ImageFormat::Png => {
             let png::Size { width, height, channels } = png::size(bytes)?;
-            // Metadata of a camera are kept as they are.
-            (width, height, pixels(width, height) * channels + copy, channels)
+            // Metadata of a camera are kept as they are, and read into a list that may have twice the room.
+            (width, height, pixels(width, height) * channels + 3 * copy, channels)
         }
         ImageFormat::Gif => {
             let (width, height) = gif::size(bytes)?;
             (width, height, pixels(width, height) * (4 + 1), 4)
         }
         ImageFormat::Jpeg => {
-            let size = jpeg::size(bytes)?;
+            let size = jpeg::size(bytes).ok()?;
             let channels = if size.components == 1 { 1 } else { 3 };
             // Coefficients have 16 bits. Of each block of 64 the walk before that notes 64 bits, too.
             let held = if size.is_held { size.samples * 2 } else { 0 };
@@ -58,7 +58,7 @@ pub(super) fn header(bytes: &[u8], format: ImageFormat) -> Option<Header> {
         }
         ImageFormat::WebP => {
             let size = webp::size(bytes)?;
-            (size.width, size.height, size.needed + copy, size.channels)
+            (size.width, size.height, size.needed, size.channels)
         }
         ImageFormat::Bmp => {
             let size = plain::bmp_size(bytes)?;

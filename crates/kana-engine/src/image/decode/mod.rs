@@ -142,7 +142,11 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, Error> {
     };
     // Checked before the decoder runs: a bomb may be only a header, and then "too large" is more helpful than "cut off".
     let name = format::name(format);
-    let header = memory::header(bytes, format).ok_or_else(|| incomplete(bytes, name))?;
+    let header = memory::header(bytes, format).ok_or_else(|| match format {
+        // Its header stands behind metadata.
+        ImageFormat::Jpeg => jpeg::size(bytes).err().unwrap_or_else(|| incomplete(bytes, name)),
+        _ => incomplete(bytes, name),
+    })?;
     let (width, height) = (header.width, header.height);
     match u64::from(width) * u64::from(height) {
         0 => return Err(Error::Zero { width, height }),
@@ -156,7 +160,7 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, Error> {
     let decoded = catch_unwind(AssertUnwindSafe(|| match format {
         ImageFormat::Png => png::decode(bytes),
         ImageFormat::Jpeg => jpeg::decode(bytes),
-        ImageFormat::Gif => gif::decode(bytes),
+        ImageFormat::Gif => gif::decode(bytes, (width, height)),
         ImageFormat::WebP => webp::decode(bytes),
         ImageFormat::Bmp => {
             plain::decode(bytes, format, plain::bmp_size(bytes).ok_or_else(|| incomplete(bytes, name))?)

@@ -2,7 +2,7 @@
 //!
 //! The crate `image` decodes them: both are mostly raw samples, which the decoder reads into a buffer of ours.
 
-use std::io::{Cursor, ErrorKind};
+use std::io::{BufRead, Cursor, ErrorKind, Read, Seek, SeekFrom};
 
 use ::image::error::ImageError;
 use ::image::metadata::Orientation;
@@ -42,6 +42,55 @@ pub(super) fn bmp_size(bytes: &[u8]) -> Option<Size> {
     let (width, height) = (long(18)?.cast_signed().unsigned_abs(), long(22)?.cast_signed().unsigned_abs());
     let channels = if matches!(short(28)?, 16 | 32) { 4 } else { 3 };
     Some(Size { width, height, channels, depth: 1 })
+}
+
+/// Bytes that an uncompressed BMP file lacks of those that only fill up its last row, which the decoder wants to see.
+fn bmp_padding(bytes: &[u8], size: Size) -> usize {
+    let long = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
+    let (Some(start), Some(header)) = (long(10), long(14)) else { return 0 };
+    let is_old = header == OLD_BMP_HEADER;
+    let (at, is_compressed) = if is_old { (24, false) } else { (28, matches!(long(30), Some(1 | 2))) };
+    let Some(depth) = bytes.get(at..at + 2) else { return 0 };
+    let bits = u64::from(size.width) * u64::from(u16::from_le_bytes([depth[0], depth[1]]));
+    let (row, filled) = (bits.div_ceil(8), bits.div_ceil(32) * 4);
+    let lacking = (u64::from(start) + filled * u64::from(size.height)).saturating_sub(bytes.len() as u64);
+    if is_compressed || lacking > filled - row { 0 } else { lacking as usize }
+}
+
+/// A file with some zeros after it.
+struct Padded<'a> {
+    bytes: Cursor<&'a [u8]>,
+    zeros: usize,
+}
+
+impl BufRead for Padded<'_> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        const ZEROS: [u8; 3] = [0; 3];
+        let length = self.bytes.get_ref().len() as u64;
+        let beyond = self.bytes.position().saturating_sub(length);
+        if self.bytes.position() < length {
+            return self.bytes.fill_buf();
+        }
+        Ok(ZEROS.get(..self.zeros).and_then(|zeros| zeros.get(usize::try_from(beyond).ok()?..)).unwrap_or(&[]))
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.bytes.set_position(self.bytes.position() + amount as u64);
+    }
+}
+
+impl Read for Padded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl Seek for Padded<'_> {
+    fn seek(&mut self, place: SeekFrom) -> std::io::Result<u64> {
+        self.bytes.seek(place)
+    }
 }
 
 /// Reads the header of a PNM file.
@@ -85,7 +134,9 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat, size: Size) -> Result<De
     let name = super::format::name(format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(ALLOC_MAX);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let zeros = if format == ImageFormat::Bmp { bmp_padding(bytes, size) } else { 0 };
+    let mut file = Padded { bytes: Cursor::new(bytes), zeros };
+    let mut reader = ImageReader::with_format(&mut file, format);
     reader.limits(limits);
     let decoder = reader.into_decoder().map_err(|error| refusal(name, error))?;
     let (width, height) = decoder.dimensions();
@@ -106,7 +157,11 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat, size: Size) -> Result<De
         other => return Err(Error::Unsupported { format: name, feature: format!("samples of the kind {other:?}") }),
     };
     let mut samples = vec![0; usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX)];
-    decoder.read_image(&mut samples).map_err(|error| refusal(name, error))?;
+    decoder.read_image(&mut samples).map_err(|error| match error {
+        // A number in a text that ends is no number, for the decoder, and a file that ends is damaged.
+        ImageError::Decoding(_) if file.bytes.position() >= bytes.len() as u64 => Error::Truncated { format: name },
+        error => refusal(name, error),
+    })?;
     if is_wide {
         let length = samples.len();
         let kept = narrow(&mut samples, length, u16::from_ne_bytes);

@@ -53,32 +53,45 @@ pub(super) struct Size {
     pub is_held: bool,
 }
 
-/// Reads the header of the frame in `bytes`, in constant time; `None` where there is none near the beginning.
-pub(super) fn size(bytes: &[u8]) -> Option<Size> {
+/// Reads the header of the frame in `bytes`, in constant time.
+pub(super) fn size(bytes: &[u8]) -> Result<Size, Error> {
     let mut size: Option<Size> = None;
-    for segment in (Segments { bytes, at: 2 }).take(SEGMENTS_MAX) {
-        let body = segment.body?;
+    for (number, segment) in (Segments { bytes, at: 2 }).enumerate() {
+        if number == SEGMENTS_MAX {
+            return Err(Error::Work { format: NAME, found: format!("{SEGMENTS_MAX} segments before its pixels") });
+        }
+        let Some(body) = segment.body else { break };
         match (segment.marker, &mut size) {
             (0xc0..=0xc2, None) => {
-                let frame = frame(segment.marker, body).ok()?;
+                let frame = frame(segment.marker, body)?;
                 let (across, down) = frame.units();
                 let blocks: u32 = frame.components.iter().map(|part| part.across * part.down).sum();
                 size = Some(Size {
                     width: frame.width,
                     height: frame.height,
-                    components: u32::try_from(frame.components.len()).ok()?,
+                    components: frame.components.len() as u32,
                     samples: u64::from(across) * u64::from(down) * u64::from(blocks) * 64,
                     is_held: frame.is_progressive,
                 });
             }
             (0xda, Some(size)) => {
-                size.is_held |= u32::from(*body.first()?) != size.components;
-                return Some(*size);
+                size.is_held |= body.first().is_some_and(|&parts| u32::from(parts) != size.components);
+                return Ok(*size);
             }
-            _ => {}
+            (marker, _) => supported(marker)?,
         }
     }
-    size
+    size.ok_or(Error::Truncated { format: NAME })
+}
+
+/// Refuses the frames that are not decoded here.
+fn supported(marker: u8) -> Result<(), Error> {
+    match marker {
+        0xc3 | 0xc7 | 0xcb | 0xcf => Err(unsupported("lossless coding")),
+        0xc5 | 0xc6 | 0xcd | 0xce => Err(unsupported("hierarchical coding")),
+        0xc9 | 0xca => Err(unsupported("arithmetic coding")),
+        _ => Ok(()),
+    }
 }
 
 /// Decodes a JPEG file.
@@ -226,11 +239,8 @@ impl Walk {
                 }
                 return Ok(());
             }
-            0xc3 | 0xc7 | 0xcb | 0xcf => return Err(unsupported("lossless coding")),
-            0xc5 | 0xc6 | 0xcd | 0xce => return Err(unsupported("hierarchical coding")),
-            0xc9 | 0xca => return Err(unsupported("arithmetic coding")),
             // All other metadata, and markers without meaning.
-            _ => return Ok(()),
+            _ => return supported(marker),
         }
         if self.tables > TABLES_MAX {
             return Err(Error::Work { format: NAME, found: format!("{} tables", self.tables) });
@@ -266,6 +276,9 @@ impl Walk {
         let frame = self.frame.as_mut().ok_or_else(|| Error::damaged(NAME, "it has a scan before its frame"))?;
         let scan = header(body, frame, (&self.dc, &self.ac), self.restart)
             .ok_or_else(|| Error::damaged(NAME, "a scan's header is malformed"))?;
+        if scan.is_apart(frame) {
+            return Err(unsupported("coarser colours in scans of their own"));
+        }
         self.scans += 1;
         self.visits += scan.visits(frame);
         if self.scans > SCANS_MAX || self.visits > VISITS_MAX {
@@ -315,7 +328,14 @@ fn frame(marker: u8, body: &[u8]) -> Result<Frame, Error> {
     if width == 0 || !parts.chunks_exact(3).all(is_fine) {
         return Err(malformed());
     }
+    if count > 1 && parts.chunks_exact(3).map(factors).any(|(across, down)| across == 3 || down == 3) {
+        return Err(unsupported("colours that are three times as coarse"));
+    }
     let most = parts.chunks_exact(3).map(factors).fold((1, 1), |most, own| (most.0.max(own.0), most.1.max(own.1)));
+    // The decoder takes the first component for the finest, and its colours come out wrong.
+    if count > 1 && factors(parts) != most {
+        return Err(unsupported("colours that are finer than the brightness"));
+    }
     // One component has units of one block, whatever it says.
     let (is_single, most) = (count == 1, if count == 1 { (1, 1) } else { most });
     let across = width.div_ceil(8 * most.0);

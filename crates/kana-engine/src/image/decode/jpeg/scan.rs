@@ -77,6 +77,14 @@ impl Scan {
         u64::from(across) * u64::from(down) * u64::from(each)
     }
 
+    /// Whether the scan has some of the components of a sequential picture whose rows of blocks differ, or that differ
+    /// themselves: the decoder mixes up their blocks.
+    pub fn is_apart(&self, frame: &Frame) -> bool {
+        let factors = |part: &Part| (frame.components[part.component].across, frame.components[part.component].down);
+        let is_even = self.parts.windows(2).all(|pair| factors(&pair[0]) == factors(&pair[1]));
+        !frame.is_progressive && self.parts.len() < frame.components.len() && (frame.most.1 > 1 || !is_even)
+    }
+
     /// Units across and down: blocks where the scan has one component.
     fn grid(&self, frame: &Frame) -> (u32, u32) {
         if let [part] = &self.parts[..] {

@@ -119,15 +119,6 @@ fn lossy_size(stream: &[u8]) -> Option<(u32, u32)> {
     (stream.get(3..6)? == [0x9d, 0x01, 0x2a]).then_some((side(w0, w1), side(h0, h1)))
 }
 
-/// Refuses a lossy stream whose partitions are cut off: the decoder would go on with zeros.
-pub(super) fn check_lossy(stream: &[u8]) -> Result<(), Error> {
-    let truncated = || Error::Truncated { format: NAME };
-    let &[a, b, c] = stream.first_chunk::<3>().ok_or_else(truncated)?;
-    // RFC 6386, 9.1: the length of the first partition, which begins after ten bytes of header.
-    let first = u32::from_le_bytes([a, b, c, 0]) >> 5;
-    if stream.len() < 10 + first as usize { Err(truncated()) } else { Ok(()) }
-}
-
 impl<'a> Container<'a> {
     /// Finds the picture, or the first frame, in the file `bytes`.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Error> {

@@ -12,6 +12,7 @@
 
 mod container;
 mod lossless;
+mod lossy;
 
 use std::io::Cursor;
 
@@ -33,7 +34,7 @@ pub(super) struct Size {
     pub height: u32,
     /// Samples a pixel, at most.
     pub channels: u64,
-    /// Bytes that decoding takes, besides a copy of the file.
+    /// Bytes that decoding takes, with copies of the file's.
     pub needed: u64,
 }
 
@@ -42,16 +43,18 @@ pub(super) fn size(bytes: &[u8]) -> Option<Size> {
     let (width, height) = container::canvas(bytes)?;
     // Blocks of 16 × 16 are decoded as a whole.
     let pixels = u64::from(width.next_multiple_of(16)) * u64::from(height.next_multiple_of(16));
+    let length = bytes.len() as u64;
     // A lossless stream: 4 bytes a pixel, up to three planes of 4 bytes for blocks of at least 4 × 4, one of 2, and tables.
-    let lossless = 5 * pixels + lossless::TABLES_MAX;
+    let lossless = 5 * pixels + lossless::TABLES_MAX + length;
+    let lossy = |bytes_a_pixel: u64| bytes_a_pixel * pixels + lossy::COPIES * length;
     let (channels, needed) = match container::kind(bytes)? {
         // A lossy one: 3, and one and a half for its planes.
-        container::Kind::Lossy => (3, 5 * pixels),
+        container::Kind::Lossy => (3, lossy(5)),
         container::Kind::Lossless => (4, lossless),
         // Transparency of its own adds 1 to a lossy picture and 1 to what is held.
-        container::Kind::Extended => (4, lossless.max(7 * pixels)),
+        container::Kind::Extended => (4, lossless.max(lossy(7))),
         // A frame's 4, and those of the canvas that it is placed on.
-        container::Kind::Animated => (4, lossless.max(8 * pixels)),
+        container::Kind::Animated => (4, lossless.max(lossy(8))),
     };
     Some(Size { width, height, channels, needed })
 }
@@ -134,9 +137,13 @@ fn lossless_picture(stream: &[u8], frame: &Frame<'_>) -> Result<Picture, Error> 
 fn lossy_picture(stream: &[u8], frame: &Frame<'_>, opacities: Vec<u8>) -> Result<Picture, Error> {
     let channels = if opacities.is_empty() { 3 } else { 4 };
     let pixels = (frame.width * frame.height) as usize;
-    container::check_lossy(stream)?;
+    lossy::check(stream)?;
     let file = wrapped(*b"VP8 ", &[stream]);
-    let mut samples = decoded(&file, (frame, 3), channels * pixels)?;
+    let mut samples = decoded(&file, (frame, 3), channels * pixels).map_err(|error| match error {
+        // What remains: a partition ends before its last block.
+        Error::Damaged { source, .. } if is_short(&*source) => Error::Truncated { format: NAME },
+        error => error,
+    })?;
     if opacities.is_empty() {
         return picture(frame, Layout::Rgb, samples);
     }
@@ -146,6 +153,11 @@ fn lossy_picture(stream: &[u8], frame: &Frame<'_>, opacities: Vec<u8>) -> Result
         samples[4 * pixel + 3] = opacities[pixel];
     }
     picture(frame, Layout::Rgba, samples)
+}
+
+/// Whether a lossy stream's decoder says that there were no more bits.
+fn is_short(error: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(DecodingError::BitStreamError))
 }
 
 /// Decodes the chunk of a lossy picture's transparency.

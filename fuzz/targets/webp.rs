@@ -1,0 +1,5 @@
+//! Is there a WebP file that breaks a promise of the decoder?
+
+#![no_main]
+
+kana_fuzz::target!(WebP);
