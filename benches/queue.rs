@@ -77,7 +77,7 @@ fn now() -> Timestamp {
 
 fn an_answer() -> Inference {
     let prediction = Prediction { label: "お".to_owned(), class: 0, confidence: 0.91, probabilities: vec![0.01; 10] };
-    Inference { prediction, elapsed: Duration::from_micros(175) }
+    Inference { prediction, elapsed: Duration::from_micros(175), blank: false }
 }
 
 /// One measurement.
