@@ -9,6 +9,7 @@ use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command};
 
+use super::Usage;
 use crate::gateway;
 use kana_engine::model::{self, Artifact};
 use kana_queue::{Limits, Url};
@@ -22,6 +23,18 @@ pub struct QueueUrl {
     /// a certificate authority of your own. Better set as KANA_QUEUE where it holds a password
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL", hide_env_values = true, value_parser = QueueUrlParser)]
     pub url: Url,
+}
+
+/// Checks that other processes can reach a queue.
+///
+/// # Errors
+/// Where it is in the memory of one process.
+pub fn check_shared(url: &Url) -> Result<(), Usage> {
+    if *url == Url::Memory {
+        let why = "gateway and workers are processes of their own, which cannot reach each other's memory";
+        return Err(Usage(format!("invalid value 'memory:' for '--queue <URL>': {why}")));
+    }
+    Ok(())
 }
 
 /// Parser of a queue's URL, which may hold a path that is no text and a password that no error may show.

@@ -243,10 +243,7 @@ impl Up {
         let range = self.min..=self.max;
         local::check_range(&range)
             .map_err(|error| Usage(format!("invalid range --min {} --max {}: {error}", self.min, self.max)))?;
-        if self.url == Some(queue::Url::Memory) {
-            let why = "workers are other processes, which cannot reach this one's memory";
-            return Err(Usage(format!("invalid value 'memory:' for '--queue <URL>': {why}")).into());
-        }
+        self.url.as_ref().map_or(Ok(()), flags::check_shared)?;
         let format = if log_format == Format::Json { "json" } else { "text" };
         let worker = up::WorkerConfig {
             program: std::env::current_exe().context("could not find this program's own file")?,
@@ -281,6 +278,7 @@ impl Up {
 
 impl Gateway {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        flags::check_shared(&self.queue_url.url)?;
         let config = self.front.config()?;
         let card = self.model.load()?.card().clone();
         block_on(Threads::Cores, async {
@@ -308,6 +306,7 @@ impl Gateway {
 
 impl Worker {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        flags::check_shared(&self.queue_url.url)?;
         block_on(Threads::One, async {
             let shutdown = Shutdown::on_signals().context("could not listen to signals")?;
             if self.exit_with_stdin {

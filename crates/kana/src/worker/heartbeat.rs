@@ -29,7 +29,7 @@ pub async fn extend_leases(context: &Context, lease: Duration) {
                 for lease in lost.filter(|lease| context.leases.remove_lost(lease)) {
                     context.metrics.leases_lost.inc();
                     let job = lease.job;
-                    warn!(job.id = %job, worker = %worker, "lost the lease on job {job}: its result will be dropped");
+                    warn!(job.id = %job, worker = %worker, "lost the lease on job {job}: its answer counts where it comes first");
                 }
             }
             // The consumer calls the same queue and steers readiness; a missed heartbeat costs nothing by itself.

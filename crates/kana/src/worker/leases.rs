@@ -40,17 +40,18 @@ impl Leases {
         self.change(|steps| steps.extend(leases.into_iter().map(|lease| (lease, Step::Classifying))));
     }
 
-    /// Marks leases as being settled. Returns only the settlements whose lease is still held.
-    pub fn begin_settling(&self, settlements: Vec<Settlement>) -> Vec<Settlement> {
+    /// Marks leases as being settled. Returns the settlements to send: an answer in any case, because the queue takes it
+    /// where no other came first; a failure only if its lease is still held.
+    pub fn begin_settling(&self, mut settlements: Vec<Settlement>) -> Vec<Settlement> {
         let mut steps = self.steps.lock();
-        let mut held = Vec::with_capacity(settlements.len());
-        for settlement in settlements {
-            if let Some(step) = steps.get_mut(&settlement.lease) {
+        settlements.retain(|settlement| match steps.get_mut(&settlement.lease) {
+            Some(step) => {
                 *step = Step::Settling;
-                held.push(settlement);
+                true
             }
-        }
-        held
+            None => settlement.result.is_ok(),
+        });
+        settlements
     }
 
     /// Removes leases whose jobs are settled.
@@ -85,7 +86,11 @@ impl Leases {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use kana_engine::Prediction;
+    use kana_queue::Inference;
     use kana_queue::job::JobId;
 
     fn lease(token: u64) -> Lease {
@@ -96,14 +101,20 @@ mod tests {
         Settlement { lease: lease(token), result: Err("no".into()) }
     }
 
+    fn answered(token: u64) -> Settlement {
+        let prediction = Prediction::from_probabilities(vec![1.0], &["o".into()]).expect("one label");
+        Settlement { lease: lease(token), result: Ok(Inference { prediction, elapsed: Duration::ZERO, blank: false }) }
+    }
+
     #[test]
-    fn the_result_of_a_lost_lease_is_not_settled() {
+    fn of_a_lost_lease_an_answer_is_settled_and_a_failure_is_not() {
         let leases = Leases::default();
-        leases.add([lease(1), lease(2)]);
+        leases.add([lease(1), lease(2), lease(3)]);
 
-        assert!(leases.remove_lost(&lease(1)));
+        assert!(leases.remove_lost(&lease(1)) && leases.remove_lost(&lease(2)));
 
-        assert_eq!(leases.begin_settling(vec![failed(1), failed(2)]), [failed(2)]);
+        let settlements = vec![failed(1), answered(2), failed(3)];
+        assert_eq!(leases.begin_settling(settlements), [answered(2), failed(3)]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! How do the results of a batch reach the queue?
 //!
-//! The results are sent again until the queue answers or the worker must end. Nothing is sent for a job whose lease was
-//! lost: another worker has it.
+//! The results are sent again until the queue answers or the worker must end. A failure whose lease was lost
+//! is not sent: another worker has the job. An answer is: the queue takes the first, and a job that takes longer than its
+//! lease would otherwise never end.
 
 use std::sync::Arc;
 

@@ -24,8 +24,9 @@ fn series(text: &str) -> BTreeSet<&str> {
 
 /// The metrics of a worker in a process of its own.
 async fn worker_metrics() -> String {
-    let mut command = kana();
-    command.args(["worker", "--queue", "memory:", "--listen", "127.0.0.1:0"]);
+    let (folder, mut command) = (tempfile::tempdir().expect("a folder"), kana());
+    let queue = format!("sqlite:{}", folder.path().join("queue.sqlite").display());
+    command.args(["worker", "--queue", &queue, "--listen", "127.0.0.1:0"]);
     let mut worker = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("kana runs");
     let mut line = String::new();
     BufReader::new(worker.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");

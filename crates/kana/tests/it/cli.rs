@@ -42,6 +42,8 @@ fn a_bad_value_is_named_and_exits_with_2() {
         (&["up", "--listen", "0.0.0.0:0"], "0.0.0.0:0"),
         (&["up", "--log", "kana=loud"], "kana=loud"),
         (&["worker", "--queue", "postgres:x"], "postgres:x"),
+        (&["worker", "--queue", "memory:"], "memory:"),
+        (&["gateway", "--queue", "memory:", "--listen", "127.0.0.1:0"], "memory:"),
         (&["train", "--data", "x", "--out", "y", "--device", "abacus"], "abacus"),
         (&["train", "--data", "x", "--out", "y", "--dropout", "0.7"], "0.7"),
         (&["train", "--data", "x", "--out", "y", "--learning-rate", "NaN"], "NaN"),

@@ -4,7 +4,7 @@
 //! kilobytes and 200 MB, which the file's header tells in advance. Large pictures are decoded one after the other, so
 //! that small ones always find memory and a core. A decoder that panics fails its file and nothing else.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -77,7 +77,10 @@ impl Decoder {
 
 /// Returns the number of files to decode at once on this machine: one per core, at most [`PARALLEL_MAX`].
 pub fn parallel() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(PARALLEL_MAX)
+    // Asked once: the answer takes several files of /proc and /sys, which would be read for every request.
+    static CORES: LazyLock<usize> =
+        LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    PARALLEL_MAX.min(*CORES)
 }
 
 fn decode_and_fit(file: &[u8], card: &Card) -> Result<Image, String> {
