@@ -74,7 +74,7 @@ pub enum Error {
         /// The key.
         key: String,
     },
-    /// The disk is full, and nothing happened. Caller: 507, until a person makes room.
+    /// The disk, or the memory of Redis, is full, and nothing happened. Caller: 507, until a person makes room.
     #[error("could not {action}: no space left for the queue")]
     NoSpace {
         /// What was attempted.

@@ -150,7 +150,9 @@ impl Change {
         let cursor = cursor_of(&id.bytes()?)?;
         let (mut fields, mut jobs) = (fields.array()?.into_iter(), Vec::new());
         while let Some((job, body)) = fields.next().zip(fields.next()) {
-            jobs.push((JobId::from_bytes(job.bytes()?.try_into().ok()?), body.bytes()?));
+            let id = job.bytes().and_then(|job| job.try_into().ok()).map(JobId::from_bytes);
+            // What another program wrote is passed over: a reader that stopped at it would see nothing any more.
+            jobs.extend(id.zip(body.bytes()));
         }
         Some(Self { cursor, jobs })
     }

@@ -17,7 +17,7 @@ use crate::queue::Error;
 
 use super::address::{Address, Node};
 use super::blocking::{BlockingConnection, is_broken};
-use super::error::{BoxError, ConnectionError, Unreachable};
+use super::error::{BoxError, ConnectionError, Unreachable, failed};
 use super::functions::Functions;
 
 /// How long Redis may take to answer. It answers in well under a millisecond; a gateway's caller is promised an answer
@@ -76,7 +76,7 @@ impl Connection {
     pub async fn ask(&self, action: &'static str, command: &Cmd) -> Result<Value, Error> {
         self.in_time(self.attempt(|mut live| async move { live.connection.send_packed_command(command).await }))
             .await
-            .map_err(|source| Error::Unavailable { action, source })
+            .map_err(|source| failed(action, source))
     }
 
     /// Sends a command that may not be sent twice: `None` where it may have been executed, and the answer lost.
@@ -90,7 +90,7 @@ impl Connection {
                 answer => answer,
             }
         });
-        let answer = self.in_time(asking).await.map_err(|source| Error::Unavailable { action, source })?;
+        let answer = self.in_time(asking).await.map_err(|source| failed(action, source))?;
         Ok((answer != Value::Nil).then_some(answer))
     }
 
@@ -100,7 +100,7 @@ impl Connection {
             let answers = live.connection.send_packed_commands(pipeline, 0, pipeline.len()).await?;
             Ok(Value::Array(answers))
         });
-        match self.in_time(asking).await.map_err(|source| Error::Unavailable { action, source })? {
+        match self.in_time(asking).await.map_err(|source| failed(action, source))? {
             Value::Array(answers) => Ok(answers),
             _ => Err(self.unexpected(action)),
         }
@@ -267,7 +267,7 @@ impl Connection {
                 None => Ok(BlockingConnection { connection: self.open().await?, run: live.run }),
             }
         };
-        self.in_time(opening).await.map_err(|source| Error::Unavailable { action, source })
+        self.in_time(opening).await.map_err(|source| failed(action, source))
     }
 
     /// Keeps a connection for the next blocking call. A broken one is dropped instead.

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use redis::RedisError;
 use tokio::time::Instant;
+
+use crate::queue::Error;
 
 use super::connection::{ANSWER_MAX, MAJOR_MIN};
 
@@ -26,6 +29,13 @@ pub enum ConnectionError {
     Unexpected { server: String },
     #[error("could not read the certificate authority {path}")]
     Authority { path: String, source: std::io::Error },
+}
+
+/// The queue's error for a call that Redis did not answer as asked.
+pub fn failed(action: &'static str, source: BoxError) -> Error {
+    // Redis refuses a command that needs memory before it runs any of it.
+    let no_space = source.downcast_ref::<RedisError>().is_some_and(|error| error.code() == Some("OOM"));
+    if no_space { Error::NoSpace { action, source } } else { Error::Unavailable { action, source } }
 }
 
 /// Since when, and why, Redis is unreachable.

@@ -17,11 +17,12 @@ fn on(server: &RedisServer) -> Setup {
     Setup::on(Backend::at(&server.url()))
 }
 
-async fn is_refused(setup: &Setup, what: &str) {
-    let answer = promptly("submit", setup.queue.submit(setup.submission(1))).await;
-    let Err(error @ Error::Unavailable { .. }) = answer else { panic!("{answer:?}") };
+/// Submits a job, which is refused for a reason with `what` in it. Returns the error.
+async fn is_refused(setup: &Setup, what: &str) -> Error {
+    let error = promptly("submit", setup.queue.submit(setup.submission(1))).await.expect_err("a refusal");
     let cause = std::error::Error::source(&error).expect("a cause").to_string();
     assert!(cause.contains(what), "{cause}");
+    error
 }
 
 #[tokio::test]
@@ -35,7 +36,8 @@ async fn a_redis_that_is_still_loading_refuses_and_serves_what_it_had_once_it_ha
     server.restart_and_load(&["--key-load-delay", "100"]);
     eventually("a server that loads", async || server.ask(&["PING"]).ok().filter(|pong| pong.starts_with("-LOADING")))
         .await;
-    is_refused(&setup, "loading").await;
+    let error = is_refused(&setup, "loading").await;
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
     eventually("a server that has loaded", async || server.ask(&["PING"]).ok().filter(|pong| pong == "PONG")).await;
 
     all_goes_on(&setup).await;
@@ -67,7 +69,8 @@ async fn a_redis_without_memory_takes_no_more_jobs_and_still_finishes_those_that
     let submitted = setup.submit(3).await;
 
     server.command(&["CONFIG", "SET", "maxmemory", "1"]);
-    is_refused(&setup, "OOM").await;
+    let error = is_refused(&setup, "OOM").await;
+    assert!(matches!(error, Error::NoSpace { .. }), "{error:?}");
     let claims = setup.claim_as("worker", 3).await;
     let said = vec![done(&claims[0]), failed(&claims[1], "no")];
     let settled = setup.queue.settle(said).await.unwrap();

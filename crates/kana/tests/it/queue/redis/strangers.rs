@@ -304,6 +304,18 @@ async fn what_a_stranger_put_among_the_jobs_is_struck() {
 }
 
 #[tokio::test]
+async fn what_a_stranger_put_among_the_changes_is_passed_over() {
+    let setup = Setup::redis();
+    let first = setup.submit_one().await;
+    setup.server().command(&["XADD", "{kana}:changes", "*", "colour", "red"]);
+    let second = setup.submit_one().await;
+
+    let changes = setup.queue.changes(Cursor(0), NOW).await.unwrap();
+
+    assert_eq!(changes.jobs.iter().map(|status| status.id).collect::<Vec<_>>(), [first, second]);
+}
+
+#[tokio::test]
 async fn readers_start_over_where_the_changes_were_deleted() {
     let setup = Setup::redis();
     setup.submit_one().await;
