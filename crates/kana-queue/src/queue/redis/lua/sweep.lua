@@ -25,12 +25,14 @@ for _, group in ipairs(call('XINFO', 'GROUPS', JOBS)) do
   for n = 1, #group, 2 do fields[group[n]] = group[n + 1] end
   if fields['name'] == GROUP then delivered = fields['last-delivered-id'] end
 end
-for _, consumer in ipairs(call('XINFO', 'CONSUMERS', JOBS, GROUP)) do
-  local fields = {}
-  for n = 1, #consumer, 2 do fields[consumer[n]] = consumer[n + 1] end
-  if fields['pending'] == 0 and fields['idle'] >= CONSUMER_IDLE_MAX then
-    call('XGROUP', 'DELCONSUMER', JOBS, GROUP, fields['name'])
-    call('XGROUP', 'DELCONSUMER', NUDGES, GROUP, fields['name'])
+-- A nudge that somebody received and never deleted is nobody's loss: its consumer goes with it.
+for _, stream in ipairs({ JOBS, NUDGES }) do
+  for _, consumer in ipairs(call('XINFO', 'CONSUMERS', stream, GROUP)) do
+    local fields = {}
+    for n = 1, #consumer, 2 do fields[consumer[n]] = consumer[n + 1] end
+    if (fields['pending'] == 0 or stream == NUDGES) and fields['idle'] >= CONSUMER_IDLE_MAX then
+      call('XGROUP', 'DELCONSUMER', stream, GROUP, fields['name'])
+    end
   end
 end
 -- Only now: where the group was gone, all of this was refused, and is asked for again at once.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kana_queue::job::Progress;
-use kana_queue::{Idempotency, Settled, Submission, WorkerId};
+use kana_queue::{Cause, Idempotency, Settled, Submission, WorkerId};
 
 use crate::support::eventually;
 use crate::support::queue::{Backend, LIMITS, LONG, Setup, done, done_as, failed};
@@ -179,10 +179,6 @@ async fn a_server_whose_authority_nobody_vouches_for_is_refused() {
 async fn consumers_that_hold_nothing_and_are_gone_do_not_pile_up() {
     let setup = Setup::redis();
     let server = setup.server();
-    let consumers = |stream: &str| {
-        let listed = server.command(&["XINFO", "CONSUMERS", stream, "workers"]);
-        listed.lines().filter(|line| *line == "name").count()
-    };
     for n in 0..20 {
         setup.submit_one().await;
         let claim = setup.claim_one_as(&format!("pod-{n}")).await;
@@ -190,7 +186,10 @@ async fn consumers_that_hold_nothing_and_are_gone_do_not_pile_up() {
     }
     setup.submit_one().await;
     let held = setup.claim_one_as("busy").await;
-    let before = consumers("{kana}:jobs");
+    // One that died between a nudge and its deletion.
+    server.command(&["XADD", "{kana}:nudges", "*", "n", ""]);
+    server.command(&["XREADGROUP", "GROUP", "workers", "nudged", "STREAMS", "{kana}:nudges", ">"]);
+    let before = consumers(server, "{kana}:jobs");
 
     // Longer than any consumer may be idle, of which whoever lives extends what it holds.
     for _ in 0..24 {
@@ -200,9 +199,32 @@ async fn consumers_that_hold_nothing_and_are_gone_do_not_pile_up() {
     }
 
     assert!(before > 20, "{before}");
-    assert_eq!(consumers("{kana}:jobs"), 1);
-    assert!(consumers("{kana}:nudges") <= 1);
+    assert_eq!(consumers(server, "{kana}:jobs"), 1);
+    assert!(consumers(server, "{kana}:nudges") <= 1);
     assert_eq!(setup.settle(done(&held)).await, Settled::Done);
+}
+
+/// The number of consumers in a stream's group.
+fn consumers(server: &RedisServer, stream: &str) -> usize {
+    let listed = server.command(&["XINFO", "CONSUMERS", stream, "workers"]);
+    listed.lines().filter(|line| *line == "name").count()
+}
+
+#[tokio::test]
+async fn a_worker_whose_jobs_are_reclaimed_leaves_no_consumer_behind() {
+    let setup = Setup::redis();
+    for n in 0..5 {
+        let worker = format!("pod-{n}");
+        setup.submit_one().await;
+        setup.claim_one_as(&worker).await;
+        assert_eq!(setup.queue.reclaim(&worker.as_str().into(), Cause::Stopped).await.unwrap(), 1);
+        let again = setup.claim_one_as("survivor").await;
+        setup.settle(done(&again)).await;
+    }
+
+    for stream in ["{kana}:jobs", "{kana}:nudges"] {
+        assert!(consumers(setup.server(), stream) <= 1, "{stream}");
+    }
 }
 
 #[tokio::test]
