@@ -164,6 +164,12 @@ pub trait Queue: Send + Sync {
     /// nothing and the same cursor, when `wait` has passed.
     async fn changes(&self, after: Cursor, wait: Duration) -> Result<Changes, Error>;
 
+    /// Says which settings of the store may lose accepted jobs, in words for an operator; empty where none does, or where
+    /// the store has not answered yet.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Lists up to `limit` dead letters, newest first.
     async fn dead(&self, limit: usize) -> Result<Vec<DeadLetter>, Error>;
 

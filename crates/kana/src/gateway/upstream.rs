@@ -28,6 +28,11 @@ impl TimedQueue {
         Self(queue)
     }
 
+    /// Says which settings of the queue's store may lose accepted jobs.
+    pub fn warnings(&self) -> Vec<String> {
+        self.0.warnings()
+    }
+
     /// Calls the queue, and gives up when it takes too long to answer.
     ///
     /// # Errors

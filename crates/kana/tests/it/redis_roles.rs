@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use kana::gateway::view::{Batch, Job, Receipt, State};
+use kana::gateway::view::{Batch, Job, Receipt, State, Status};
 use tempfile::tempdir;
 
 use crate::support::eventually;
@@ -92,6 +92,21 @@ async fn kana_up_works_over_redis_and_no_password_shows_in_a_list_of_processes()
         assert!(shown.contains(&name) && !shown.contains("hunter2"), "{shown}");
     }
     assert!(!up.log().contains("hunter2"));
+}
+
+#[tokio::test]
+async fn the_status_says_which_settings_of_redis_may_lose_jobs() {
+    let (forgetful, evicting) = (RedisServer::start(), durable());
+    evicting.command(&["CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru"]);
+
+    for (server, word) in [(&forgetful, Some("appendonly")), (&evicting, Some("allkeys-lru")), (&durable(), None)] {
+        let gateway = Role::start("gateway", server, &[]);
+        let answer = client().get(format!("{}/v1/status", gateway.url())).send().await.expect("an answer");
+        let status: Status = answer.json().await.expect("a status");
+
+        assert_eq!(status.warnings.len(), usize::from(word.is_some()), "{:?}", status.warnings);
+        assert!(word.is_none_or(|word| status.warnings[0].contains(word)), "{:?}", status.warnings);
+    }
 }
 
 #[tokio::test]

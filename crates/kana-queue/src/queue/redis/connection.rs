@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, ServerErrorKind, Value};
 use tokio::time::timeout;
+use tracing::warn;
 
 use crate::queue::Error;
 
@@ -19,6 +20,7 @@ use super::address::{Address, Node};
 use super::blocking::{BlockingConnection, is_broken};
 use super::error::{BoxError, ConnectionError, Unreachable, failed};
 use super::functions::Functions;
+use super::settings::Info;
 
 /// How long Redis may take to answer. It answers in well under a millisecond; a gateway's caller is promised an answer
 /// within two seconds.
@@ -39,6 +41,8 @@ pub struct Connection {
     /// The server's URL without its password, for messages.
     server: String,
     state: Mutex<State>,
+    /// Which of the server's settings may lose jobs, as of the last connection.
+    warnings: Mutex<Vec<String>>,
     /// Held by the call that connects, so that the others wait for the same connection.
     connecting: tokio::sync::Mutex<()>,
     address: Address,
@@ -51,6 +55,12 @@ struct State {
     idle: Vec<BlockingConnection>,
     /// The node of a Redis Cluster that has the queue, once it redirected a call there.
     moved: Option<Node>,
+}
+
+/// What [`Connection::introduce`] learned: a connection, and which of the server's settings may lose jobs.
+struct Introduction {
+    live: Live,
+    warnings: Vec<String>,
 }
 
 /// A shared connection, and which run of the server it leads to.
@@ -67,6 +77,7 @@ impl Connection {
             functions,
             server: address.to_string(),
             state: Mutex::default(),
+            warnings: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
             address: address.clone(),
         }
@@ -210,14 +221,17 @@ impl Connection {
     /// Connects to a server that has the groups and the functions: creates them where they are missing, and follows
     /// redirections.
     async fn connect(&self) -> Result<Live, BoxError> {
-        let (mut live, mut tries) = (self.introduce().await?, 0);
+        let (Introduction { mut live, mut warnings }, mut tries) = (self.introduce().await?, 0);
         loop {
             tries += 1;
             match self.create_groups(&live).await {
-                Ok(()) => return Ok(live),
+                Ok(()) => {
+                    self.keep_warnings(warnings);
+                    return Ok(live);
+                }
                 Err(error) if tries < TRIES && self.repair(live.clone(), &error).await? => {
                     if error.redirect_node().is_some() {
-                        live = self.introduce().await?;
+                        Introduction { live, warnings } = self.introduce().await?;
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -225,16 +239,31 @@ impl Connection {
         }
     }
 
-    async fn introduce(&self) -> Result<Live, BoxError> {
+    async fn introduce(&self) -> Result<Introduction, BoxError> {
         let mut connection = self.open().await?;
-        let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
-        let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        let version = field("redis_version").unwrap_or_default().trim();
+        let sections = ["server", "memory", "persistence"];
+        let info: String = redis::cmd("INFO").arg(&sections).query_async(&mut connection).await?;
+        let info = Info::new(&info);
+        let version = info.field("redis_version");
         let major: u32 = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
         if major < MAJOR_MIN {
             return Err(ConnectionError::TooOld { server: self.server.clone(), version: version.to_owned() }.into());
         }
-        Ok(Live { connection, run: field("run_id").unwrap_or_default().trim().into() })
+        Ok(Introduction { live: Live { connection, run: info.field("run_id").into() }, warnings: info.warnings() })
+    }
+
+    /// Which of the server's settings may lose jobs; empty before the first connection.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().clone()
+    }
+
+    /// Keeps the warnings about the server, and logs them where they are new.
+    fn keep_warnings(&self, warnings: Vec<String>) {
+        let mut known = self.warnings.lock();
+        if *known != warnings {
+            warnings.iter().for_each(|warning| warn!(server = %self.server, "{}: {warning}", self.server));
+            *known = warnings;
+        }
     }
 
     async fn open(&self) -> Result<MultiplexedConnection, BoxError> {

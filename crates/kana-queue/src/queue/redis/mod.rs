@@ -33,6 +33,7 @@ mod encoding;
 mod error;
 mod functions;
 mod reply;
+mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -257,6 +258,10 @@ impl Queue for Redis {
 
     async fn changes(&self, after: Cursor, wait: Duration) -> Result<Changes, Error> {
         self.changes.changes(after, wait).await
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.connection.warnings()
     }
 
     async fn dead(&self, limit: usize) -> Result<Vec<DeadLetter>, Error> {

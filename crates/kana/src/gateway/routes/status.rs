@@ -33,6 +33,7 @@ pub async fn read_status(
         version: env!("CARGO_PKG_VERSION").into(),
         uptime_seconds: live.started.elapsed().as_secs(),
         queue: live.counters.queue_view(&depth, clock.now()),
+        warnings: queue.warnings(),
         model: Model::from(&*card),
     }))
 }

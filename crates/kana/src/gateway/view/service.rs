@@ -54,6 +54,9 @@ pub struct Status {
     pub uptime_seconds: u64,
     /// Counts of jobs and throughput.
     pub queue: Queue,
+    /// Settings of the queue's store that may lose accepted jobs, in words for an operator; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Model that classifies the images.
     pub model: Model,
 }
