@@ -32,8 +32,6 @@ test-page: build ## The page in a real Chromium; GREP='kills a pod' for some of 
 check: ui/dist/index.html ## Format, lints, docs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
-	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz/lint --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	cd ui && $(NPM) run check
 
@@ -51,6 +49,9 @@ attack: build ## Hostile clients beside honest ones, and what they cost: the tab
 	tools/attack
 
 fuzz: ## Hostile files for each decoder, 60 s together; FUZZ_SECONDS=600, or RUNS=10000000 a format
+	tools/install-test-needs
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz/lint --all-targets -- -D warnings
 	tools/fuzz
 
 picture-corpus: ## Thousands of files by other programs, whole and damaged: does kana say what they say?
