@@ -2,8 +2,8 @@
 //!
 //! IDX is the format of MNIST (<http://yann.lecun.com/exdb/mnist/>): two zero bytes, the type of the elements (8: unsigned
 //! bytes), the number of dimensions, the size of each dimension as a big-endian 32-bit number, and the elements; plain or
-//! compressed with gzip, in one member or several (RFC 1952). A header is not trusted: memory grows only with the bytes that are really there, and a missing
-//! or surplus byte is an error, which names the file and the uncompressed byte.
+//! compressed with gzip, in one member or several (RFC 1952). A header is not trusted: memory grows only with the bytes that
+//! are really there, and a missing or surplus byte is an error, which names the file and the uncompressed byte.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};

@@ -12,12 +12,11 @@ use tracing::{Instrument, Span, debug, info, info_span, warn};
 
 use super::batch_size::BatchSize;
 use super::drain::{BATCH_PATIENCE, QUEUE_PATIENCE};
-use super::engine::{BatchResult, Engine};
+use super::engine::{Answer, BatchResult, Engine};
 use super::settle::settle;
 use super::{Context, QUEUE_BACKOFF};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Chain;
-use kana_engine::image::Image;
 use kana_queue::backoff::Backoff;
 use kana_queue::{self as queue, Cause, Claim, Hold, Inference, Lease, Settlement, WorkerId};
 
@@ -115,7 +114,6 @@ impl Consumer {
         let delay = context.delay.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
         context.liveness.expect_within(context.stuck_after.saturating_add(delay));
         let (leases, images): (Vec<_>, Vec<_>) = claims.into_iter().map(|claim| (claim.lease, claim.job.image)).unzip();
-        let blanks: Vec<bool> = images.iter().map(Image::is_blank).collect();
 
         let BatchResult { result, elapsed } = tokio::select! {
             answer = self.engine.classify(images) => answer,
@@ -126,11 +124,11 @@ impl Consumer {
         debug!(worker = %context.id, seconds = elapsed.as_secs_f64(), "classified a batch of {count}");
 
         Some(match result {
-            Ok(predictions) => {
+            Ok(answers) => {
                 self.batch_size.adapt(count, elapsed);
                 let share = elapsed.div_f64(count as f64);
-                let inference = |(prediction, blank)| Inference { prediction, elapsed: share, blank };
-                let inferences = predictions.into_iter().zip(blanks).map(inference);
+                let inference = |Answer { prediction, blank }| Inference { prediction, elapsed: share, blank };
+                let inferences = answers.into_iter().map(inference);
                 leases.into_iter().zip(inferences).map(|(lease, it)| Settlement { lease, result: Ok(it) }).collect()
             }
             Err(reason) => {

@@ -26,10 +26,19 @@ const STACK_BYTES: usize = 2 * 1024 * 1024;
 /// The result of a batch.
 #[derive(Debug)]
 pub struct BatchResult {
-    /// One prediction per image in the order given, or the reason why there are none.
-    pub result: Result<Vec<Prediction>, String>,
+    /// One answer per image in the order given, or the reason why there are none.
+    pub result: Result<Vec<Answer>, String>,
     /// Time in the engine.
     pub elapsed: Duration,
+}
+
+/// The answer for one image.
+#[derive(Debug)]
+pub struct Answer {
+    /// The classifier's answer.
+    pub prediction: Prediction,
+    /// Whether the image shows nothing.
+    pub blank: bool,
 }
 
 struct Batch {
@@ -97,16 +106,17 @@ fn attempt(
     engine: &mut Option<Box<dyn Classifier>>,
     factory: &mut Factory,
     images: &[Image],
-) -> Result<Vec<Prediction>, String> {
+) -> Result<Vec<Answer>, String> {
     let engine = match engine {
         Some(engine) => engine,
         None => engine.insert(factory().map_err(|error| Chain(&error).to_string())?),
     };
     let predictions = engine.classify(images).map_err(|error| Chain(&error).to_string())?;
-    match predictions.len() == images.len() {
-        true => Ok(predictions),
-        false => Err(format!("the engine returned {} predictions for {} images", predictions.len(), images.len())),
+    if predictions.len() != images.len() {
+        return Err(format!("the engine returned {} predictions for {} images", predictions.len(), images.len()));
     }
+    let answer = |(prediction, image): (Prediction, &Image)| Answer { prediction, blank: image.is_blank() };
+    Ok(predictions.into_iter().zip(images).map(answer).collect())
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

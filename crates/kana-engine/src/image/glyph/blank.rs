@@ -27,7 +27,7 @@ pub(super) fn is_dust_or_noise(ink: &Ink, bounds: &Rectangle) -> bool {
 }
 
 /// Whether the final image is noise, or has no edge.
-pub(super) fn is_blank(samples: &[u8], shape: Shape) -> bool {
+pub(super) fn is_noise_or_shading(samples: &[u8], shape: Shape) -> bool {
     let all = Rectangle::covering(shape.width, shape.height);
     sharpest_edge(samples, shape) < EDGE_MIN || correlation(samples, shape.width, &all) < CORRELATION_MIN
 }

@@ -49,7 +49,9 @@ const FAINT: f32 = 16.0;
 /// returned inverted, bit for bit. `margin` is the free space on the tighter sides, as a share of the image's side.
 pub(super) fn render(picture: &Picture, shape: Shape, margin: f32) -> Vec<u8> {
     let glyph = trained::samples(picture, shape).or_else(|| drawn_anew(picture, shape, margin));
-    glyph.filter(|samples| !blank::is_blank(samples, shape)).unwrap_or_else(|| vec![0; shape.width * shape.height])
+    glyph
+        .filter(|samples| !blank::is_noise_or_shading(samples, shape))
+        .unwrap_or_else(|| vec![0; shape.width * shape.height])
 }
 
 /// Draws the glyph as the training images are; `None` where there is nothing but dust and noise.

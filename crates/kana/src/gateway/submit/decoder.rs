@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
+use crate::gateway::config::Config;
 use kana_engine::image::Image;
 use kana_engine::image::decode::{decode, memory_needed};
 use kana_engine::image::fit::fit;
@@ -22,6 +23,9 @@ const PARALLEL_MAX: usize = 4;
 /// photograph of 2 megapixels is.
 const SMALL_BYTES: usize = 16 << 20;
 
+/// Reason why a picture that shows nothing is refused, where it is.
+const BLANK: &str = "the picture is blank: it has a single colour, or nothing but shading and noise";
+
 /// Decodes images for one model.
 pub struct Decoder {
     card: Arc<Card>,
@@ -31,13 +35,15 @@ pub struct Decoder {
     /// Permit to decode a large picture, in the rest of the memory.
     large: Arc<Semaphore>,
     large_max: usize,
+    reject_blank: bool,
 }
 
 impl Decoder {
-    /// Creates a decoder for the model of this card, whose files take `memory_max` bytes together at most.
-    pub fn new(card: Arc<Card>, memory_max: usize) -> Self {
+    /// Creates a decoder for the model of this card, within the memory that `config` has for it.
+    pub fn new(card: Arc<Card>, config: &Config) -> Self {
         let [threads, small, large] = [parallel(), SMALL_BYTES, 1].map(|permits| Arc::new(Semaphore::new(permits)));
-        Self { card, threads, small, large, large_max: memory_max.saturating_sub(SMALL_BYTES) }
+        let large_max = config.limits.decode_bytes_max.saturating_sub(SMALL_BYTES);
+        Self { card, threads, small, large, large_max, reject_blank: config.reject_blank }
     }
 
     /// Decodes a file into the model's shape.
@@ -52,11 +58,12 @@ impl Decoder {
             return Err(format!("the picture needs {needed} MiB to decode, and this gateway has {max} MiB for one"));
         }
         let Some(room) = self.room(needed).await else { return Err("the gateway is ending".into()) };
-        let card = self.card.clone();
+        let (card, reject_blank) = (self.card.clone(), self.reject_blank);
         let decoding = tokio::task::spawn_blocking(move || {
             // Held here, because the thread goes on when its request is gone.
             let _room = room;
-            decode_and_fit(&file, &card)
+            let image = decode_and_fit(&file, &card)?;
+            if reject_blank && image.is_blank() { Err(BLANK.into()) } else { Ok(image) }
         });
         decoding.await.unwrap_or_else(|error| {
             warn!(error = %error, "decoding an image panicked");

@@ -45,8 +45,6 @@ pub struct Submitter {
     pub clock: Arc<dyn Clock>,
     /// Decodes images.
     pub decoder: Decoder,
-    /// Whether to refuse pictures that show nothing.
-    pub reject_blank: bool,
     /// Reads bodies within their limits.
     pub bodies: Bodies,
     /// Limits on how many images a sender may submit a second.

@@ -31,9 +31,6 @@ const PART_NAME_QUOTED: usize = 64;
 /// Longest idempotency key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
 
-/// Reason why a picture that shows nothing is refused, where it is.
-const BLANK: &str = "the picture is blank: it has a single colour, or nothing but shading and noise";
-
 /// The content of an upload.
 pub struct Upload {
     /// The images with their filenames, in the order sent.
@@ -179,9 +176,6 @@ async fn decode(submitter: &Submitter, files: Vec<File>, fingerprint: [u8; 32]) 
     let (mut images, mut rejected) = (Vec::new(), Vec::new());
     while let Some((filename, result)) = decoded.next().await {
         match result {
-            Ok(image) if submitter.reject_blank && image.is_blank() => {
-                rejected.push(Rejection { filename, error: BLANK.into() });
-            }
             Ok(image) => images.push((filename, image)),
             Err(error) => rejected.push(Rejection { filename, error }),
         }
