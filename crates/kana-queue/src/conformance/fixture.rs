@@ -26,6 +26,12 @@ pub const LIMITS: Limits = Limits {
 /// The clock's smallest step.
 pub const TICK: Duration = Duration::from_millis(1);
 
+/// Time between two calls of whoever sweeps the queue.
+const STEP: Duration = Duration::from_secs(1);
+
+/// More than this passes at once, in [`Fixture::advance`].
+const STEPPED_MAX: Duration = Duration::from_secs(60);
+
 /// A wait far longer than anything takes that happens at all.
 pub const LONG: Duration = Duration::from_secs(60);
 
@@ -90,8 +96,21 @@ impl Fixture {
         self.clock.now()
     }
 
-    /// Moves the clock forward.
-    pub fn advance(&self, span: Duration) {
+    /// Lets time pass in which somebody calls the queue every second. More than a minute passes at once, as in
+    /// [`pause`](Self::pause).
+    pub async fn advance(&self, span: Duration) {
+        if span > STEPPED_MAX {
+            return self.pause(span);
+        }
+        let end = self.now().after(span);
+        while self.now() < end {
+            self.queue.sweep().await.expect("an answer");
+            self.set_clock(self.now().after(STEP).min(end));
+        }
+    }
+
+    /// Lets time pass in which nobody calls the queue, as where the machine sleeps.
+    pub fn pause(&self, span: Duration) {
         self.set_clock(self.now().after(span));
     }
 

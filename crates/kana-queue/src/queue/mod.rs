@@ -3,13 +3,14 @@
 //! The promises stand at [`Queue`]. Each implementation has a room of its own; the decisions that they share are in
 //! `rules`, and `conformance` tests each promise on each of them.
 
+pub mod embedded;
+mod ledger;
 mod log;
 pub mod memory;
 mod message;
 mod poll;
 pub mod redis;
 mod rules;
-pub mod sqlite;
 mod url;
 
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub use message::{
     CHANGES_MAX, Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Hold, Idempotency, Inference, Lease,
     Receipt, Settled, Settlement, Submission,
 };
-pub use url::{Url, open};
+pub use url::{Url, connect, open};
 
 /// The limits of a queue. Every process that opens the same queue should have the same ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

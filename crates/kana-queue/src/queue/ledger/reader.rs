@@ -1,28 +1,23 @@
-//! What may be asked of a queue in memory?
+//! What may be asked of a ledger?
 //!
 //! Nothing here writes: a job whose outcome has expired is answered as unknown, though nothing has removed it yet.
-
-use std::collections::BTreeMap;
 
 use crate::clock::Timestamp;
 use crate::job::{BatchId, JobId, Status};
 use crate::queue::rules;
 use crate::queue::{CHANGES_MAX, Changes, Cursor, DeadLetter, Depth};
 
-use super::operations::{Jobs, State};
+use super::operations::Jobs;
 
 impl Jobs {
     pub fn statuses(&self, jobs: &[JobId], now: Timestamp) -> Vec<Option<Status>> {
         jobs.iter().map(|id| self.status_now(*id, now)).collect()
     }
 
-    pub fn batch(&self, batch: BatchId, now: Timestamp) -> Vec<Status> {
-        self.batches
-            .get(&batch)
-            .into_iter()
-            .flat_map(BTreeMap::values)
-            .filter_map(|id| self.status_now(*id, now))
-            .collect()
+    /// Where the jobs of a batch stand, in the order of their places in line.
+    pub fn batch(&self, batch: BatchId, now: Timestamp) -> Vec<(u64, Status)> {
+        let jobs = self.batches.get(&batch).into_iter().flatten();
+        jobs.filter_map(|(place, id)| Some((*place, self.status_now(*id, now)?))).collect()
     }
 
     /// Where a job stands; `None` where its outcome has expired.
@@ -31,13 +26,13 @@ impl Jobs {
         if expired { None } else { self.status(id) }
     }
 
+    /// The group of the journal that makes certain what is told of these jobs.
+    pub fn group_of(&self, jobs: impl IntoIterator<Item = JobId>) -> u64 {
+        jobs.into_iter().filter_map(|id| self.entries.get(&id)).map(|entry| entry.group).max().unwrap_or_default()
+    }
+
     pub fn depth(&self) -> Depth {
-        let mut running = BTreeMap::new();
-        for id in self.leases.keys() {
-            if let Some(State::Running { worker, .. }) = self.entries.get(id).map(|entry| &entry.state) {
-                *running.entry(worker.clone()).or_default() += 1;
-            }
-        }
+        let running = self.holders.iter().map(|(worker, held)| (worker.clone(), held.len())).collect();
         let heads = [self.first.first_key_value(), self.again.first_key_value()];
         let oldest =
             heads.into_iter().flatten().filter_map(|(_, id)| self.entries.get(id)).map(|e| e.job.submitted).min();
@@ -52,7 +47,7 @@ impl Jobs {
             jobs.extend(self.status(*id));
             cursor = Cursor(*changed);
         }
-        Changes { jobs, cursor, missed: false }
+        Changes { jobs, cursor, missed: behind < self.archived }
     }
 
     pub fn dead(&self, limit: usize) -> Vec<DeadLetter> {

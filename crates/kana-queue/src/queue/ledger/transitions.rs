@@ -2,6 +2,8 @@
 //!
 //! The transitions that the verbs of [`Jobs`] are made of: each keeps the lines, the leases and the changes consistent.
 
+use std::sync::Arc;
+
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{Job, JobId, Outcome, Progress, Status, Verdict};
@@ -21,14 +23,13 @@ pub(super) struct Conclusion {
 
 impl Jobs {
     /// Takes a job in, unless it is known: then its sender, unsure of our answer, sent it once more.
-    pub(super) fn admit(&mut self, job: Job, place: u64, again: bool) {
+    pub(super) fn admit(&mut self, job: Arc<Job>, place: u64, attempts: Attempts, again: bool) {
         if self.entries.contains_key(&job.id) {
             return;
         }
-        let id = job.id;
+        let (id, group, state) = (job.id, self.writes.group(), State::Waiting);
         self.batches.entry(job.batch).or_default().insert(place, id);
-        let (attempts, state) = (Attempts::default(), State::Waiting);
-        self.entries.insert(id, Entry { job, place, attempts, again, changed: 0, claimed: None, state });
+        self.entries.insert(id, Entry { job, place, attempts, again, changed: 0, claimed: None, group, state });
         self.wait(id);
     }
 
@@ -47,7 +48,16 @@ impl Jobs {
 
     /// Takes a job out of wherever it waits or runs.
     pub(super) fn leave(&mut self, id: JobId) {
-        let place = self.entry(id).place;
+        let entry = self.entries.get(&id).expect("BUG: lines and leases name only jobs that have an entry");
+        if let State::Running { worker, .. } = &entry.state
+            && let Some(held) = self.holders.get_mut(worker)
+        {
+            held.remove(&id);
+            if held.is_empty() {
+                self.holders.remove(worker);
+            }
+        }
+        let place = entry.place;
         self.first.remove(&place);
         self.again.remove(&place);
         self.leases.remove(&id);
@@ -65,7 +75,7 @@ impl Jobs {
 
     /// Ends the attempt under way without an outcome: the job waits for another, or is dead-lettered.
     pub(super) fn end(&mut self, id: JobId, end: End<'_>, now: Timestamp) -> Settled {
-        let limits = self.limits;
+        let (limits, group) = (self.limits, self.writes.group());
         self.leave(id);
         let entry = self.entry(id);
         entry.attempts = entry.attempts.ended(end);
@@ -77,17 +87,19 @@ impl Jobs {
             Expired { job: id, worker: worker.clone() }.log();
         }
         if !entry.attempts.are_exhausted(&limits) {
+            entry.group = group;
+            self.writes.failed_attempt(id);
             self.wait(id);
             return Settled::Retried;
         }
-        let (place, job) = (entry.place, entry.job.clone());
+        let (place, job) = (entry.place, Job::clone(&entry.job));
         let (attempts, reason) = (entry.attempts.claims, entry.attempts.reason(&limits, &worker, end));
         let settler = matches!(end, End::Failed(_)).then(|| worker.clone());
         let verdict = Verdict::Failed { reason: reason.clone() };
         self.conclude(id, Conclusion { worker: settler, verdict }, now);
         let letter = DeadLetter { job, attempts, reason, worker: Some(worker), died: now };
-        self.dead.insert(self.changed, DeadEntry { place, letter });
-        self.dead_ends.set(self.changed, now.after(limits.dead_ttl));
+        self.bury(self.changed, DeadEntry { place, letter }, now.after(limits.dead_ttl));
+        self.writes.death(self.changed);
         Settled::Dead
     }
 
@@ -95,12 +107,23 @@ impl Jobs {
     pub(super) fn conclude(&mut self, id: JobId, conclusion: Conclusion, now: Timestamp) {
         let Conclusion { worker, verdict } = conclusion;
         self.leave(id);
-        self.change(id);
+        let changed = self.change(id);
         self.outcomes.set(id, now.after(self.limits.outcome_ttl));
+        if self.writes.outcome(id) {
+            self.settled.push_back((changed, id));
+        }
+        let group = self.writes.group();
         let entry = self.entry(id);
         let queued = entry.claimed.unwrap_or(now).since(entry.job.submitted);
-        entry.job.image = no_image();
+        entry.job = Arc::new(without_image(&entry.job));
+        entry.group = group;
         entry.state = State::Settled(Outcome { settled: now, worker, queued, verdict });
+    }
+
+    /// Keeps a dead letter until `ends`.
+    pub(super) fn bury(&mut self, death: u64, letter: DeadEntry, ends: Timestamp) {
+        self.dead.insert(death, letter);
+        self.dead_ends.set(death, ends);
     }
 
     /// Removes a job whose outcome has expired.
@@ -131,8 +154,10 @@ impl Jobs {
     }
 }
 
-/// An image without pixels, for jobs that are over.
-fn no_image() -> Image {
+/// The job without its pixels, for when it is over.
+fn without_image(job: &Job) -> Job {
     let nothing = Shape { channels: 0, height: 0, width: 0 };
-    Image::new(nothing, Vec::new()).expect("BUG: no bytes are exactly as many as no pixels have")
+    let image = Image::new(nothing, Vec::new()).expect("BUG: no bytes are exactly as many as no pixels have");
+    let Job { id, batch, submitted, .. } = *job;
+    Job { id, batch, filename: job.filename.clone(), image, submitted }
 }

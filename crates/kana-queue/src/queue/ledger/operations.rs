@@ -3,7 +3,11 @@
 //! [`Jobs`] is a plain state machine: no lock, no clock, no waiting. Each verb is handed the moment at which it happens
 //! and first does what time asked for until then, so that no answer depends on who swept last.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::WorkerId;
 use crate::clock::Timestamp;
@@ -16,6 +20,17 @@ use crate::queue::{
 
 use super::deadlines::Deadlines;
 use super::transitions::Conclusion;
+use super::writes::Writes;
+
+/// A clock that is set back by less is corrected by a moment.
+const SETBACK: Duration = Duration::from_secs(1);
+
+/// Times that the clock was set back that are remembered.
+const SETBACKS_MAX: usize = 64;
+
+/// Time without any call after which the queue has heard nobody, because the machine or the process was paused: two
+/// rounds of whoever sweeps once a second. No lease expires in such a time.
+pub const SILENCE: Duration = Duration::from_secs(2);
 
 /// Every job of a queue, and every order in which jobs are asked for.
 #[derive(Debug)]
@@ -28,27 +43,43 @@ pub struct Jobs {
     pub(super) again: BTreeMap<u64, JobId>,
     last: Line,
     pub(super) leases: Deadlines<JobId>,
+    /// The jobs that each worker holds.
+    pub(super) holders: BTreeMap<WorkerId, BTreeSet<JobId>>,
     pub(super) outcomes: Deadlines<JobId>,
-    repeats: HashMap<String, Repeat>,
-    repeat_ends: Deadlines<String>,
+    pub(super) repeats: HashMap<String, Repeat>,
+    pub(super) repeat_ends: Deadlines<String>,
     /// Dead letters by the change in which they died.
     pub(super) dead: BTreeMap<u64, DeadEntry>,
     pub(super) dead_ends: Deadlines<u64>,
     pub(super) changes: BTreeMap<u64, JobId>,
     /// The number of the latest change.
     pub(super) changed: u64,
+    /// The number of the latest change that is no longer here, because its job is in the archive alone.
+    pub(super) archived: u64,
+    /// When the latest of those jobs was submitted.
+    pub(super) archived_submission: Timestamp,
+    /// Settled jobs by their last change, oldest first, where a journal has an archive for them.
+    pub(super) settled: VecDeque<(u64, JobId)>,
+    /// When the queue was called last.
+    heard: Option<Timestamp>,
+    /// The latest change before the clock was set back, and the latest moment at which outcomes from before can end.
+    pub(super) setbacks: VecDeque<(u64, Timestamp)>,
+    /// What a journal has yet to write.
+    pub writes: Writes,
 }
 
 /// One job, wherever it stands.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) job: Job,
+    pub(super) job: Arc<Job>,
     pub(super) place: u64,
     pub(super) attempts: Attempts,
     /// Whether it was attempted before: attempts that were stopped, or before a replay, count too.
     pub(super) again: bool,
     pub(super) changed: u64,
     pub(super) claimed: Option<Timestamp>,
+    /// The journal's group that makes certain what is told of this job.
+    pub(super) group: u64,
     pub(super) state: State,
 }
 
@@ -67,15 +98,29 @@ pub(super) struct DeadEntry {
 }
 
 /// The answer to a submission under an idempotency key.
-#[derive(Debug)]
-struct Repeat {
-    fingerprint: [u8; 32],
-    batch: BatchId,
-    answer: String,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Repeat {
+    pub key: String,
+    pub fingerprint: [u8; 32],
+    pub batch: BatchId,
+    pub answer: String,
+    /// When the key is forgotten.
+    pub ends: Timestamp,
+}
+
+impl Repeat {
+    /// The receipt for a submission that names this key.
+    pub fn receipt(&self, asked: &Idempotency) -> Result<Receipt, Error> {
+        if asked.fingerprint != self.fingerprint {
+            return Err(Error::KeyReused { key: asked.key.clone() });
+        }
+        Ok(Receipt::Repeated { batch: self.batch, answer: self.answer.clone() })
+    }
 }
 
 impl Jobs {
-    pub fn new(limits: Limits) -> Self {
+    /// Creates an empty queue. `writes` collects what a journal has to write, where there is one.
+    pub fn new(limits: Limits, writes: Writes) -> Self {
         Self {
             limits,
             entries: HashMap::new(),
@@ -84,6 +129,7 @@ impl Jobs {
             again: BTreeMap::new(),
             last: Line::First,
             leases: Deadlines::new(),
+            holders: BTreeMap::new(),
             outcomes: Deadlines::new(),
             repeats: HashMap::new(),
             repeat_ends: Deadlines::new(),
@@ -91,12 +137,28 @@ impl Jobs {
             dead_ends: Deadlines::new(),
             changes: BTreeMap::new(),
             changed: 0,
+            archived: 0,
+            archived_submission: Timestamp::default(),
+            settled: VecDeque::new(),
+            heard: None,
+            setbacks: VecDeque::new(),
+            writes,
         }
     }
 
     /// Jobs that wait for a worker.
     pub fn waiting(&self) -> usize {
         self.first.len() + self.again.len()
+    }
+
+    /// Waiting jobs that were never attempted.
+    pub fn first_attempts(&self) -> usize {
+        self.first.len()
+    }
+
+    /// Whether a worker holds jobs.
+    pub fn is_busy(&self, worker: &WorkerId) -> bool {
+        self.holders.contains_key(worker)
     }
 
     /// Jobs that wait or run: what the queue is bounded by.
@@ -118,24 +180,28 @@ impl Jobs {
         if self.unsettled() + fresh > self.limits.jobs_max {
             return Err(Error::Full { limit: self.limits.jobs_max });
         }
+        let ids = submission.jobs.iter().map(|job| job.id).collect();
+        let key = submission.idempotency.as_ref().map(|idempotency| idempotency.key.clone());
+        self.writes.submission(ids, key);
         for job in submission.jobs {
-            self.admit(job, self.changed + 1, false);
+            self.admit(Arc::new(job), self.changed + 1, Attempts::default(), false);
         }
         if let Some(Idempotency { key, fingerprint, answer }) = submission.idempotency {
-            self.repeat_ends.set(key.clone(), now.after(self.limits.outcome_ttl));
-            self.repeats.insert(key, Repeat { fingerprint, batch: submission.batch, answer });
+            let ends = now.after(self.limits.outcome_ttl);
+            self.remember(Repeat { key, fingerprint, batch: submission.batch, answer, ends });
         }
         Ok(Receipt::Accepted)
     }
 
+    /// Keeps the answer to a submission under a key.
+    pub fn remember(&mut self, repeat: Repeat) {
+        self.repeat_ends.set(repeat.key.clone(), repeat.ends);
+        self.repeats.insert(repeat.key.clone(), repeat);
+    }
+
     fn repeated(&self, idempotency: Option<&Idempotency>) -> Result<Option<Receipt>, Error> {
-        let Some((asked, known)) = idempotency.and_then(|asked| Some((asked, self.repeats.get(&asked.key)?))) else {
-            return Ok(None);
-        };
-        if asked.fingerprint != known.fingerprint {
-            return Err(Error::KeyReused { key: asked.key.clone() });
-        }
-        Ok(Some(Receipt::Repeated { batch: known.batch, answer: known.answer.clone() }))
+        let known = idempotency.and_then(|asked| Some((asked, self.repeats.get(&asked.key)?)));
+        known.map(|(asked, known)| known.receipt(asked)).transpose()
     }
 
     pub fn claim(&mut self, worker: &WorkerId, limit: usize, now: Timestamp) -> Vec<Claim> {
@@ -158,12 +224,14 @@ impl Jobs {
         self.leave(id);
         let token = self.change(id);
         self.leases.set(id, now.after(self.limits.lease));
+        self.holders.entry(worker.clone()).or_default().insert(id);
+        self.writes.attempts(id);
         let entry = self.entry(id);
         entry.attempts = entry.attempts.claimed();
         entry.claimed = Some(now);
         entry.state = State::Running { worker: worker.to_owned(), token };
         let lease = Lease { job: id, worker: worker.to_owned(), token };
-        Claim { lease, job: entry.job.clone(), attempt: entry.attempts.claims }
+        Claim { lease, job: Job::clone(&entry.job), attempt: entry.attempts.claims }
     }
 
     pub fn extend(&mut self, leases: &[Lease], now: Timestamp) -> Vec<Hold> {
@@ -178,6 +246,7 @@ impl Jobs {
             jobs.leave(id);
             let entry = jobs.entry(id);
             entry.attempts = entry.attempts.released();
+            jobs.writes.attempts(id);
             jobs.wait(id);
         };
         leases.iter().map(|lease| self.if_held(lease, |jobs| release(jobs, lease.job))).collect()
@@ -218,12 +287,7 @@ impl Jobs {
 
     pub fn reclaim(&mut self, worker: &WorkerId, cause: Cause, now: Timestamp) -> usize {
         self.catch_up(now);
-        let holds = |id: &JobId| {
-            self.entries
-                .get(id)
-                .is_some_and(|e| matches!(&e.state, State::Running { worker: held, .. } if held == worker))
-        };
-        let held: Vec<JobId> = self.leases.keys().copied().filter(holds).collect();
+        let held: Vec<JobId> = self.holders.get(worker).into_iter().flatten().copied().collect();
         let end = match cause {
             Cause::Stopped => End::Stopped,
             Cause::Crashed => End::Crashed,
@@ -255,7 +319,8 @@ impl Jobs {
         }
         let Some(DeadEntry { place, letter }) = self.remove_dead_letter(death) else { return Ok(false) };
         self.forget(id);
-        self.admit(letter.job, place, true);
+        self.writes.job(id);
+        self.admit(Arc::new(letter.job), place, Attempts::default(), true);
         Ok(true)
     }
 
@@ -268,14 +333,25 @@ impl Jobs {
         self.dead.iter().find(|(_, dead)| dead.letter.job.id == id).map(|(death, _)| *death)
     }
 
-    fn remove_dead_letter(&mut self, death: u64) -> Option<DeadEntry> {
+    pub(super) fn remove_dead_letter(&mut self, death: u64) -> Option<DeadEntry> {
+        self.writes.burial(death);
         self.dead_ends.remove(&death);
         self.dead.remove(&death)
     }
 
-    /// Does what time has asked for since the last call.
+    /// Does what time has asked for since the last call. Where that is long ago, nobody could extend a lease meanwhile, and
+    /// each is extended now.
     pub fn catch_up(&mut self, now: Timestamp) {
         let Limits { lease, outcome_ttl, dead_ttl, .. } = self.limits;
+        if let Some(heard) = self.heard.replace(now) {
+            if now.since(heard) > SILENCE {
+                self.leases.set_all(now.after(lease));
+            }
+            if heard.since(now) > SETBACK {
+                self.setbacks.push_back((self.changed, rules::ends_latest(now, outcome_ttl)));
+                self.setbacks.drain(..self.setbacks.len().saturating_sub(SETBACKS_MAX));
+            }
+        }
         self.leases.cut(now, lease);
         self.outcomes.cut(now, outcome_ttl);
         self.repeat_ends.cut(now, outcome_ttl);

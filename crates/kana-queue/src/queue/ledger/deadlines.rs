@@ -56,6 +56,12 @@ impl<K: Clone + Eq + Hash + Ord> Deadlines<K> {
         Some(key)
     }
 
+    /// Sets the time at which everything ends.
+    pub fn set_all(&mut self, ends: Timestamp) {
+        self.by_end = std::mem::take(&mut self.by_end).into_iter().map(|(_, key)| (ends, key)).collect();
+        self.ends.values_mut().for_each(|end| *end = ends);
+    }
+
     /// Cuts every end to `span` from now, at the latest: later ones began before the clock was set back.
     pub fn cut(&mut self, now: Timestamp, span: Duration) {
         let latest = rules::ends_latest(now, span);
