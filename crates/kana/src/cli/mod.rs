@@ -139,10 +139,14 @@ const STACK_BYTES: usize = 1024 * 1024;
 
 /// Runs `role` to its end.
 fn block_on<F: Future>(threads: Threads, role: F) -> anyhow::Result<F::Output> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let mut builder = match threads {
+        // All in this one, so that no task of the role has to wake another thread.
+        Threads::One => tokio::runtime::Builder::new_current_thread(),
+        Threads::Cores => tokio::runtime::Builder::new_multi_thread(),
+    };
     builder.enable_all().thread_stack_size(STACK_BYTES).thread_name("kana");
     if let Threads::One = threads {
-        builder.worker_threads(1).max_blocking_threads(BLOCKING_FEW);
+        builder.max_blocking_threads(BLOCKING_FEW);
     }
     let runtime = builder.build()?;
     let output = runtime.block_on(role);

@@ -208,7 +208,7 @@ async fn paths_that_are_no_text_reach_the_workers_with_their_bytes() {
     let receipt = up.submit(pngs(1)).await;
 
     assert_eq!(up.finished(receipt.batch).await.counts.done, 1);
-    assert!(folder.join(data).join("queue.sqlite").is_file());
+    assert!(folder.join(data).join("queue.sqlite.journal").is_dir());
 }
 
 #[tokio::test]

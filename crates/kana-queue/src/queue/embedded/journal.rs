@@ -149,6 +149,15 @@ impl<D: Disk> Journal<D> {
         }
     }
 
+    /// Makes it time for everything that waits for a moment, for simulations.
+    #[cfg(test)]
+    pub fn hurry(&mut self) {
+        self.sync_at = Some(Instant::now());
+        if self.look_at.is_some() {
+            self.look_at = Some(Instant::now());
+        }
+    }
+
     fn take(&self) -> Group {
         let mut state = self.shared.state.lock();
         let State { jobs, submissions, .. } = &mut *state;

@@ -8,6 +8,10 @@ mod disk;
 mod journal;
 mod lock;
 mod log;
+#[cfg(test)]
+mod simulated_disk;
+#[cfg(test)]
+mod simulation;
 mod socket;
 mod takeover;
 mod tidying;
@@ -34,7 +38,7 @@ use super::{
 };
 use disk::Folder;
 use journal::Journal;
-use log::Log;
+use log::{Log, Sizes};
 use log::archive::Archive;
 
 pub use socket::Remote;
@@ -87,7 +91,8 @@ impl Embedded {
         let mut jobs = Jobs::new(limits, Writes::discarded());
         let mut epoch = 0;
         let disk = Folder(folder.clone());
-        let log = Log::open(disk, |record| {
+        let sizes = Sizes::default();
+        let log = Log::open(disk, sizes, |record| {
             if let Record::Opened { epoch: opened } = record {
                 epoch = epoch.max(opened);
             }
@@ -95,7 +100,7 @@ impl Embedded {
         });
         let mut log = log.map_err(|source| Unreadable { path: folder.clone(), source })?;
         takeover::take_over(path, &mut log, &mut jobs, now)?;
-        jobs.begin_journal(epoch + 1);
+        jobs.begin_journal(epoch + 1, sizes.kept_in_memory);
         let archive = log.archive().clone();
         let holder = Holder::of(jobs, clock.clone());
         let shared = holder.shared().clone();

@@ -16,9 +16,6 @@ use super::log::frame::Frames;
 use super::log::segment::START;
 use super::log::Log;
 
-/// Bytes of the file looked through at a time: some hundred records, in about a millisecond.
-const PART_BYTES: usize = 128 << 10;
-
 /// A file that is being tidied away.
 pub struct Tidying {
     number: u64,
@@ -59,7 +56,7 @@ impl Tidying {
 
     fn keep_part<D: Disk>(&mut self, log: &Log<D>, shared: &Shared) {
         let now = shared.clock.now();
-        let end = self.at + PART_BYTES;
+        let end = self.at + log.sizes().tidied_at_once;
         let mut frames = Frames::new(&self.bytes, self.at);
         let mut records = Vec::new();
         while frames.end() < end

@@ -60,6 +60,7 @@ pub struct Jobs {
     pub(super) archived_submission: Timestamp,
     /// Settled jobs by their last change, oldest first, where a journal has an archive for them.
     pub(super) settled: VecDeque<(u64, JobId)>,
+    pub(super) kept_in_memory: usize,
     /// When the queue was called last.
     heard: Option<Timestamp>,
     /// The latest change before the clock was set back, and the latest moment at which outcomes from before can end.
@@ -140,6 +141,7 @@ impl Jobs {
             archived: 0,
             archived_submission: Timestamp::default(),
             settled: VecDeque::new(),
+            kept_in_memory: 0,
             heard: None,
             setbacks: VecDeque::new(),
             writes,

@@ -19,10 +19,6 @@ use super::writes::{Write, Writes};
 /// number is ever used twice.
 const CHANGE_BITS: u32 = 40;
 
-/// Settled jobs and idempotency keys that stay in memory although the journal has them: more than a reader of changes
-/// falls behind, and some 5 MB.
-const KEPT_IN_MEMORY: usize = 10_000;
-
 /// One entry of a journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Record {
@@ -141,8 +137,10 @@ impl Jobs {
         self.admit(job, place, attempts, again || attempts.claims > 0);
     }
 
-    /// Begins to collect what the journal has to write, once everything is restored.
-    pub fn begin_journal(&mut self, epoch: u64) {
+    /// Begins to collect what the journal has to write, once everything is restored. `kept` settled jobs, and as many
+    /// idempotency keys, stay in memory although the journal has them.
+    pub fn begin_journal(&mut self, epoch: u64, kept: usize) {
+        self.kept_in_memory = kept;
         self.changed = epoch << CHANGE_BITS;
         // Outcomes of earlier openings are in the journal alone.
         self.archived = if epoch > 1 { self.changed } else { 0 };
@@ -170,7 +168,7 @@ impl Jobs {
     /// Leaves old outcomes and keys to the journal. Those up to the change `written` are in it.
     pub fn archive(&mut self, written: u64) {
         while let Some((changed, id)) = self.settled.front().copied().filter(|(changed, _)| *changed <= written)
-            && self.settled.len() > KEPT_IN_MEMORY
+            && self.settled.len() > self.kept_in_memory
         {
             self.settled.pop_front();
             // Unless it expired or was replayed since.
@@ -180,7 +178,7 @@ impl Jobs {
                 self.forget(id);
             }
         }
-        while self.repeats.len() > KEPT_IN_MEMORY {
+        while self.repeats.len() > self.kept_in_memory {
             let Some(key) = self.repeat_ends.keys().next().cloned() else { return };
             self.repeat_ends.remove(&key);
             self.repeats.remove(&key);

@@ -31,8 +31,8 @@ impl Backend {
         Self { url: Url::Memory, redis: None, clock: None, _folder: None }
     }
 
-    /// A file of the test's own.
-    pub fn sqlite() -> Self {
+    /// A folder of the test's own.
+    pub fn embedded() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = Url::Sqlite(folder.path().join("queue.db"));
         Self { url, _folder: Some(folder), ..Self::memory() }

@@ -27,11 +27,32 @@ use archive::Archive;
 use frame::Frames;
 use segment::{START, Segment, head, name_of, number_of};
 
-/// Bytes after which a file is closed and another begun: what is read at once when an old file is tidied away.
-const SEGMENT_BYTES: u64 = 16 << 20;
+/// How large the journal's parts are.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Bytes after which a file is closed and another begun.
+    pub segment: u64,
+    /// Bytes of old records that may lie about before a file is tidied away, beyond as many as are still needed.
+    pub slack: u64,
+    /// Bytes of a file that are tidied at once.
+    pub tidied_at_once: usize,
+    /// Settled jobs, and idempotency keys, that stay in memory although the journal has them.
+    pub kept_in_memory: usize,
+}
 
-/// Bytes of old records that may lie about before a file is tidied away, beyond as many as are still needed.
-const SLACK_BYTES: u64 = 64 << 20;
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            // What is read at once when an old file is tidied away: some 15,000 images of 28×28 and their outcomes.
+            segment: 16 << 20,
+            slack: 64 << 20,
+            // Some hundred records, in about a millisecond.
+            tidied_at_once: 128 << 10,
+            // More than a reader of changes falls behind, and some 5 MB.
+            kept_in_memory: 10_000,
+        }
+    }
+}
 
 /// Why the files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +66,7 @@ pub enum OpenError {
 /// The files, and what of them the disk has.
 pub struct Log<D: Disk> {
     disk: D,
+    sizes: Sizes,
     archive: Arc<Archive<D::File>>,
     /// What was written since the last good sync, in case that the next one fails.
     unsynced: Vec<u8>,
@@ -56,7 +78,7 @@ type File<D> = Arc<Segment<<D as Disk>::File>>;
 
 impl<D: Disk> Log<D> {
     /// Reads all records, oldest first, and leaves the files ready to be written to.
-    pub fn open(disk: D, mut each: impl FnMut(Record)) -> Result<Self, OpenError> {
+    pub fn open(disk: D, sizes: Sizes, mut each: impl FnMut(Record)) -> Result<Self, OpenError> {
         let mut found = read_files(&disk)?;
         let mut segments = Vec::new();
         let mut is_closed = false;
@@ -87,7 +109,7 @@ impl<D: Disk> Log<D> {
         let files: Vec<File<D>> = segments.into_iter().map(|(segment, _)| segment).collect();
         files.iter().for_each(|segment| segment.contents.write().seal());
         let archive = Arc::new(Archive { segments: RwLock::new(files) });
-        let mut log = Self { disk, archive, unsynced: Vec::new(), is_broken: false };
+        let mut log = Self { disk, sizes, archive, unsynced: Vec::new(), is_broken: false };
         let ready = log.continue_with(last, is_closed);
         ready.map_err(|source| OpenError::Disk { name: "the journal".to_owned(), source })?;
         Ok(log)
@@ -163,6 +185,10 @@ impl<D: Disk> Log<D> {
         &self.archive
     }
 
+    pub fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
     pub fn disk(&self) -> &D {
         &self.disk
     }
@@ -231,7 +257,7 @@ impl<D: Disk> Log<D> {
 
     /// Begins another file where the present one is large and the disk has it.
     pub fn roll(&mut self) -> io::Result<()> {
-        let is_large = self.last().contents.read().end >= SEGMENT_BYTES;
+        let is_large = self.last().contents.read().end >= self.sizes.segment;
         if is_large && !self.is_unsynced() { self.begin_next() } else { Ok(()) }
     }
 
@@ -266,7 +292,7 @@ impl<D: Disk> Log<D> {
             job_bytes += contents.job_bytes;
         }
         needed += job_bytes.checked_div(jobs).unwrap_or_default() * with_pixels() as u64;
-        let slack = if is_full { SEGMENT_BYTES } else { SLACK_BYTES };
+        let slack = if is_full { self.sizes.segment } else { self.sizes.slack };
         (total > 2 * needed + slack).then(|| segments[0].number)
     }
 
@@ -281,8 +307,12 @@ impl<D: Disk> Log<D> {
 
     /// Removes the oldest file, all of whose records are elsewhere or over.
     pub fn remove_oldest(&mut self) -> io::Result<()> {
-        let oldest = self.archive.segments.write().remove(0);
-        self.disk.remove(&name_of(oldest.number))
+        let number = self.archive.segments.read().first().map_or(0, |oldest| oldest.number);
+        self.disk.remove(&name_of(number))?;
+        // The next one must not go before it: what that overrules would count again.
+        self.disk.sync_folder()?;
+        self.archive.segments.write().remove(0);
+        Ok(())
     }
 }
 
