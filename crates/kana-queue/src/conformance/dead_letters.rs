@@ -10,7 +10,7 @@ pub async fn dead_letters_keep_their_pixels_and_come_newest_first(fixture: &Fixt
     fixture.queue.submit(submission.clone()).await.expect("a receipt");
     fixture.dead_letter("worker", "first").await;
     let second = fixture.submit_one().await;
-    fixture.advance(TICK);
+    fixture.advance(TICK).await;
     fixture.dead_letter("worker", "second").await;
 
     let both = fixture.queue.dead(2).await.expect("an answer");
@@ -65,10 +65,10 @@ pub async fn dead_letters_are_kept_until_their_time_to_live_ends(fixture: &Fixtu
     let id = fixture.submit_one().await;
     fixture.dead_letter("worker", "no").await;
 
-    fixture.advance(LIMITS.dead_ttl - TICK);
+    fixture.advance(LIMITS.dead_ttl - TICK).await;
     fixture.queue.sweep().await.expect("an answer");
     let kept = fixture.queue.dead(9).await.expect("an answer");
-    fixture.advance(TICK);
+    fixture.advance(TICK).await;
     fixture.queue.sweep().await.expect("an answer");
 
     assert_eq!(kept[0].job.id, id);

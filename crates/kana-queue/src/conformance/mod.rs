@@ -120,6 +120,7 @@ macro_rules! conformance_tests {
                     extend_keeps_a_lease_alive
                     a_worker_that_lost_its_lease_learns_of_it
                     a_lease_on_a_settled_job_is_lost
+                    time_in_which_nobody_was_heard_is_no_lapse
                     a_clock_set_back_holds_no_job_for_longer_than_a_lease
                     a_clock_corrected_by_a_moment_costs_no_worker_its_lease
                     released_jobs_wait_again_at_once_and_lose_no_attempt

@@ -6,6 +6,7 @@
 //! builds all that it stands on anew at every call, which took longer than most calls themselves.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use redis::{Cmd, cmd};
 
@@ -22,6 +23,10 @@ pub const CHANGES_KEPT: usize = 4_000;
 
 /// Jobs in one entry of the stream of changes, at most.
 pub const EVENTS_MAX: usize = 100;
+
+/// Time without any call after which it counts as a pause of the machines, the network or Redis, in which no lease
+/// expires. A live gateway sweeps every second, and so does a worker that waits.
+pub const SILENCE: Duration = Duration::from_secs(2);
 
 /// May run where Redis is out of memory, because it makes room or must not be lost.
 const ALWAYS: &str = "{'allow-oom'}";
@@ -131,11 +136,11 @@ impl Functions {
 fn constants(root: &str, limits: &Limits) -> String {
     let Limits { jobs_max, lease, attempts_max, claims_max, outcome_ttl, dead_ttl } = limits;
     let (lease, outcome_ttl, dead_ttl) = (lease.as_millis(), outcome_ttl.as_millis(), dead_ttl.as_millis());
-    let separator = worker_id::SEPARATOR;
+    let (silence, separator) = (SILENCE.as_millis(), worker_id::SEPARATOR);
     format!(
         "local ROOT, JOBS_MAX = '{root}', {jobs_max}\n\
          local LEASE, ATTEMPTS_MAX, CLAIMS_MAX = {lease}, {attempts_max}, {claims_max}\n\
-         local OUTCOME_TTL, DEAD_TTL = {outcome_ttl}, {dead_ttl}\n\
+         local OUTCOME_TTL, DEAD_TTL, SILENCE = {outcome_ttl}, {dead_ttl}, {silence}\n\
          local GROUP, CHANGES_KEPT, EVENTS_MAX = '{GROUP}', {CHANGES_KEPT}, {EVENTS_MAX}\n\
          local WORKER_SEPARATOR = '{separator}'\n"
     )

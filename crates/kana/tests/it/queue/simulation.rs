@@ -236,7 +236,7 @@ impl History {
         let spans = [1, 900, 5_999, 6_000, 60_000, 86_400_000].map(Duration::from_millis);
         let span = spans[self.random.random_range(0..spans.len())];
         if self.random.random_bool(0.75) {
-            self.fixture.advance(span);
+            block_on(self.fixture.advance(span));
         } else {
             self.fixture.set_back(span);
             block_on(self.fixture.queue.sweep()).expect("a sweep");
@@ -290,7 +290,7 @@ impl History {
                     [Settled::Done]
                 );
             }
-            self.fixture.advance(SMALL.lease);
+            block_on(self.fixture.advance(SMALL.lease));
         }
         self.held.clear();
         self.look();

@@ -127,20 +127,24 @@ end
 -- jobs of a dead worker wait for ever where the server is away again and again.
 local GRACE = LEASE / 2
 
--- Lets every lease whose last heartbeat is longer ago than `idle` count as though it were that long ago.
-local function renew(idle)
+-- Leases whose last heartbeat was before this count as extended at this moment: what renews them all writes one number.
+local renewed = 0
+
+-- How long ago a lease was extended.
+local function idle_of(held) return math.min(held[3], NOW - renewed) end
+
+-- Lets every lease count as extended now, where the last heartbeats lie ahead of the clock.
+local function extend_all()
   local by_worker = {}
   for_each_held(function(held)
-    if held[3] >= idle then
-      local list = by_worker[held[2]]
-      if not list then list = {} by_worker[held[2]] = list end
-      list[#list + 1] = held[1]
-    end
+    local list = by_worker[held[2]]
+    if not list then list = {} by_worker[held[2]] = list end
+    list[#list + 1] = held[1]
   end)
   for worker, entries in pairs(by_worker) do
     in_parts(entries, function(...)
       local some = { ... }
-      for _, word in ipairs({ 'IDLE', idle, 'JUSTID' }) do some[#some + 1] = word end
+      some[#some + 1] = 'JUSTID'
       call('XCLAIM', JOBS, GROUP, worker, 0, unpack(some))
     end)
   end
@@ -152,34 +156,38 @@ local CLOCK_STALE_MAX = 100
 -- What the server calls this run of its own.
 local function run_of_server() return string.match(call('INFO', 'server'), 'run_id:(%x+)') end
 
--- Requeues what expired, and answers which line was last claimed from. While the server was down nobody could extend a lease; while
--- its clock was ahead leases were given that would now last too long.
+-- Requeues what expired, and answers which line was last claimed from. Time in which nobody called is no lapse: then
+-- the machines, the network or Redis stood still, and nobody could extend a lease. While the server was down for a
+-- moment nobody could either; while its clock was ahead leases were given that would now last too long.
 local function catch_up()
-  local state = call('HMGET', STATE, 'clock', 'lapse', 'run', 'epoch', 'cut', 'last')
+  local state = call('HMGET', STATE, 'clock', 'lapse', 'run', 'epoch', 'cut', 'last', 'renewed')
   local clock, lapse = tonumber(state[1]) or 0, tonumber(state[2]) or 0
-  epoch, cut = tonumber(state[4]) or 0, tonumber(state[5]) or 0
-  if NOW >= clock and NOW < lapse then
+  epoch, cut, renewed = tonumber(state[4]) or 0, tonumber(state[5]) or 0, tonumber(state[7]) or 0
+  local is_back, was_silent = NOW < clock, NOW > clock + SILENCE
+  if not is_back and not was_silent and NOW < lapse then
     if NOW > clock + CLOCK_STALE_MAX then call('HSET', STATE, 'clock', NOW) end
     return state[6]
   end
   local run = run_of_server()
-  if NOW < clock then
+  if is_back then
     epoch, cut = (epoch + 1) % 65536, NOW
     call('HSET', STATE, 'epoch', epoch, 'cut', cut)
-    renew(0)
-    lapse = NOW + LEASE
+    extend_all()
+    renewed, lapse = NOW, NOW + LEASE
+  elseif was_silent then
+    renewed, lapse = NOW, NOW + LEASE
   elseif state[3] ~= run then
-    renew(LEASE - GRACE)
-    lapse = NOW + GRACE
+    renewed, lapse = math.max(renewed, NOW - (LEASE - GRACE)), NOW + GRACE
   else
     local longest, expired = 0, {}
     for_each_held(function(held)
-      if held[3] >= LEASE then expired[#expired + 1] = held else longest = math.max(longest, held[3]) end
+      local idle = idle_of(held)
+      if idle >= LEASE then expired[#expired + 1] = held else longest = math.max(longest, idle) end
     end)
     for _, held in ipairs(expired) do end_attempt(held, 'expired') end
     lapse = NOW + LEASE - longest
     finish()
   end
-  call('HSET', STATE, 'clock', NOW, 'lapse', lapse, 'run', run)
+  call('HSET', STATE, 'clock', NOW, 'lapse', lapse, 'run', run, 'renewed', renewed)
   return state[6]
 end

@@ -265,7 +265,8 @@ async fn a_dead_worker_whose_last_claim_was_lost_leaves_its_jobs_to_others() {
     let id = proxied.setup.submit_one().await;
 
     lose_reply(&proxied, proxied.setup.queue.claim(&"worker".into(), 1, NOW)).await;
-    proxied.setup.advance(LIMITS.lease + Duration::from_millis(1));
+    connected(&proxied).await;
+    proxied.setup.advance(LIMITS.lease + Duration::from_millis(1)).await;
     let claims = retry(async || proxied.setup.queue.claim(&"another".into(), 1, NOW).await).await;
 
     assert_eq!(claims.iter().map(|claim| claim.lease.job).collect::<Vec<_>>(), [id]);

@@ -193,7 +193,7 @@ async fn consumers_that_hold_nothing_and_are_gone_do_not_pile_up() {
 
     // Longer than any consumer may be idle, of which whoever lives extends what it holds.
     for _ in 0..24 {
-        setup.advance(LIMITS.lease / 2);
+        setup.advance(LIMITS.lease / 2).await;
         setup.queue.extend(std::slice::from_ref(&held.lease)).await.unwrap();
         setup.queue.sweep().await.unwrap();
     }
@@ -240,7 +240,7 @@ async fn nothing_is_left_of_jobs_whose_time_to_live_has_ended() {
         setup.queue.settle(claims.iter().map(done).collect()).await.unwrap();
     }
 
-    setup.advance(LIMITS.dead_ttl * 2);
+    setup.advance(LIMITS.dead_ttl * 2).await;
     setup.queue.sweep().await.unwrap();
 
     for kind in ["at:*", "batch:*", "key:*", "tally", "open", "graves", "back", "again"] {
