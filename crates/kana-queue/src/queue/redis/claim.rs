@@ -25,6 +25,7 @@ use super::delivered::Delivered;
 use super::delivery::{self, ClaimReply, Deliveries, Delivery, StreamReply, Token};
 use super::encoding;
 use super::functions::{CHANGES_KEPT, EVENTS_MAX, GROUP};
+use super::reply::Reply;
 
 /// How often a waiting claim looks for expired leases, of which no notification comes.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -224,12 +225,18 @@ impl Claims {
 
     /// Releases what was assigned to a worker and never reached it.
     async fn release_undelivered(&self, worker: &WorkerId) -> Result<(), Error> {
-        let mut call = self.connection.functions.call("release_undelivered");
-        call.arg(worker);
-        for job in self.delivered.jobs(worker) {
-            call.arg(job.as_bytes());
+        let delivered = self.delivered.jobs(worker);
+        let mut after = Some(Vec::new());
+        while let Some(entry) = after {
+            let mut call = self.connection.functions.call("release_undelivered");
+            call.arg(worker).arg(&entry);
+            for job in &delivered {
+                call.arg(job.as_bytes());
+            }
+            let answer = self.connection.ask(ACTION, &call).await?.bytes();
+            let entry = answer.ok_or_else(|| self.connection.unexpected(ACTION))?;
+            after = (!entry.is_empty()).then_some(entry);
         }
-        self.connection.ask(ACTION, &call).await?;
         self.delivered.clear_lost_answer(worker);
         Ok(())
     }

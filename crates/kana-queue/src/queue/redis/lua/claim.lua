@@ -31,10 +31,14 @@ local function take(line, claims)
   if not found then call('HDEL', ATTEMPTS, entry) return end
   store_attempts(entry, attempts)
   local head = found[2][2]
+  bytes_read = bytes_read + #found[2][4]
   local body = 'R' .. pack('>I4I2', attempts.claims, #worker) .. worker .. sub(head, 17)
   publish(sub(head, 1, 16), body)
   claims[#claims + 1] = { entry, attempts.deliveries, attempts.claims, head, found[2][4], '' }
 end
+
+-- Bytes of images handed out by one call: as much as a batch of 64 colour images has.
+local CLAIM_BYTES_MAX = 16 * 1024 * 1024
 
 local back, again = call('ZCARD', BACK), call('ZCARD', AGAIN)
 local claims = {}
@@ -47,8 +51,10 @@ if again > 0 and not (last == 'again' and (back > 0 or is_new_waiting())) then
 end
 if last == 'again' then call('HSET', STATE, 'last', 'first') end
 if back == 0 then return { NOW, 'stream' } end
-for _ = 1, math.min(limit, back) do take(BACK, claims) end
-if #claims < limit then
+for _ = 1, math.min(limit, back) do
+  if bytes_read < CLAIM_BYTES_MAX then take(BACK, claims) end
+end
+if #claims < limit and bytes_read < CLAIM_BYTES_MAX then
   local read = call('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', limit - #claims, 'STREAMS', JOBS, '>')
   for _, found in ipairs(read and read[1][2] or {}) do
     local head = found[2][2]

@@ -3,10 +3,21 @@
 -- Nudges pending at most: each wakes one worker that waits, and a worker that is awake looks by itself.
 local NUDGES_MAX = 64
 
+-- Redis answers nobody else while a call runs, so each call looks at so many held jobs, ends so many attempts and reads so
+-- many bytes of images, at most: a few milliseconds. Its caller calls again where more is left.
+local HELD_MAX, ENDED_MAX, BYTES_MAX = 1000, 100, 1024 * 1024
+
+-- Bytes of images read, and attempts ended, in this call.
+local bytes_read, ended = 0, 0
+local function is_enough() return ended >= ENDED_MAX or bytes_read >= BYTES_MAX end
+
 -- What finish() writes: records by bucket, entries that are over, settled jobs by batch.
 local fresh, over, closed, nudges, stamp, once
 local function clear() fresh, over, closed, nudges, stamp, once = {}, {}, {}, 0, nil, pack('>I4', 1) end
-initialisers[1] = clear
+initialisers[1] = function()
+  clear()
+  bytes_read, ended = 0, 0
+end
 
 local function finish()
   for key, pairs_ in pairs(fresh) do
@@ -88,10 +99,12 @@ end
 -- Ends the attempt under way without an outcome: the job waits for another, or is dead-lettered.
 local function end_attempt(held, how, why)
   local entry, worker = held[1], held[2]
+  ended = ended + 1
   local found = call('XRANGE', JOBS, entry, entry)[1]
   -- Somebody else deleted it: the audit finds its record, and says so.
   if not found then call('XACK', JOBS, GROUP, entry) return 'late' end
   local fields = found[2]
+  bytes_read = bytes_read + #fields[2] + #(fields[4] or '')
   local id = sub(fields[2], 1, 16)
   local record = #id == 16 and record_of(id)
   if not record or is_settled(record) or entry_of(record) ~= entry then
@@ -113,14 +126,11 @@ local function end_attempt(held, how, why)
   return 'dead'
 end
 
--- Calls f with all that workers hold; `worker` only with what that one holds.
-local function for_each_held(f, ...)
-  local start = '-'
-  repeat
-    local found = call('XPENDING', JOBS, GROUP, start, '+', 1000, ...)
-    for _, held in ipairs(found) do f(held) end
-    if #found > 0 then start = '(' .. found[#found][1] end
-  until #found < 1000
+-- Up to `count` of the entries that workers hold after `cursor`, which is an entry or nil; `worker` only those of that
+-- one. The second value is the cursor of the next page, nil after the last.
+local function held_after(cursor, count, ...)
+  local page = call('XPENDING', JOBS, GROUP, cursor and '(' .. cursor or '-', '+', count, ...)
+  return page, #page == count and page[count][1] or nil
 end
 
 -- What a lease still lasts at least after the server was away: enough for the next heartbeats, and not so long that the
@@ -133,21 +143,42 @@ local renewed = 0
 -- How long ago a lease was extended.
 local function idle_of(held) return math.min(held[3], NOW - renewed) end
 
--- Lets every lease count as extended now, where the last heartbeats lie ahead of the clock.
-local function extend_all()
+-- Whether a worker holds an entry as `held` says, by its delivery of that number, with a lease that lasts.
+local function is_held_by(held, worker, deliveries)
+  return held and held[2] == worker and tonumber(held[4]) == deliveries and idle_of(held) < LEASE
+end
+
+-- Lets the leases after `cursor` count as extended now, where their last heartbeats lie ahead of the clock. Answers the
+-- cursor of those that are left, or nil.
+local function extend_page(cursor)
   local by_worker = {}
-  for_each_held(function(held)
+  local page, next_cursor = held_after(cursor, HELD_MAX)
+  for _, held in ipairs(page) do
     local list = by_worker[held[2]]
     if not list then list = {} by_worker[held[2]] = list end
     list[#list + 1] = held[1]
-  end)
-  for worker, entries in pairs(by_worker) do
-    in_parts(entries, function(...)
-      local some = { ... }
-      some[#some + 1] = 'JUSTID'
-      call('XCLAIM', JOBS, GROUP, worker, 0, unpack(some))
-    end)
   end
+  for worker, entries in pairs(by_worker) do
+    entries[#entries + 1] = 'JUSTID'
+    call('XCLAIM', JOBS, GROUP, worker, 0, unpack(entries))
+  end
+  return next_cursor
+end
+
+-- Ends the attempts after `cursor` whose leases have expired. Answers the earliest of `first` and the heartbeats of the
+-- others, and the cursor of those that are left, or nil.
+local function expire_page(cursor, first)
+  local page, next_cursor = held_after(cursor, HELD_MAX)
+  for _, held in ipairs(page) do
+    local idle = idle_of(held)
+    if idle < LEASE then
+      first = math.min(first, NOW - idle)
+    else
+      end_attempt(held, 'expired')
+      if is_enough() then return first, held[1] end
+    end
+  end
+  return first, next_cursor
 end
 
 -- How much later the clock may be than the last time that was written down.
@@ -156,38 +187,45 @@ local CLOCK_STALE_MAX = 100
 -- What the server calls this run of its own.
 local function run_of_server() return string.match(call('INFO', 'server'), 'run_id:(%x+)') end
 
--- Requeues what expired, and answers which line was last claimed from. Time in which nobody called is no lapse: then
--- the machines, the network or Redis stood still, and nobody could extend a lease. While the server was down for a
--- moment nobody could either; while its clock was ahead leases were given that would now last too long.
+-- Requeues what expired, a page of it at each call, and answers which line was last claimed from; the second value says
+-- whether pages are left. Time in which nobody called is no lapse: then the machines, the network or Redis stood still,
+-- and nobody could extend a lease. While the server was down for a moment nobody could either; while its clock was ahead
+-- leases were given that would now last too long.
 local function catch_up()
-  local state = call('HMGET', STATE, 'clock', 'lapse', 'run', 'epoch', 'cut', 'last', 'renewed')
+  local state = call('HMGET', STATE, 'clock', 'lapse', 'run', 'epoch', 'cut', 'last', 'renewed', 'page')
   local clock, lapse = tonumber(state[1]) or 0, tonumber(state[2]) or 0
   epoch, cut, renewed = tonumber(state[4]) or 0, tonumber(state[5]) or 0, tonumber(state[7]) or 0
   local is_back, was_silent = NOW < clock, NOW > clock + SILENCE
-  if not is_back and not was_silent and NOW < lapse then
+  if not is_back and not was_silent and NOW < lapse and not state[8] then
     if NOW > clock + CLOCK_STALE_MAX then call('HSET', STATE, 'clock', NOW) end
-    return state[6]
+    return state[6], false
   end
+  -- What the pages before this one were read for, the earliest heartbeat in them, and the last entry of them.
+  local task, first, cursor = string.match(state[8] or '', '(%a+) (%d+) (.*)')
   local run = run_of_server()
   if is_back then
     epoch, cut = (epoch + 1) % 65536, NOW
     call('HSET', STATE, 'epoch', epoch, 'cut', cut)
-    extend_all()
-    renewed, lapse = NOW, NOW + LEASE
+    task, first, cursor = 'extend', NOW, nil
+    renewed = NOW
   elseif was_silent then
     renewed, lapse = NOW, NOW + LEASE
   elseif state[3] ~= run then
     renewed, lapse = math.max(renewed, NOW - (LEASE - GRACE)), NOW + GRACE
-  else
-    local longest, expired = 0, {}
-    for_each_held(function(held)
-      local idle = idle_of(held)
-      if idle >= LEASE then expired[#expired + 1] = held else longest = math.max(longest, idle) end
-    end)
-    for _, held in ipairs(expired) do end_attempt(held, 'expired') end
-    lapse = NOW + LEASE - longest
+  end
+  if not task and NOW >= lapse then task, first = 'expire', NOW end
+  if task == 'extend' then
+    cursor = extend_page(cursor)
+  elseif task == 'expire' then
+    first, cursor = expire_page(cursor, tonumber(first))
     finish()
   end
+  if task then lapse = first + LEASE end
   call('HSET', STATE, 'clock', NOW, 'lapse', lapse, 'run', run, 'renewed', renewed)
-  return state[6]
+  if cursor then
+    call('HSET', STATE, 'page', task .. ' ' .. first .. ' ' .. cursor)
+  elseif state[8] then
+    call('HDEL', STATE, 'page')
+  end
+  return state[6], cursor ~= nil
 end

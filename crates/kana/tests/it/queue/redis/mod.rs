@@ -2,6 +2,7 @@
 //!
 //! Every test has a real server of its own. [`Proxied`] is a queue, the server, and the network between them.
 
+mod bounds;
 mod crashes;
 mod outages;
 mod refusals;
