@@ -9,7 +9,7 @@ local function has_group(stream)
 end
 if not has_group(JOBS) then
   call('XGROUP', 'CREATE', JOBS, GROUP, '0', 'MKSTREAM')
-  call('DEL', BACK, AGAIN, ATTEMPTS)
+  call('UNLINK', BACK, AGAIN, ATTEMPTS)
 end
 if not has_group(NUDGES) then call('XGROUP', 'CREATE', NUDGES, GROUP, '0', 'MKSTREAM') end
 return redis.status_reply('OK')

@@ -8,7 +8,11 @@ local call, sub, byte, pack, unpack_at
 local JOBS = ROOT .. ':jobs'
 local ATTEMPTS, BACK, AGAIN, STATE = ROOT .. ':tally', ROOT .. ':back', ROOT .. ':again', ROOT .. ':state'
 local CHANGES, NUDGES, DEAD, LETTERS = ROOT .. ':changes', ROOT .. ':nudges', ROOT .. ':dead', ROOT .. ':graves'
-local OPEN = ROOT .. ':open'
+local OPEN, ENDS = ROOT .. ':open', ROOT .. ':ends'
+
+-- How much longer than its outcomes Redis keeps a bucket of them. A sweep removes it before, off Redis's main thread:
+-- where Redis itself lets a million fields expire, it answers nobody for more than half a second.
+local REMOVAL_MARGIN = 600000
 
 -- Arguments given to one command; Lua's stack holds 8,000.
 local ARGS_MAX = 2000

@@ -25,6 +25,14 @@ while letter and unpack_at('>L', letter[2][6]) + DEAD_TTL <= NOW do
 end
 more = more and 1 or 0
 
+-- Buckets whose last outcome has expired. One that was opened again, or that a kana before this one closed, has another
+-- time than that written down: Redis removes it, or the kana that closes it writes down another.
+local ends = call('ZRANGEBYSCORE', ENDS, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, ENDED_MAX)
+for n = 1, #ends, 2 do
+  if call('PEXPIRETIME', ends[n]) == ends[n + 1] + REMOVAL_MARGIN then call('UNLINK', ends[n]) end
+  call('ZREM', ENDS, ends[n])
+end
+
 local state = call('HMGET', STATE, 'swept', 'orphans', 'audit')
 local swept = tonumber(state[1]) or 0
 if NOW >= swept and NOW - swept < PERIOD then return { 0, 0, more } end

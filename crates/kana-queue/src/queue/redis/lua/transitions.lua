@@ -25,7 +25,8 @@ local function finish()
     local count = call('HINCRBY', OPEN, key, -#pairs_ / 2)
     if count <= 0 then
       call('HDEL', OPEN, key)
-      call('PEXPIRE', key, OUTCOME_TTL)
+      call('PEXPIREAT', key, NOW + OUTCOME_TTL + REMOVAL_MARGIN)
+      call('ZADD', ENDS, NOW + OUTCOME_TTL, key)
     end
   end
   for key, count in pairs(closed) do

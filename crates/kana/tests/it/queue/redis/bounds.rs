@@ -6,7 +6,7 @@
 use kana_engine::image::{Image, Shape};
 use kana_queue::{Cause, Claim, Limits, Submission};
 
-use crate::support::queue::{Backend, LIMITS, NOW, Setup, TICK};
+use crate::support::queue::{Backend, LIMITS, NOW, Setup, TICK, done};
 use crate::support::redis::RedisServer;
 
 /// More jobs than one call ends attempts.
@@ -152,4 +152,33 @@ async fn many_jobs_that_never_reached_their_worker_are_all_released() {
     }
 
     assert_eq!(claimed, MANY);
+}
+
+#[tokio::test]
+async fn outcomes_that_expired_are_freed_beside_redis_and_not_by_its_only_thread() {
+    let setup = roomy();
+    let claims = hold_many(&setup).await;
+    setup.queue.settle(claims.iter().map(done).collect()).await.unwrap();
+    reset(setup.server());
+
+    setup.advance(LIMITS.outcome_ttl).await;
+
+    assert!(statistic(setup.server(), "unlink", "calls") >= 1);
+    let left = setup.server().command(&["EVAL", "return #redis.call('KEYS', '{kana}:at:*')", "0"]);
+    assert_eq!(left, "0");
+}
+
+#[tokio::test]
+async fn outcomes_to_which_another_kana_gave_more_time_stay() {
+    let setup = Setup::redis();
+    setup.submit_one().await;
+    let claim = setup.claim_one_as("worker").await;
+    setup.settle(done(&claim)).await;
+    let later = "for _, key in ipairs(redis.call('KEYS', '{kana}:at:*')) do redis.call('PEXPIRE', key, ARGV[1]) end";
+    setup.server().command(&["EVAL", later, "0", &(2 * LIMITS.outcome_ttl).as_millis().to_string()]);
+
+    setup.advance(LIMITS.outcome_ttl).await;
+
+    let left = setup.server().command(&["EVAL", "return #redis.call('KEYS', '{kana}:at:*')", "0"]);
+    assert_eq!(left, "1");
 }
