@@ -12,14 +12,14 @@ use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, ServerErrorKind, Value};
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{debug, info, warn};
 
 use crate::queue::Error;
 
 use super::address::{Address, Node};
 use super::blocking::{BlockingConnection, is_broken};
 use super::error::{BoxError, ConnectionError, Unreachable, failed};
-use super::functions::Functions;
+use super::functions::{self, Functions};
 use super::settings::Info;
 
 /// How long Redis may take to answer. It answers in well under a millisecond; a gateway's caller is promised an answer
@@ -275,7 +275,25 @@ impl Connection {
     }
 
     async fn load(&self, live: &Live) -> Result<(), BoxError> {
-        Ok(self.functions.load().exec_async(&mut live.connection.clone()).await?)
+        self.functions.load().exec_async(&mut live.connection.clone()).await?;
+        // A library too many does no harm, and this user may not be allowed to look.
+        if let Err(error) = self.remove_unused_libraries(live).await {
+            debug!(server = %self.server, error = %error, "could not remove unused libraries from {}", self.server);
+        }
+        Ok(())
+    }
+
+    /// Removes the libraries of this queue that nobody used for a day: those of other versions and other limits.
+    async fn remove_unused_libraries(&self, live: &Live) -> Result<(), RedisError> {
+        let connection = &mut live.connection.clone();
+        let listed: Value = self.functions.list().query_async(connection).await?;
+        let Some(call) = self.functions.unused_libraries(listed) else { return Ok(()) };
+        let unused: Vec<String> = call.query_async(connection).await?;
+        for library in unused {
+            functions::forget(&library).exec_async(connection).await?;
+            info!(server = %self.server, library, "removed the library {library} from {}: unused for a day", self.server);
+        }
+        Ok(())
     }
 
     async fn create_groups(&self, live: &Live) -> Result<(), RedisError> {

@@ -1,13 +1,15 @@
 -- What does every function use: names, the time, records, and the changes that readers follow?
 --
 -- The lines before this one (../functions.rs) define ROOT, the queue's limits (times in ms), GROUP, CHANGES_KEPT,
--- EVENTS_MAX, WORKER_SEPARATOR, and PREFIX, which every function's name begins with. ../encoding.rs says how records,
+-- EVENTS_MAX, WORKER_SEPARATOR, and LIBRARY, the name that every function's name begins with. ../encoding.rs says how records,
 -- heads and events are encoded. The names of keys and of their fields are part of that format: a queue outlives the
 -- kana that wrote it. Libraries cannot be reached while functions are loaded, so every call binds them.
 local call, sub, byte, pack, unpack_at
 local JOBS = ROOT .. ':jobs'
 local ATTEMPTS, BACK, AGAIN, STATE = ROOT .. ':tally', ROOT .. ':back', ROOT .. ':again', ROOT .. ':state'
 local CHANGES, NUDGES, DEAD, LETTERS = ROOT .. ':changes', ROOT .. ':nudges', ROOT .. ':dead', ROOT .. ':graves'
+-- When this library was last used.
+local USED = 'used:' .. LIBRARY
 local OPEN, ENDS = ROOT .. ':open', ROOT .. ':ends'
 
 -- How much longer than its outcomes Redis keeps a bucket of them. A sweep removes it before, off Redis's main thread:
@@ -121,7 +123,7 @@ local function publish_queued(id, rest, claims) publish(id, 'Q' .. pack('>I4', c
 local initialisers = {}
 local function register(name, flags, body)
   redis.register_function({
-    function_name = PREFIX .. name,
+    function_name = LIBRARY .. '_' .. name,
     flags = flags,
     callback = function(_, args)
       call, sub, byte, pack, unpack_at = redis.call, string.sub, string.byte, struct.pack, struct.unpack

@@ -198,7 +198,7 @@ local function catch_up()
   epoch, cut, renewed = tonumber(state[4]) or 0, tonumber(state[5]) or 0, tonumber(state[7]) or 0
   local is_back, was_silent = NOW < clock, NOW > clock + SILENCE
   if not is_back and not was_silent and NOW < lapse and not state[8] then
-    if NOW > clock + CLOCK_STALE_MAX then call('HSET', STATE, 'clock', NOW) end
+    if NOW > clock + CLOCK_STALE_MAX then call('HSET', STATE, 'clock', NOW, USED, NOW) end
     return state[6], false
   end
   -- What the pages before this one were read for, the earliest heartbeat in them, and the last entry of them.
@@ -222,7 +222,7 @@ local function catch_up()
     finish()
   end
   if task then lapse = first + LEASE end
-  call('HSET', STATE, 'clock', NOW, 'lapse', lapse, 'run', run, 'renewed', renewed)
+  call('HSET', STATE, 'clock', NOW, USED, NOW, 'lapse', lapse, 'run', run, 'renewed', renewed)
   if cursor then
     call('HSET', STATE, 'page', task .. ' ' .. first .. ' ' .. cursor)
   elseif state[8] then

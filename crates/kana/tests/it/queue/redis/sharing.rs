@@ -267,3 +267,61 @@ async fn in_a_redis_cluster_the_queue_is_found_wherever_it_lives() {
 
     assert_eq!(holding.command(&["EXISTS", "{kana}:jobs"]), "1");
 }
+
+/// The names of the libraries that a server has.
+fn libraries(server: &RedisServer) -> Vec<String> {
+    let listed = server.command(&["FUNCTION", "LIST"]);
+    let names = listed.lines().collect::<Vec<_>>();
+    names.windows(2).filter(|pair| pair[0] == "library_name").map(|pair| pair[1].to_owned()).collect()
+}
+
+/// Loads a library as another version of kana would, for the queue with this prefix.
+fn load_library(server: &RedisServer, name: &str, prefix: &str) {
+    let code = format!(
+        "#!lua name={name}\nlocal ROOT, JOBS_MAX = '{{{prefix}}}', 1\nredis.register_function('{name}_f', function() return 1 end)"
+    );
+    server.command(&["FUNCTION", "LOAD", &code]);
+}
+
+#[tokio::test]
+async fn a_library_that_nobody_used_for_a_day_is_removed_and_no_other() {
+    let setup = Setup::redis();
+    let server = setup.server();
+    load_library(server, "kana_old", "kana");
+    load_library(server, "kana_neighbour", "blue");
+    load_library(server, "stranger", "kana");
+    setup.submit_one().await;
+    let own = libraries(server).into_iter().find(|name| name.len() > "kana_neighbour".len()).expect("a library");
+    let load_again = async || {
+        server.command(&["FUNCTION", "DELETE", &own]);
+        setup.submit_one().await;
+        let mut left = libraries(server);
+        left.sort();
+        left
+    };
+
+    setup.advance(Duration::from_secs(23 * 60 * 60)).await;
+    let within_a_day = load_again().await;
+    setup.advance(Duration::from_secs(60 * 60)).await;
+    let after_a_day = load_again().await;
+
+    let mut all = vec![own.clone(), "kana_neighbour".to_owned(), "kana_old".to_owned(), "stranger".to_owned()];
+    all.sort();
+    assert_eq!(within_a_day, all);
+    all.retain(|name| name != "kana_old");
+    assert_eq!(after_a_day, all);
+}
+
+#[tokio::test]
+async fn a_process_whose_library_was_removed_loads_it_again() {
+    let setup = Setup::redis();
+    let server = setup.server();
+    setup.submit_one().await;
+    for name in libraries(server) {
+        server.command(&["FUNCTION", "DELETE", &name]);
+    }
+
+    jobs_are_done(&setup).await;
+
+    assert_eq!(libraries(server).len(), 1);
+}
