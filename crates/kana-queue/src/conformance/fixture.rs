@@ -21,6 +21,7 @@ pub const LIMITS: Limits = Limits {
     claims_max: 5,
     outcome_ttl: Duration::from_secs(60 * 60),
     dead_ttl: Duration::from_secs(7 * 24 * 60 * 60),
+    dead_max: 6,
 };
 
 /// The clock's smallest step.

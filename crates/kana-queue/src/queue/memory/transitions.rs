@@ -88,6 +88,11 @@ impl Jobs {
         let letter = DeadLetter { job, attempts, reason, worker: Some(worker), died: now };
         self.dead.insert(self.changed, DeadEntry { place, letter });
         self.dead_ends.set(self.changed, now.after(limits.dead_ttl));
+        while self.dead.len() > limits.dead_max
+            && let Some((oldest, _)) = self.dead.pop_first()
+        {
+            self.dead_ends.remove(&oldest);
+        }
         Settled::Dead
     }
 

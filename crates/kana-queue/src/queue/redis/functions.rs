@@ -180,13 +180,13 @@ pub fn forget(library: &str) -> Cmd {
 
 /// The Lua lines that define what Rust and Lua share, times in milliseconds.
 fn constants(root: &str, limits: &Limits) -> String {
-    let Limits { jobs_max, lease, attempts_max, claims_max, outcome_ttl, dead_ttl } = limits;
+    let Limits { jobs_max, lease, attempts_max, claims_max, outcome_ttl, dead_ttl, dead_max } = limits;
     let (lease, outcome_ttl, dead_ttl) = (lease.as_millis(), outcome_ttl.as_millis(), dead_ttl.as_millis());
     let (silence, separator) = (SILENCE.as_millis(), worker_id::SEPARATOR);
     format!(
         "{}{jobs_max}\n\
          local LEASE, ATTEMPTS_MAX, CLAIMS_MAX = {lease}, {attempts_max}, {claims_max}\n\
-         local OUTCOME_TTL, DEAD_TTL, SILENCE = {outcome_ttl}, {dead_ttl}, {silence}\n\
+         local OUTCOME_TTL, DEAD_TTL, DEAD_MAX, SILENCE = {outcome_ttl}, {dead_ttl}, {dead_max}, {silence}\n\
          local GROUP, CHANGES_KEPT, EVENTS_MAX = '{GROUP}', {CHANGES_KEPT}, {EVENTS_MAX}\n\
          local WORKER_SEPARATOR = '{separator}'\n",
         root_line(root)

@@ -23,6 +23,7 @@ while letter and unpack_at('>L', letter[2][6]) + DEAD_TTL <= NOW do
   call('HDEL', LETTERS, sub(letter[2][2], 1, 16))
   letter = call('XRANGE', DEAD, '-', '+', 'COUNT', 1)[1]
 end
+if trim_dead_letters() then more = true end
 more = more and 1 or 0
 
 -- Buckets whose last outcome has expired. One that was opened again, or that a kana before this one closed, has another

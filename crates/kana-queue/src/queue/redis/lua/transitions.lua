@@ -92,9 +92,22 @@ local function reason(attempts, worker, how, why)
   return 'claimed ' .. attempts.claims .. ' times and never finished; the last time, ' .. last
 end
 
+-- Removes the oldest dead letters where there are more than may be. What a lower limit leaves over, sweeps remove.
+local function trim_dead_letters()
+  local surplus = call('XLEN', DEAD) - DEAD_MAX
+  while surplus > 0 and not is_enough() do
+    local oldest = call('XRANGE', DEAD, '-', '+', 'COUNT', 1)[1]
+    bytes_read, ended, surplus = bytes_read + #oldest[2][4], ended + 1, surplus - 1
+    call('XDEL', DEAD, oldest[1])
+    call('HDEL', LETTERS, sub(oldest[2][2], 1, 16))
+  end
+  return surplus > 0
+end
+
 local function dead_letter(id, fields, attempts, worker, why)
   local letter = pack('>LI4I2', NOW, attempts.claims, #worker) .. worker .. why
   call('HSET', LETTERS, id, call('XADD', DEAD, '*', 'job', fields[2], 'image', fields[4], 'letter', letter))
+  trim_dead_letters()
 end
 
 -- Ends the attempt under way without an outcome: the job waits for another, or is dead-lettered.
