@@ -16,6 +16,7 @@ use crate::queue::Limits;
 use crate::worker_id;
 
 use super::address::Address;
+use super::limits;
 use super::reply::{Reply, field};
 
 /// The consumer group that all workers read in.
@@ -26,6 +27,9 @@ pub const CHANGES_KEPT: usize = 4_000;
 
 /// Jobs in one entry of the stream of changes, at most.
 pub const EVENTS_MAX: usize = 100;
+
+/// The version of what is stored, as `encoding` and the names of keys say: another one is refused.
+pub const LAYOUT: u64 = 1;
 
 /// Time without any call after which it counts as a pause of the machines, the network or Redis, in which no lease
 /// expires. A live gateway sweeps every second, and so does a worker that waits.
@@ -73,7 +77,7 @@ const FUNCTIONS: [Function; 17] = functions! {
     sweep ALWAYS
     cancel ALWAYS
     discard ALWAYS
-    ensure_groups ALWAYS
+    open ALWAYS
     unused_libraries ALWAYS
     replay UNLESS_FULL
     statuses READS
@@ -100,7 +104,7 @@ pub struct Functions {
     pub dead: String,
     /// The library's name.
     name: String,
-    /// What the code of every library of this queue contains, and no other.
+    /// What the code of every library of this queue contains, and of no other: a part of the line that defines ROOT.
     mark: String,
     code: String,
 }
@@ -117,9 +121,8 @@ impl Functions {
         let hash = redis::Script::new(&code).get_hash()[..HASH_DIGITS].to_owned();
         let name = format!("kana_{hash}");
         let code = format!("#!lua name={name}\nlocal LIBRARY = '{name}'\n{code}");
-        let mark = root_line(&root);
         Self {
-            mark,
+            mark: format!("= '{root}', "),
             jobs: format!("{root}:jobs"),
             nudges: format!("{root}:nudges"),
             changes: format!("{root}:changes"),
@@ -134,6 +137,13 @@ impl Functions {
         let mut call = cmd("FCALL");
         call.arg(format!("{}_{function}", self.name)).arg(1).arg(&self.jobs);
         call
+    }
+
+    /// The call that opens the queue, for a process that was let in before or was not.
+    pub fn open(&self, was_let_in: bool) -> Cmd {
+        let mut open = self.call("open");
+        open.arg(u8::from(was_let_in));
+        open
     }
 
     /// The command that makes Redis know every function.
@@ -180,22 +190,13 @@ pub fn forget(library: &str) -> Cmd {
 
 /// The Lua lines that define what Rust and Lua share, times in milliseconds.
 fn constants(root: &str, limits: &Limits) -> String {
-    let Limits { jobs_max, lease, attempts_max, claims_max, outcome_ttl, dead_ttl, dead_max } = limits;
-    let (lease, outcome_ttl, dead_ttl) = (lease.as_millis(), outcome_ttl.as_millis(), dead_ttl.as_millis());
-    let (silence, separator) = (SILENCE.as_millis(), worker_id::SEPARATOR);
+    let (silence, separator, limits) = (SILENCE.as_millis(), worker_id::SEPARATOR, limits::text(limits));
     format!(
-        "{}{jobs_max}\n\
-         local LEASE, ATTEMPTS_MAX, CLAIMS_MAX = {lease}, {attempts_max}, {claims_max}\n\
-         local OUTCOME_TTL, DEAD_TTL, DEAD_MAX, SILENCE = {outcome_ttl}, {dead_ttl}, {dead_max}, {silence}\n\
+        "local ROOT, LAYOUT = '{root}', {LAYOUT}\n\
+         local OWN_LIMITS, SILENCE = '{limits}', {silence}\n\
          local GROUP, CHANGES_KEPT, EVENTS_MAX = '{GROUP}', {CHANGES_KEPT}, {EVENTS_MAX}\n\
-         local WORKER_SEPARATOR = '{separator}'\n",
-        root_line(root)
+         local WORKER_SEPARATOR = '{separator}'\n"
     )
-}
-
-/// The begin of the line that says whose queue a library is for.
-fn root_line(root: &str) -> String {
-    format!("local ROOT, JOBS_MAX = '{root}', ")
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@
 //! {prefix}:dead      stream     dead letters, and {prefix}:graves, a hash that finds them
 //! {prefix}:open      hash       jobs without an outcome, counted: more than the stream holds means that some were lost
 //! {prefix}:ends      sorted set when each of the hashes at:… without open jobs is over
-//! {prefix}:state     hash       when leases expire next, and which line was claimed from last
+//! {prefix}:state     hash       the queue's layout and limits, when leases expire next, which line was claimed from last
 //! ```
 //!
 //! Leases are the group's own pending entries: reading gives one, a heartbeat renews it. Only the clock of Redis counts,
@@ -33,6 +33,7 @@ mod delivery;
 mod encoding;
 mod error;
 mod functions;
+mod limits;
 mod reply;
 mod settings;
 
@@ -55,7 +56,6 @@ use changes::ChangeStream;
 use claim::{Claims, add_leases};
 use connection::Connection;
 use delivery::Token;
-use functions::Functions;
 use reply::{Reply, Submitted, exactly, field};
 
 /// Jobs in one call, at most: Redis answers nobody else while a call runs, and this many take a few milliseconds.
@@ -83,7 +83,7 @@ struct Found {
 impl Redis {
     /// Creates the queue at `address`. It connects when it is first used: a Redis that is away now may come later.
     pub fn new(address: &Address, limits: Limits) -> Self {
-        let connection = Arc::new(Connection::new(address, Functions::new(address, &limits)));
+        let connection = Arc::new(Connection::new(address, limits));
         let claims = Arc::new(Claims::new(Arc::clone(&connection)));
         let changes = ChangeStream::new(Arc::clone(&connection));
         Self { connection, claims, changes, limits }

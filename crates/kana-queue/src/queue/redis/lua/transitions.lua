@@ -149,7 +149,7 @@ end
 
 -- What a lease still lasts at least after the server was away: enough for the next heartbeats, and not so long that the
 -- jobs of a dead worker wait for ever where the server is away again and again.
-local GRACE = LEASE / 2
+local function grace() return math.floor(LEASE / 2) end
 
 -- Leases whose last heartbeat was before this count as extended at this moment: what renews them all writes one number.
 local renewed = 0
@@ -206,9 +206,10 @@ local function run_of_server() return string.match(call('INFO', 'server'), 'run_
 -- and nobody could extend a lease. While the server was down for a moment nobody could either; while its clock was ahead
 -- leases were given that would now last too long.
 local function catch_up()
-  local state = call('HMGET', STATE, 'clock', 'lapse', 'run', 'epoch', 'cut', 'last', 'renewed', 'page')
+  local state = call('HMGET', STATE, 'clock', 'lapse', 'run', 'epoch', 'cut', 'last', 'renewed', 'page', 'limits')
   local clock, lapse = tonumber(state[1]) or 0, tonumber(state[2]) or 0
   epoch, cut, renewed = tonumber(state[4]) or 0, tonumber(state[5]) or 0, tonumber(state[7]) or 0
+  use_limits(state[9])
   local is_back, was_silent = NOW < clock, NOW > clock + SILENCE
   if not is_back and not was_silent and NOW < lapse and not state[8] then
     if NOW > clock + CLOCK_STALE_MAX then call('HSET', STATE, 'clock', NOW, USED, NOW) end
@@ -225,7 +226,7 @@ local function catch_up()
   elseif was_silent then
     renewed, lapse = NOW, NOW + LEASE
   elseif state[3] ~= run then
-    renewed, lapse = math.max(renewed, NOW - (LEASE - GRACE)), NOW + GRACE
+    renewed, lapse = math.max(renewed, NOW - (LEASE - grace())), NOW + grace()
   end
   if not task and NOW >= lapse then task, first = 'expire', NOW end
   if task == 'extend' then
