@@ -13,10 +13,11 @@ use std::time::Duration;
 use redis::{Cmd, Pipeline, pipe};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::error;
 
 use crate::WorkerId;
+use crate::backoff::{Backoff, Bounds};
 use crate::job::JobId;
 use crate::queue::{Claim, Error, Lease};
 
@@ -33,12 +34,23 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How many reads in a row may break off before a claim gives up.
 const BREAKS_MAX: usize = 2;
 
+/// Between two tries to release the jobs of a caller that is gone.
+const RELEASE_BACKOFF: Bounds = Bounds { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
+
 const ACTION: &str = "claim jobs";
 
 /// Hands out jobs.
 pub struct Claims {
     connection: Arc<Connection>,
+    lease: Duration,
     pub delivered: Delivered,
+}
+
+/// Jobs of a caller that is gone.
+enum Abandoned {
+    /// What was assigned to this worker and never reached it.
+    Undelivered(WorkerId),
+    Claimed(Vec<Lease>),
 }
 
 /// The result of asking for jobs once.
@@ -52,8 +64,8 @@ enum Read {
 }
 
 impl Claims {
-    pub fn new(connection: Arc<Connection>) -> Self {
-        Self { connection, delivered: Delivered::default() }
+    pub fn new(connection: Arc<Connection>, lease: Duration) -> Self {
+        Self { connection, lease, delivered: Delivered::default() }
     }
 
     /// Claims jobs in a task of its own, so that the caller may be dropped at any moment: then the jobs are released.
@@ -72,7 +84,7 @@ impl Claims {
                 }
                 () = sender.closed() => {
                     claims.delivered.record_lost_answer(&worker);
-                    return claims.release_undelivered(&worker).await.unwrap_or_default();
+                    return claims.give_back(&Abandoned::Undelivered(worker)).await;
                 }
             };
             let runtime = Handle::current();
@@ -93,9 +105,8 @@ impl Claims {
         let deadline = Instant::now().checked_add(wait);
         let mut breaks = 0;
         loop {
-            if self.delivered.has_lost_answer(worker) {
-                self.release_undelivered(worker).await?;
-            }
+            self.release_undelivered(worker).await?;
+            let reading = self.delivered.reading(worker).read_owned().await;
             let mut read = self.claim_again(worker, limit).await?;
             if matches!(read, Read::Nothing) {
                 let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.saturating_duration_since(Instant::now()));
@@ -116,6 +127,7 @@ impl Claims {
                     breaks += 1;
                 }
             }
+            drop(reading);
             // After a break it is not known yet whether there are any.
             let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
             if is_over && (breaks == 0 || breaks >= BREAKS_MAX) {
@@ -223,8 +235,13 @@ impl Claims {
         self.delete(&self.connection.functions.jobs, entries).await
     }
 
-    /// Releases what was assigned to a worker and never reached it.
+    /// Releases what was assigned to a worker and never reached it, if there may be any.
     async fn release_undelivered(&self, worker: &WorkerId) -> Result<(), Error> {
+        if !self.delivered.has_lost_answer(worker) {
+            return Ok(());
+        }
+        let reading = self.delivered.reading(worker);
+        let _alone = reading.write().await;
         let delivered = self.delivered.jobs(worker);
         let mut after = Some(Vec::new());
         while let Some(entry) = after {
@@ -265,10 +282,26 @@ impl Claims {
         self.connection.ask_all(ACTION, &deletion).await.map(drop)
     }
 
-    /// Releases jobs. Where Redis does not answer, their leases expire instead.
-    async fn release(&self, leases: Vec<Lease>) -> Result<(), Error> {
+    /// Releases jobs of a caller that is gone, until Redis has answered. While Redis is away for longer than a lease,
+    /// their leases expire instead.
+    async fn give_back(&self, abandoned: &Abandoned) {
+        let (begun, mut backoff) = (Instant::now(), Backoff::new(RELEASE_BACKOFF));
+        loop {
+            let released = match abandoned {
+                Abandoned::Undelivered(worker) => self.release_undelivered(worker).await,
+                Abandoned::Claimed(leases) => self.release(leases).await,
+            };
+            if released.is_ok() || begun.elapsed() >= 2 * self.lease {
+                return;
+            }
+            sleep(backoff.fail()).await;
+        }
+    }
+
+    /// Releases jobs.
+    async fn release(&self, leases: &[Lease]) -> Result<(), Error> {
         let mut call = self.connection.functions.call("release");
-        add_leases(&mut call, &leases);
+        add_leases(&mut call, leases);
         self.connection.ask(ACTION, &call).await?;
         self.delivered.remove(leases.iter());
         Ok(())
@@ -300,8 +333,8 @@ impl Drop for InTransit {
         if self.jobs.is_empty() {
             return;
         }
-        let leases = self.jobs.drain(..).map(|claim| claim.lease).collect();
+        let leases = Abandoned::Claimed(self.jobs.drain(..).map(|claim| claim.lease).collect());
         let claims = Arc::clone(&self.claims);
-        self.runtime.spawn(async move { claims.release(leases).await });
+        self.runtime.spawn(async move { claims.give_back(&leases).await });
     }
 }

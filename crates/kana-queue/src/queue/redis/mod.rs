@@ -84,7 +84,7 @@ impl Redis {
     /// Creates the queue at `address`. It connects when it is first used: a Redis that is away now may come later.
     pub fn new(address: &Address, limits: Limits) -> Self {
         let connection = Arc::new(Connection::new(address, limits));
-        let claims = Arc::new(Claims::new(Arc::clone(&connection)));
+        let claims = Arc::new(Claims::new(Arc::clone(&connection), limits.lease));
         let changes = ChangeStream::new(Arc::clone(&connection));
         Self { connection, claims, changes, limits }
     }
