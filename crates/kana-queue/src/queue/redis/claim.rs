@@ -1,8 +1,9 @@
 //! How does a worker get jobs, and what becomes of those that never reach it?
 //!
 //! A claim first calls the `claim` function, which requeues what expired and hands out jobs attempted or claimed
-//! before. Where there are none of those it reads new ones straight from the stream, and blocks there: Redis wakes
-//! exactly as many workers as there are jobs. What returns to a line meanwhile wakes one by a nudge, in a second stream.
+//! before. Where there are none of those it reads new ones straight from the stream: its share, where others wait too.
+//! Where there are none either it waits for one: Redis wakes exactly as many workers as there are jobs, and each that was
+//! woken calls `claim_rest` for its share of what is left. What returns to a line meanwhile wakes one by a nudge, in a second stream.
 //!
 //! An answer may get lost on its way, with the jobs in it. So it is recorded which jobs reached which worker
 //! (`delivered`), and after anything that went wrong the others are released, at no cost to them.
@@ -10,7 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, Pipeline, pipe};
+use redis::{Cmd, Pipeline, Value, pipe};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
@@ -21,7 +22,7 @@ use crate::backoff::{Backoff, Bounds};
 use crate::job::JobId;
 use crate::queue::{Claim, Error, Lease};
 
-use super::connection::Connection;
+use super::connection::{Connection, is_function_missing};
 use super::delivered::Delivered;
 use super::delivery::{self, ClaimReply, Deliveries, Delivery, StreamReply, Token};
 use super::encoding;
@@ -107,11 +108,8 @@ impl Claims {
         loop {
             self.release_undelivered(worker).await?;
             let reading = self.delivered.reading(worker).read_owned().await;
-            let mut read = self.claim_again(worker, limit).await?;
-            if matches!(read, Read::Nothing) {
-                let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.saturating_duration_since(Instant::now()));
-                read = self.read_new(worker, limit, left.min(LOOK_AGAIN)).await?;
-            }
+            let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.saturating_duration_since(Instant::now()));
+            let read = self.read(worker, limit, left.min(LOOK_AGAIN)).await?;
             match read {
                 Read::Jobs(deliveries) => {
                     let claims = self.receive(worker, deliveries).await?;
@@ -136,23 +134,50 @@ impl Claims {
         }
     }
 
-    /// Claims what comes before new jobs: what expired, was released or is tried again.
-    async fn claim_again(&self, worker: &WorkerId, limit: usize) -> Result<Read, Error> {
-        let mut call = self.connection.functions.call("claim");
-        call.arg(worker).arg(limit);
+    /// Asks for jobs once, and waits for new ones for `wait` where there are none: first for what comes before new jobs,
+    /// which expired, was released or is tried again.
+    async fn read(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Result<Read, Error> {
+        let functions = &self.connection.functions;
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let mut call = functions.call("claim");
+        call.arg(worker).arg(limit).arg(millis);
         let Some(answer) = self.connection.ask_once(ACTION, &call).await? else { return Ok(Read::BrokeOff) };
-        match delivery::claim_reply(answer) {
-            Some(ClaimReply::Jobs(deliveries)) => Ok(Read::Jobs(deliveries)),
-            Some(ClaimReply::ReadStream) => Ok(Read::Nothing),
-            None => Err(self.connection.unexpected(ACTION)),
+        match delivery::claim_reply(answer).ok_or_else(|| self.connection.unexpected(ACTION))? {
+            ClaimReply::Jobs(deliveries) => Ok(Read::Jobs(deliveries)),
+            ClaimReply::ReadStream(share) => {
+                let mut read = pipe();
+                read.cmd("XREADGROUP").arg("GROUP").arg(GROUP).arg(worker).arg("COUNT").arg(share);
+                self.add_streams(&mut read).cmd("TIME");
+                self.read_new(&read, Duration::ZERO, delivery::stream_reply).await
+            }
+            ClaimReply::Wait => {
+                let mut read = pipe();
+                // One, so that Redis wakes as many workers as there are jobs; each then gets its share of the rest.
+                read.cmd("XREADGROUP").arg("GROUP").arg(GROUP).arg(worker).arg("COUNT").arg(1).arg("BLOCK").arg(millis);
+                let mut rest = functions.call("claim_rest");
+                rest.arg(worker).arg(limit.saturating_sub(1));
+                self.add_streams(&mut read).add_command(rest);
+                self.read_new(&read, wait, delivery::wait_reply).await
+            }
         }
     }
 
-    /// Reads new jobs, and waits for them for `wait` where there are none.
-    async fn read_new(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Result<Read, Error> {
+    /// Adds the streams of jobs and of nudges to a command that reads them.
+    fn add_streams<'a>(&self, read: &'a mut Pipeline) -> &'a mut Pipeline {
+        let functions = &self.connection.functions;
+        read.arg("STREAMS").arg(&functions.jobs).arg(&functions.nudges).arg(">").arg(">")
+    }
+
+    /// Reads new jobs, by commands of which the first may block for `wait`.
+    async fn read_new(
+        &self,
+        read: &Pipeline,
+        wait: Duration,
+        reply: fn(Vec<Value>, &str) -> Option<StreamReply>,
+    ) -> Result<Read, Error> {
         let functions = &self.connection.functions;
         let mut blocking = self.connection.blocking(ACTION).await?;
-        let answers = match blocking.ask(&self.stream_read(worker, limit, wait), wait).await {
+        let answers = match blocking.ask(read, wait).await {
             Ok(Some(answers)) => answers,
             Ok(None) => return Ok(Read::BrokeOff),
             // The stream or its group was deleted.
@@ -161,10 +186,12 @@ impl Claims {
                 self.connection.ensure_groups(ACTION).await?;
                 return Ok(Read::GroupsCreated);
             }
+            // They were removed while it waited; the next call loads them.
+            Err(error) if is_function_missing(&error) => return Ok(Read::BrokeOff),
             Err(source) => return Err(Error::Unavailable { action: ACTION, source: Box::new(source) }),
         };
         self.connection.keep(blocking);
-        let reply = delivery::stream_reply(answers, &functions.nudges);
+        let reply = reply(answers, &functions.nudges);
         let StreamReply { jobs, nudges } = reply.ok_or_else(|| self.connection.unexpected(ACTION))?;
         if !nudges.is_empty() {
             self.delete(&functions.nudges, &nudges).await?;
@@ -172,26 +199,13 @@ impl Claims {
         Ok(if jobs.entries.is_empty() { Read::Nothing } else { Read::Jobs(jobs) })
     }
 
-    fn stream_read(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Pipeline {
-        let functions = &self.connection.functions;
-        let mut read = pipe();
-        read.cmd("XREADGROUP").arg("GROUP").arg(GROUP).arg(worker).arg("COUNT").arg(limit);
-        if !wait.is_zero() {
-            // A wait of zero milliseconds would be one without end.
-            read.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-        }
-        read.arg("STREAMS").arg(&functions.jobs).arg(&functions.nudges).arg(">").arg(">");
-        read.cmd("TIME");
-        read
-    }
-
     /// Turns deliveries into claims, and publishes that new jobs run. Of several jobs, those to be claimed alone are
     /// released, unless all are: then all but the first.
     async fn receive(&self, worker: &WorkerId, deliveries: Deliveries) -> Result<Vec<Claim>, Error> {
-        let Deliveries { entries, now, are_published } = deliveries;
+        let Deliveries { entries, now } = deliveries;
         let (mut claims, mut events, mut foreign, mut alone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut has_company = entries.len() > 1 && entries.iter().any(|delivery| !delivery.is_alone);
-        for Delivery { entry, deliveries, attempt, head, image, is_alone } in entries {
+        for Delivery { entry, deliveries, attempt, head, image, is_alone, is_published } in entries {
             let Some(job) = encoding::job(&head, &image) else {
                 foreign.push(entry);
                 continue;
@@ -200,7 +214,7 @@ impl Claims {
                 alone.push(entry);
                 continue;
             }
-            if !are_published {
+            if !is_published {
                 events.push((job.id, encoding::running(&job, attempt, worker)));
             }
             let token = Token { claimed: now, deliveries }.pack();

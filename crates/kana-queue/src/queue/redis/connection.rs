@@ -170,7 +170,7 @@ impl Connection {
             self.forget(&live);
             return Ok(true);
         }
-        if error.detail().is_some_and(|detail| detail.starts_with("Function not found")) {
+        if is_function_missing(error) {
             self.load(&live).await?;
             return Ok(true);
         }
@@ -365,6 +365,11 @@ impl Connection {
         // The node named in the URL knows where the queue is now, if another one had it.
         *self.state.lock() = State { unreachable: Some(Unreachable::new(reason)), ..State::default() };
     }
+}
+
+/// Whether a function was called that the server does not know.
+pub fn is_function_missing(error: &RedisError) -> bool {
+    error.detail().is_some_and(|detail| detail.starts_with("Function not found"))
 }
 
 /// Removes the libraries of this queue that nobody used for a day: those of other versions and other limits.

@@ -65,9 +65,10 @@ macro_rules! functions {
     };
 }
 
-const FUNCTIONS: [Function; 17] = functions! {
+const FUNCTIONS: [Function; 18] = functions! {
     submit UNLESS_FULL
     claim ALWAYS
+    claim_rest ALWAYS
     release_alone ALWAYS
     release_undelivered ALWAYS
     extend ALWAYS

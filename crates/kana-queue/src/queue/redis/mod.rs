@@ -15,6 +15,7 @@
 //! {prefix}:nudges    stream     wakes one waiting worker when a job comes back
 //! {prefix}:dead      stream     dead letters, and {prefix}:graves, a hash that finds them
 //! {prefix}:open      hash       jobs without an outcome, counted: more than the stream holds means that some were lost
+//! {prefix}:idle      sorted set workers that wait for jobs, and until when
 //! {prefix}:ends      sorted set when each of the hashes at:… without open jobs is over
 //! {prefix}:state     hash       the queue's layout and limits, when leases expire next, which line was claimed from last
 //! ```

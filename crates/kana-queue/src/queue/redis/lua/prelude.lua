@@ -10,7 +10,7 @@ local ATTEMPTS, BACK, AGAIN, STATE = ROOT .. ':tally', ROOT .. ':back', ROOT .. 
 local CHANGES, NUDGES, DEAD, LETTERS = ROOT .. ':changes', ROOT .. ':nudges', ROOT .. ':dead', ROOT .. ':graves'
 -- When this library was last used.
 local USED = 'used:' .. LIBRARY
-local OPEN, ENDS = ROOT .. ':open', ROOT .. ':ends'
+local OPEN, ENDS, IDLE = ROOT .. ':open', ROOT .. ':ends', ROOT .. ':idle'
 
 -- How much longer than its outcomes Redis keeps a bucket of them. A sweep removes it before, off Redis's main thread:
 -- where Redis itself lets a million fields expire, it answers nobody for more than half a second.

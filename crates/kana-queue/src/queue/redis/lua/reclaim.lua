@@ -9,6 +9,7 @@ for _, held in ipairs(all) do
   count = count + 1
 end
 finish()
+call('ZREM', IDLE, ARGV[1])
 if #held_after(nil, 1, ARGV[1]) > 0 then return { count, 1 } end
 call('XGROUP', 'DELCONSUMER', JOBS, GROUP, ARGV[1])
 call('XGROUP', 'DELCONSUMER', NUDGES, GROUP, ARGV[1])

@@ -1,6 +1,7 @@
 -- Releases what was read for a worker and never reached it. ARGV: worker, an entry to continue after or '', then the jobs
 -- that did reach it. Answers the entry to continue after, or ''.
 catch_up()
+call('ZREM', IDLE, ARGV[1])
 local delivered = {}
 for n = 3, #ARGV do delivered[ARGV[n]] = true end
 local page, next_cursor = held_after(ARGV[2] ~= '' and ARGV[2] or nil, ENDED_MAX, ARGV[1])

@@ -244,3 +244,26 @@ local function catch_up()
   end
   return state[6], cursor ~= nil
 end
+
+-- The change of a job that a worker claimed, from the head of its entry.
+local function publish_running(head, claims, worker)
+  publish(sub(head, 1, 16), 'R' .. pack('>I4I2', claims, #worker) .. worker .. sub(head, 17))
+end
+
+-- Jobs that were never read from the stream. Where the group is gone, the reader learns of that.
+local function unread_count()
+  for _, group in ipairs(call('XINFO', 'GROUPS', JOBS)) do
+    local fields = {}
+    for n = 1, #group, 2 do fields[group[n]] = group[n + 1] end
+    if fields['name'] == GROUP then
+      return call('XLEN', JOBS) - fields['pending'] - call('ZCARD', BACK) - call('ZCARD', AGAIN)
+    end
+  end
+  return 1
+end
+
+-- How many of the unread jobs one worker takes: its share, where others wait for jobs at this moment.
+local function share_of(unread, limit)
+  local others = call('ZCOUNT', IDLE, '(' .. NOW, '+inf')
+  return math.min(limit, math.ceil(unread / (others + 1)))
+end

@@ -105,6 +105,45 @@ async fn one_job_is_handed_to_one_of_many_that_wait() {
 }
 
 #[tokio::test]
+async fn a_submission_is_spread_over_the_workers_that_wait() {
+    let server = RedisServer::start();
+    let setups: Vec<_> = (0..4).map(|_| at(&server.url())).collect();
+    let names = ["ka", "ki", "ku", "ke"].map(WorkerId::of_pod);
+    let submit = async {
+        eventually("four that wait", async || {
+            server.command(&["INFO", "clients"]).contains("blocked_clients:4").then_some(())
+        })
+        .await;
+        setups[0].submit(12).await
+    };
+    let claims = setups.iter().zip(&names).map(|(setup, name)| setup.queue.claim(name, 12, LONG));
+
+    let (claimed, _) = tokio::join!(futures::future::join_all(claims), submit);
+
+    let sizes: Vec<_> = claimed.into_iter().map(|claims| claims.unwrap().len()).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), 12);
+    assert!(sizes.iter().all(|size| *size <= 4), "{sizes:?}");
+}
+
+#[tokio::test]
+async fn one_worker_that_waits_alone_takes_all_that_it_may() {
+    let setup = Setup::redis();
+    let worker = "worker".into();
+    let submit = async {
+        eventually("one that waits", async || {
+            setup.server().command(&["INFO", "clients"]).contains("blocked_clients:1").then_some(())
+        })
+        .await;
+        setup.submit(12).await
+    };
+
+    let (claims, _) = tokio::join!(setup.queue.claim(&worker, 10, LONG), submit);
+
+    assert_eq!(claims.unwrap().len(), 10);
+    assert_eq!(setup.claim_as("another", 10).await.len(), 2);
+}
+
+#[tokio::test]
 async fn every_key_has_the_hash_tag_of_its_prefix() {
     for (url_ends, tag) in [("", "{kana}:"), ("?prefix=blue-2", "{blue-2}:")] {
         let server = RedisServer::start();
