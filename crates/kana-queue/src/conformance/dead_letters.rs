@@ -61,6 +61,22 @@ pub async fn a_discarded_dead_letter_leaves_its_outcome(fixture: &Fixture) {
     assert_eq!(fixture.queue.depth().await.expect("an answer").dead, 0);
 }
 
+pub async fn the_oldest_dead_letter_goes_when_there_are_too_many(fixture: &Fixture) {
+    let mut all = Vec::new();
+    for _ in 0..LIMITS.dead_max + 2 {
+        all.push(fixture.submit_one().await);
+        fixture.dead_letter("worker", "no").await;
+    }
+
+    let kept = fixture.queue.dead(all.len()).await.expect("an answer");
+
+    let newest: Vec<_> = all[2..].iter().rev().copied().collect();
+    assert_eq!(kept.iter().map(|letter| letter.job.id).collect::<Vec<_>>(), newest);
+    assert_eq!(fixture.queue.depth().await.expect("an answer").dead, LIMITS.dead_max);
+    assert!(!fixture.queue.replay(all[0]).await.expect("an answer"));
+    assert!(matches!(fixture.outcome(all[0]).await.expect("an outcome").verdict, Verdict::Failed { .. }));
+}
+
 pub async fn dead_letters_are_kept_until_their_time_to_live_ends(fixture: &Fixture) {
     let id = fixture.submit_one().await;
     fixture.dead_letter("worker", "no").await;

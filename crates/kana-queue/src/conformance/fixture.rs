@@ -21,19 +21,20 @@ pub const LIMITS: Limits = Limits {
     claims_max: 5,
     outcome_ttl: Duration::from_secs(60 * 60),
     dead_ttl: Duration::from_secs(7 * 24 * 60 * 60),
+    dead_max: 6,
 };
 
 /// The clock's smallest step.
 pub const TICK: Duration = Duration::from_millis(1);
 
-/// Time between two calls of whoever sweeps the queue.
-const STEP: Duration = Duration::from_secs(1);
-
-/// More than this passes at once, in [`Fixture::advance`].
-const STEPPED_MAX: Duration = Duration::from_secs(60);
-
 /// A wait far longer than anything takes that happens at all.
 pub const LONG: Duration = Duration::from_secs(60);
+
+/// The longest time that passes in steps.
+const ADVANCE_MAX: Duration = Duration::from_secs(60);
+
+/// Time between two sweeps while time passes: as often as a gateway sweeps.
+const STEP: Duration = Duration::from_secs(1);
 
 /// No wait.
 pub const NOW: Duration = Duration::ZERO;
@@ -96,20 +97,22 @@ impl Fixture {
         self.clock.now()
     }
 
-    /// Lets time pass in which somebody calls the queue every second. More than a minute passes at once, as in
-    /// [`pause`](Self::pause).
+    /// Lets time pass in which the queue is called: a second at a time, with a sweep in each. More than [`ADVANCE_MAX`]
+    /// passes at once, like a [`pause`](Self::pause), and is swept once.
     pub async fn advance(&self, span: Duration) {
-        if span > STEPPED_MAX {
-            return self.pause(span);
-        }
-        let end = self.now().after(span);
-        while self.now() < end {
-            self.queue.sweep().await.expect("an answer");
-            self.set_clock(self.now().after(STEP).min(end));
+        let mut left = span;
+        loop {
+            let step = if span > ADVANCE_MAX { left } else { left.min(STEP) };
+            self.pause(step);
+            self.queue.sweep().await.expect("a sweep");
+            left -= step;
+            if left.is_zero() {
+                break;
+            }
         }
     }
 
-    /// Lets time pass in which nobody calls the queue, as where the machine sleeps.
+    /// Lets time pass in which nobody calls the queue.
     pub fn pause(&self, span: Duration) {
         self.set_clock(self.now().after(span));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::job::Progress;
 use crate::{Hold, Settled};
 
-use super::fixture::{Fixture, LIMITS, TICK, done, ids};
+use super::fixture::{Fixture, LIMITS, TICK, done, failed, ids};
 
 pub async fn a_job_whose_lease_expires_goes_to_another_worker(fixture: &Fixture) {
     let id = fixture.submit_one().await;
@@ -58,23 +58,25 @@ pub async fn a_lease_on_a_settled_job_is_lost(fixture: &Fixture) {
 }
 
 pub async fn time_in_which_nobody_was_heard_is_no_lapse(fixture: &Fixture) {
-    fixture.submit_one().await;
-
-    // Oftener than attempts may fail: a laptop that sleeps, a machine that moves.
-    let claim = fixture.claim_one_as("steady").await;
-    for _ in 0..=LIMITS.attempts_max {
-        fixture.pause(LIMITS.lease * 600);
-        assert!(fixture.claim_as("other", 1).await.is_empty());
-        assert_eq!(fixture.queue.extend(std::slice::from_ref(&claim.lease)).await.expect("an answer"), [Hold::Kept]);
-    }
-    fixture.pause(LIMITS.lease);
-    fixture.queue.sweep().await.expect("an answer");
-
-    // From then on, time passes as ever.
+    let id = fixture.submit_one().await;
+    let claim = fixture.claim_one_as("paused").await;
     fixture.advance(LIMITS.lease - TICK).await;
-    assert!(fixture.claim_as("other", 1).await.is_empty());
+
+    for _ in 0..LIMITS.attempts_max {
+        fixture.pause(Duration::from_secs(60 * 60));
+        assert!(fixture.claim_as("other", 1).await.is_empty());
+    }
+    let held = fixture.queue.extend(std::slice::from_ref(&claim.lease)).await.expect("an answer");
+
+    assert_eq!(held, [Hold::Kept]);
+    fixture.pause(Duration::from_secs(60 * 60));
+    fixture.queue.sweep().await.expect("an answer");
+    fixture.advance(LIMITS.lease - TICK).await;
+    assert!(fixture.claim_as("other", 1).await.is_empty(), "a pause renews a lease for a whole lease");
     fixture.advance(TICK).await;
-    assert_eq!(fixture.claim_one_as("other").await.attempt, 2);
+    let again = fixture.claim_one_as("other").await;
+    assert_eq!((again.job.id, again.attempt), (id, 2));
+    assert_eq!(fixture.settle(failed(&again, "no")).await, Settled::Retried, "no pause counts as a failure");
 }
 
 pub async fn a_clock_set_back_holds_no_job_for_longer_than_a_lease(fixture: &Fixture) {

@@ -142,6 +142,7 @@ macro_rules! conformance_tests {
                     a_replayed_dead_letter_has_all_its_attempts_again_and_runs_alone
                     a_replay_does_not_exceed_the_queue
                     a_discarded_dead_letter_leaves_its_outcome
+                    the_oldest_dead_letter_goes_when_there_are_too_many
                     dead_letters_are_kept_until_their_time_to_live_ends
                 }
                 submissions {

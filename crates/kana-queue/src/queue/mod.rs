@@ -42,6 +42,8 @@ pub struct Limits {
     pub outcome_ttl: Duration,
     /// Time for which a dead letter is kept.
     pub dead_ttl: Duration,
+    /// Dead letters kept at most; beyond it the oldest goes, and its outcome stays.
+    pub dead_max: usize,
 }
 
 impl Default for Limits {
@@ -56,6 +58,8 @@ impl Default for Limits {
             outcome_ttl: Duration::from_secs(60 * 60),
             // A weekend and the days around it: time for a person to look.
             dead_ttl: Duration::from_secs(7 * 24 * 60 * 60),
+            // As many as may wait: 8 MB of 784 bytes, 1.5 GB of colour images.
+            dead_max: 10_000,
         }
     }
 }

@@ -127,6 +127,8 @@ impl WorkerConfig {
         arguments.extend(["--lease".into(), span(limits.lease)]);
         arguments.extend(["--attempts-max".into(), count(limits.attempts_max.to_string())]);
         arguments.extend(["--outcome-ttl".into(), span(limits.outcome_ttl)]);
+        arguments.extend(["--dead-ttl".into(), span(limits.dead_ttl)]);
+        arguments.extend(["--dead-max".into(), count(limits.dead_max.to_string())]);
         arguments.push("--exit-with-stdin".into());
         arguments.extend(self.log.iter().map(OsString::from));
         if let Some(model) = &self.model {

@@ -37,6 +37,9 @@ pub const TURN_MAX: Duration = Duration::from_secs(15);
 /// Time between two records of progress by a consumer that waits for the queue.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
+/// A claim that is under way.
+type Claiming = BoxFuture<'static, Result<Vec<Claim>, queue::Error>>;
+
 /// The loop of one worker.
 pub struct Consumer {
     context: Arc<Context>,
@@ -45,7 +48,7 @@ pub struct Consumer {
     backoff: Backoff,
     settling: Option<JoinHandle<()>>,
     /// The claim of the next batch, while the engine has one.
-    ahead: Option<BoxFuture<'static, Result<Vec<Claim>, queue::Error>>>,
+    ahead: Option<Claiming>,
     /// Whether a claim was cut short by the drain: what it leased, if anything, is not in [`Context::leases`].
     claim_cut: bool,
 }
@@ -163,7 +166,7 @@ impl Consumer {
 
     /// The claim of the next batch, to be made shortly before the engine has finished one of `images` images; none where a
     /// single image shows that nobody is in a hurry, or where jobs fetched now would wait here while others are idle.
-    fn fetch_ahead(&self, images: usize) -> Option<BoxFuture<'static, Result<Vec<Claim>, queue::Error>>> {
+    fn fetch_ahead(&self, images: usize) -> Option<Claiming> {
         let busy = self.batch_size.time_of(images).filter(|busy| images > 1 && *busy <= AHEAD_MAX)?;
         let (context, limit) = (self.context.clone(), self.batch_size.current());
         Some(Box::pin(async move {
@@ -194,13 +197,16 @@ impl Consumer {
     /// the process that sees this one end.
     async fn finish(mut self) {
         self.await_last_settled().await;
+        // A claim ahead that was answered has its leases among the unfinished; any other is dropped here.
+        self.claim_cut |= self.ahead.take().is_some();
         let unfinished = self.context.leases.all();
         if unfinished.is_empty() && !self.claim_cut {
             return;
         }
         let (worker, count) = (&self.context.id, unfinished.len());
         tokio::select! {
-            released = self.release(&unfinished) => match released {
+            released = release(&self.context, &unfinished, self.claim_cut) => match released {
+                Ok(()) if count == 0 => {}
                 Ok(()) => info!(worker = %worker, "released {count} unfinished jobs"),
                 Err(error) => {
                     let error = Chain(&error);
@@ -212,25 +218,22 @@ impl Consumer {
             }
         }
     }
+}
 
-    async fn release(&self, leases: &[Lease]) -> Result<(), queue::Error> {
-        let context = &self.context;
-        let holds = context.queue.release(leases).await?;
-        for (lease, _) in leases.iter().zip(holds).filter(|(_, hold)| *hold == Hold::Kept) {
-            debug!(job.id = %lease.job, worker = %context.id, "released job {}", lease.job);
-        }
-        if self.claim_cut {
-            context.queue.reclaim(&context.id, Cause::Stopped).await?;
-        }
-        Ok(())
+/// Releases jobs, and what a claim that was cut short may have leased.
+async fn release(context: &Context, leases: &[Lease], claim_cut: bool) -> Result<(), queue::Error> {
+    let holds = context.queue.release(leases).await?;
+    for (lease, _) in leases.iter().zip(holds).filter(|(_, hold)| *hold == Hold::Kept) {
+        debug!(job.id = %lease.job, worker = %context.id, "released job {}", lease.job);
     }
+    if claim_cut {
+        context.queue.reclaim(&context.id, Cause::Stopped).await?;
+    }
+    Ok(())
 }
 
 /// Makes the claim of the next batch; its jobs are held from then on. Never ends.
-async fn poll_ahead<T>(
-    ahead: &mut Option<BoxFuture<'static, Result<Vec<Claim>, queue::Error>>>,
-    context: &Context,
-) -> T {
+async fn poll_ahead<T>(ahead: &mut Option<Claiming>, context: &Context) -> T {
     if let Some(claiming) = ahead {
         let answer = claiming.await;
         if let Ok(claims) = &answer {

@@ -100,6 +100,11 @@ impl Jobs {
         let letter = DeadLetter { job, attempts, reason, worker: Some(worker), died: now };
         self.bury(self.changed, DeadEntry { place, letter }, now.after(limits.dead_ttl));
         self.writes.death(self.changed);
+        while self.dead.len() > limits.dead_max
+            && let Some(oldest) = self.dead.keys().next().copied()
+        {
+            self.remove_dead_letter(oldest);
+        }
         Settled::Dead
     }
 

@@ -26,6 +26,7 @@ const LIMITS: Limits = Limits {
     claims_max: 25,
     outcome_ttl: Duration::from_secs(3_600),
     dead_ttl: Duration::from_secs(3_600),
+    dead_max: 10_000,
 };
 
 /// How many times a holder is killed, and its worker with it.

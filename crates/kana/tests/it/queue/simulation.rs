@@ -30,7 +30,7 @@ use crate::support::queue::{Backend, LIMITS, NOW, a_job, done_as, failed};
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// The suite's limits, but small enough to be full often.
-const SMALL: Limits = Limits { jobs_max: 12, outcome_ttl: FOREVER, dead_ttl: FOREVER, ..LIMITS };
+const SMALL: Limits = Limits { jobs_max: 12, outcome_ttl: FOREVER, dead_ttl: FOREVER, dead_max: usize::MAX, ..LIMITS };
 
 /// Steps of one history.
 const STEPS: usize = 60;

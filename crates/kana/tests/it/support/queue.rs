@@ -84,8 +84,12 @@ impl Setup {
     }
 
     pub fn on(backend: Backend) -> Self {
+        Self::with_limits(backend, LIMITS)
+    }
+
+    pub fn with_limits(backend: Backend, limits: Limits) -> Self {
         let backend = Arc::new(backend);
-        Self { fixture: Fixture::new(Arc::clone(&backend)), backend }
+        Self { fixture: Fixture::with_limits(Arc::clone(&backend), limits), backend }
     }
 
     /// The server that the test started for this queue.
