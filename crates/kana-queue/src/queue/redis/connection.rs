@@ -43,7 +43,7 @@ pub struct Connection {
     /// The server's URL without its password, for messages.
     server: String,
     state: Mutex<State>,
-    /// This process's limits, which are the queue's unless those have changed since it was let in.
+    /// Limits of this process, which are the queue's unless those have changed since it was let in.
     limits: Limits,
     /// Whether the queue let this process in, at any time.
     was_let_in: AtomicBool,

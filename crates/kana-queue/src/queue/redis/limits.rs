@@ -20,23 +20,23 @@ type Named = (&'static str, u64, &'static str);
 /// What became of a process that opened a queue.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Opened {
-    /// It goes by its own limits, which are the queue's.
+    /// The process goes by its own limits, which are the queue's.
     Open,
-    /// It was let in before, and goes by the queue's limits, which are others now: how they differ.
+    /// The process was let in before, and goes by the queue's limits, which are others now: how they differ.
     Follows(String),
-    /// Its limits are the queue's from now on: how those before differed.
+    /// The process's limits are the queue's from now on: how those before differed.
     Replaced(String),
 }
 
 /// Why a process was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// It has other limits.
+    /// The process has other limits.
     #[error(
         "the queue at {server} has {difference}: give every process of it the same {flags}, or change the limits as docs/operations.md says"
     )]
     Limits { server: String, difference: String, flags: String },
-    /// It was written by a version that stores it in another way.
+    /// The queue was written by a version that stores it in another way.
     #[error(
         "the queue at {server} has layout {layout} and this kana writes layout {LAYOUT}: use the version that wrote it, or another prefix"
     )]

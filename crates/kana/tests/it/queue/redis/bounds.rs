@@ -6,7 +6,7 @@
 use kana_engine::image::{Image, Shape};
 use kana_queue::{Cause, Claim, Limits, Submission};
 
-use crate::support::queue::{Backend, LIMITS, NOW, Setup, TICK, done};
+use crate::support::queue::{Backend, LIMITS, LONG, NOW, Setup, TICK, done};
 use crate::support::redis::RedisServer;
 
 /// More jobs than one call ends attempts.
@@ -181,4 +181,24 @@ async fn outcomes_to_which_another_kana_gave_more_time_stay() {
 
     let left = setup.server().command(&["EVAL", "return #redis.call('KEYS', '{kana}:at:*')", "0"]);
     assert_eq!(left, "1");
+}
+
+#[tokio::test]
+async fn a_reader_that_follows_asks_only_for_what_comes_next() {
+    let setup = Setup::redis();
+    setup.submit(6).await;
+    let claims = setup.claim_as("worker", 6).await;
+    let mut cursor = setup.queue.latest().await.unwrap();
+    reset(setup.server());
+
+    for claim in &claims {
+        let (changes, _) = tokio::join!(setup.queue.changes(cursor, LONG), setup.settle(done(claim)));
+        let changes = changes.unwrap();
+        assert_eq!(changes.jobs.iter().map(|status| status.id).collect::<Vec<_>>(), [claim.lease.job]);
+        cursor = changes.cursor;
+    }
+
+    // Only a look at the whole range asks for its end: once at first, and once a second.
+    let looks = statistic(setup.server(), "xrevrange", "calls");
+    assert!(looks < claims.len() as u64, "{looks} looks");
 }
