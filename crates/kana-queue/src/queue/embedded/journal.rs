@@ -1,7 +1,8 @@
 //! When is a change of the ledger certain?
 //!
-//! A thread takes all that has piled up as one group, writes it at once and syncs it where a submission is in it; then it
-//! lets go of the answers that waited. What is not urgent goes with the next group. A group without a submission is
+//! All that has piled up is taken as one group, written at once and synced where a submission is in it; then the answers
+//! that waited are let go. A thread does that, which may wait for the disk; what is only to be written is written by
+//! whoever changed it, unless the thread is at work. What is not urgent goes with the next group. A group without a submission is
 //! synced a moment later: only a power cut within [`SYNC_AFTER`] takes an outcome that was told, and its job then runs
 //! again.
 //!
@@ -12,7 +13,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::queue::ledger::{Fault, PendingSubmission, Record, Shared, State, Write};
+use parking_lot::Mutex;
+
+use crate::queue::ledger::{Fault, PendingSubmission, Record, Scribe, Shared, State, Write};
 
 use super::disk::{self, Disk};
 use super::log::{Log, frame};
@@ -98,29 +101,9 @@ impl<D: Disk> Journal<D> {
         journal
     }
 
-    /// Writes until the queue is closed.
-    pub fn run(mut self) {
-        while self.wait() {
-            self.turn();
-        }
-        self.turn();
-        self.close();
-    }
-
-    /// Waits until something is urgent, or it is time for something. Returns whether the queue is still open.
-    fn wait(&self) -> bool {
-        let mut state = self.shared.state.lock();
-        while !state.is_closing {
-            let is_wanted = state.jobs.writes.is_urgent() && self.retry_at.is_none();
-            let next = [self.retry_at, self.sync_at, self.look_at].into_iter().flatten().min();
-            match next {
-                _ if is_wanted => break,
-                None => self.shared.wake.wait(&mut state),
-                Some(next) if next <= Instant::now() => break,
-                Some(next) => drop(self.shared.wake.wait_until(&mut state, next)),
-            }
-        }
-        !state.is_closing
+    /// When there is something to do although nothing is urgent.
+    fn next(&self) -> Option<Instant> {
+        [self.retry_at, self.sync_at, self.look_at].into_iter().flatten().min()
     }
 
     /// Writes one group, and does what it is time for.
@@ -131,22 +114,29 @@ impl<D: Disk> Journal<D> {
             self.look_for_room();
         }
         self.retry_at = None;
-        let group = self.take();
-        match self.write(&group) {
-            Ok(()) => {
-                self.appended = (group.number, group.changed);
-                if !self.log.is_broken() {
-                    self.publish_written();
-                }
-                if !group.submissions.is_empty() || self.log.is_broken() || is_due(self.sync_at) {
-                    self.sync(group.submissions);
-                } else if self.log.is_unsynced() && self.sync_at.is_none() {
-                    self.sync_at = now.checked_add(SYNC_AFTER);
-                }
-                self.tidy();
+        let group = take(&mut self.shared.state.lock());
+        if let Some(submissions) = self.write(group) {
+            if !submissions.is_empty() || self.log.is_broken() || is_due(self.sync_at) {
+                self.sync(submissions);
             }
-            Err(error) => self.fail(group, error),
+            self.tidy();
         }
+    }
+
+    /// Writes one group. Returns the submissions in it, which wait for the disk; `None` where it could not be written.
+    fn write(&mut self, group: Group) -> Option<Vec<PendingSubmission>> {
+        if let Err(error) = self.append(&group.records) {
+            self.fail(group, error);
+            return None;
+        }
+        self.appended = (group.number, group.changed);
+        if !self.log.is_broken() {
+            self.publish_written();
+        }
+        if self.log.is_unsynced() && self.sync_at.is_none() {
+            self.sync_at = Instant::now().checked_add(SYNC_AFTER);
+        }
+        Some(group.submissions)
     }
 
     /// Makes it time for everything that waits for a moment, for simulations.
@@ -158,24 +148,15 @@ impl<D: Disk> Journal<D> {
         }
     }
 
-    fn take(&self) -> Group {
-        let mut state = self.shared.state.lock();
-        let State { jobs, submissions, .. } = &mut *state;
-        let number = jobs.writes.group();
-        let writes = jobs.writes.take();
-        let records = jobs.records(&writes);
-        Group { number, changed: jobs.latest(), writes, records, submissions: std::mem::take(submissions) }
-    }
-
-    fn write(&mut self, group: &Group) -> io::Result<()> {
+    fn append(&mut self, records: &[Record]) -> io::Result<()> {
         self.frames.clear();
-        let mut ends = Vec::with_capacity(group.records.len());
-        for record in &group.records {
+        let mut ends = Vec::with_capacity(records.len());
+        for record in records {
             frame::write(record, &mut self.frames);
             ends.push(self.frames.len());
         }
         if !self.frames.is_empty() {
-            self.log.append(&self.frames, &group.records, &ends)?;
+            self.log.append(&self.frames, records, &ends)?;
         }
         // What a burst took is not kept.
         self.frames.shrink_to(FRAMES_KEPT);
@@ -270,7 +251,7 @@ impl<D: Disk> Journal<D> {
     }
 
     /// Leaves a mark that everything is on the disk.
-    fn close(mut self) {
+    fn close(&mut self) {
         let mut frames = Vec::new();
         frame::write(&Record::Closed, &mut frames);
         let end = frames.len();
@@ -280,4 +261,72 @@ impl<D: Disk> Journal<D> {
         }
         self.shared.progress.send_modify(|progress| progress.is_over = true);
     }
+}
+
+/// Takes everything that is to be written.
+fn take(state: &mut State) -> Group {
+    let State { jobs, submissions, .. } = state;
+    let number = jobs.writes.group();
+    let writes = jobs.writes.take();
+    let records = jobs.records(&writes);
+    Group { number, changed: jobs.latest(), writes, records, submissions: std::mem::take(submissions) }
+}
+
+impl<D: Disk> Scribe for Journal<D> {
+    fn write_here(&mut self) -> bool {
+        if self.retry_at.is_some() || self.log.is_broken() {
+            return true;
+        }
+        let mut state = self.shared.state.lock();
+        if !state.submissions.is_empty() {
+            // Whoever submits wakes the thread.
+            return false;
+        }
+        let group = take(&mut state);
+        drop(state);
+        self.write(group);
+        self.next().is_some()
+    }
+}
+
+/// Writes and syncs until the queue is closed.
+pub fn run<D: Disk>(journal: &Mutex<Journal<D>>, shared: &Shared) {
+    // For a moment after a turn the thread looks whether others have written what is to be synced.
+    let mut linger = None;
+    loop {
+        let (next, is_failing) = {
+            let journal = journal.lock();
+            (journal.next(), journal.retry_at.is_some())
+        };
+        let mut state = shared.state.lock();
+        if state.is_closing {
+            break;
+        }
+        let is_wanted = state.jobs.writes.is_urgent() && !is_failing;
+        let now = Instant::now();
+        match next.or(linger) {
+            _ if is_wanted => {}
+            Some(at) if at <= now && next.is_some() => {}
+            Some(at) if at <= now => {
+                linger = None;
+                continue;
+            }
+            Some(at) => {
+                shared.wake.wait_until(&mut state, at);
+                continue;
+            }
+            None => {
+                state.is_thread_asleep = true;
+                shared.wake.wait(&mut state);
+                state.is_thread_asleep = false;
+                continue;
+            }
+        }
+        drop(state);
+        journal.lock().turn();
+        linger = now.checked_add(SYNC_AFTER);
+    }
+    let mut journal = journal.lock();
+    journal.turn();
+    journal.close();
 }

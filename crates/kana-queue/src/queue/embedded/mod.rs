@@ -26,6 +26,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use crate::WorkerId;
 use crate::clock::Clock;
@@ -105,7 +106,11 @@ impl Embedded {
         let holder = Holder::of(jobs, clock.clone());
         let shared = holder.shared().clone();
         let journal = Journal::new(log, shared.clone(), folder.display().to_string());
-        let journal = std::thread::Builder::new().name("kana-journal".to_owned()).spawn(move || journal.run());
+        let journal = Arc::new(Mutex::new(journal));
+        drop(shared.scribe.set(journal.clone()));
+        let of_thread = shared.clone();
+        let run = move || journal::run(&journal, &of_thread);
+        let journal = std::thread::Builder::new().name("kana-journal".to_owned()).spawn(run);
         let journal = Some(journal.map_err(at)?);
         let mut guard = Guard { shared, journal, socket: None, _lock: lock };
         if tokio::runtime::Handle::try_current().is_ok() {

@@ -25,7 +25,7 @@ use rustix::io::Errno;
 use crate::clock::{Clock, ManualClock};
 use crate::conformance::{LIMITS, START, a_job, an_answer};
 use crate::job::{BatchId, Job, JobId, Outcome, Progress};
-use crate::queue::ledger::{Holder, Jobs, Record, Writes};
+use crate::queue::ledger::{Holder, Jobs, Record, Scribe as _, Writes};
 use crate::queue::{
     Cause, Claim, Error, Idempotency, Lease, Limits, Queue, Receipt, Settled, Settlement, Submission,
 };
@@ -262,12 +262,16 @@ impl History {
     }
 
     fn turn(&mut self) {
-        let is_hurried = self.random.random_bool(0.3);
-        if let Some(journal) = &mut self.service.journal {
-            if is_hurried {
-                journal.hurry();
+        let (is_hurried, is_here) = (self.random.random_bool(0.3), self.random.random_bool(0.3));
+        match &mut self.service.journal {
+            Some(journal) if is_here => _ = journal.write_here(),
+            Some(journal) => {
+                if is_hurried {
+                    journal.hurry();
+                }
+                journal.turn();
             }
-            journal.turn();
+            None => {}
         }
         if !self.disk.has_stopped() {
             self.poll();

@@ -4,7 +4,7 @@
 //! and holds back every answer until a restart would give the same one: until the journal has written what the answer
 //! tells, and in the case of a submission until the disk has it. Without a journal nothing is held back.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -40,8 +40,10 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// How far the journal is.
     pub progress: watch::Sender<Progress>,
-    /// Wakes the journal when something is urgent.
+    /// Wakes the journal's thread when something is urgent.
     pub wake: Condvar,
+    /// The journal, where there is one.
+    pub scribe: OnceLock<Arc<Mutex<dyn Scribe>>>,
     changed: Notify,
 }
 
@@ -55,6 +57,15 @@ pub struct State {
     pub refusal: Option<Fault>,
     /// Whether the journal is to end.
     pub is_closing: bool,
+    /// Whether the journal's thread waits until it is woken, however long that takes.
+    pub is_thread_asleep: bool,
+}
+
+/// Whoever writes down what changes.
+pub trait Scribe: Send {
+    /// Writes what has piled up without waiting for the disk, unless submissions are in it. Returns whether the thread
+    /// has something to do in a while.
+    fn write_here(&mut self) -> bool;
 }
 
 /// A submission that is in the ledger and not yet on the disk.
@@ -95,6 +106,15 @@ pub struct Progress {
 }
 
 impl Shared {
+    /// Writes what is urgent on this thread, unless the journal is at work: it then comes to this by itself. Returns
+    /// whether nobody has to be woken.
+    fn write_here(&self) -> bool {
+        let Some(mut scribe) = self.scribe.get().and_then(|scribe| scribe.try_lock()) else { return false };
+        let is_wanted = scribe.write_here();
+        drop(scribe);
+        !(is_wanted && self.state.lock().is_thread_asleep)
+    }
+
     /// Wakes those who wait for what changed after `latest`, and hands waiting jobs to those who wait for them.
     pub fn dispatch(&self, state: &mut State, now: Timestamp) {
         let State { jobs, claimers, .. } = state;
@@ -116,9 +136,17 @@ impl Holder {
     /// Creates a queue of these jobs.
     pub(in crate::queue) fn of(jobs: Jobs, clock: Arc<dyn Clock>) -> Self {
         let (claimers, submissions) = (Claimers::default(), Vec::new());
-        let state = Mutex::new(State { jobs, claimers, submissions, refusal: None, is_closing: false });
-        let (progress, wake, changed) = (watch::Sender::default(), Condvar::new(), Notify::new());
-        Self { shared: Arc::new(Shared { state, clock, progress, wake, changed }) }
+        let state = Mutex::new(State {
+            jobs,
+            claimers,
+            submissions,
+            refusal: None,
+            is_closing: false,
+            is_thread_asleep: false,
+        });
+        let (progress, wake, changed, scribe) =
+            (watch::Sender::default(), Condvar::new(), Notify::new(), OnceLock::new());
+        Self { shared: Arc::new(Shared { state, clock, progress, wake, scribe, changed }) }
     }
 
     pub(in crate::queue) fn shared(&self) -> &Arc<Shared> {
@@ -135,11 +163,13 @@ impl Holder {
         shared.dispatch(state, now);
         let (is_changed, is_urgent) = (state.jobs.latest() > latest, state.jobs.writes.is_urgent());
         let group = state.jobs.writes.group().saturating_sub(u64::from(!is_urgent));
+        // The disk is waited for on the journal's thread; only to write takes less than to wake it.
+        let is_quick = state.submissions.is_empty() && state.refusal.is_none();
         drop(guard);
         if is_changed {
             shared.changed.notify_waiters();
         }
-        if is_urgent {
+        if is_urgent && !(is_quick && shared.write_here()) {
             shared.wake.notify_one();
         }
         (answer, group)

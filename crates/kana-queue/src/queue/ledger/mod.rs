@@ -13,7 +13,7 @@ mod records;
 mod transitions;
 mod writes;
 
-pub use holder::{Fault, Holder, PendingSubmission, Shared, State};
+pub use holder::{Fault, Holder, PendingSubmission, Scribe, Shared, State};
 pub use operations::{Jobs, Repeat};
 pub use records::{JobRecord, OutcomeRecord, Record};
 pub use writes::{Write, Writes};
