@@ -80,12 +80,14 @@ async fn pauses_of_everything_blame_no_image() {
     eventually("the image is running", async || (up.batch(batch).await.counts.running == 1).then_some(())).await;
 
     let processes: Vec<u32> = up.workers().into_iter().map(|(_, pid)| pid).chain([up.pid()]).collect();
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
     for _ in 0..3 {
         processes.iter().for_each(|pid| send(*pid, Signal::STOP));
-        tokio::time::sleep(Duration::from_millis(3_500)).await;
+        for _ in 0..4 {
+            seconds.tick().await;
+        }
         processes.iter().for_each(|pid| send(*pid, Signal::CONT));
-        // Long enough for heartbeats and sweeps, as between two naps of a laptop.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        seconds.tick().await;
     }
 
     let job = up.finished(batch).await.jobs.remove(0);

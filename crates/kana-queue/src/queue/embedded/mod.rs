@@ -9,8 +9,6 @@ mod journal;
 mod lock;
 mod log;
 #[cfg(test)]
-mod simulated_disk;
-#[cfg(test)]
 mod simulation;
 mod socket;
 mod takeover;
@@ -39,8 +37,8 @@ use super::{
 };
 use disk::Folder;
 use journal::Journal;
-use log::{Log, Sizes};
 use log::archive::Archive;
+use log::{Log, Sizes};
 
 pub use socket::Remote;
 
@@ -167,8 +165,7 @@ impl Embedded {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let look =
-            |archive: &Archive<File>| ids.into_iter().filter_map(|id| archive.outcome(id).transpose()).collect();
+        let look = |archive: &Archive<File>| ids.into_iter().filter_map(|id| archive.outcome(id).transpose()).collect();
         Ok(self.unexpired(self.look_up(action, look).await?))
     }
 

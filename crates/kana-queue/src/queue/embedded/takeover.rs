@@ -184,9 +184,8 @@ fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         width: unsigned(row, "width")?,
     };
     let image = Image::new(shape, row.get::<_, Vec<u8>>("samples")?);
-    let unreadable = || {
-        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, "pixels of another shape".into())
-    };
+    let unreadable =
+        || rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, "pixels of another shape".into());
     Ok(Job {
         id: row.get("id").map(JobId::from_bytes)?,
         batch: row.get("batch").map(BatchId::from_bytes)?,

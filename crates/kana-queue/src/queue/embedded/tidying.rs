@@ -12,9 +12,9 @@ use crate::queue::ledger::{Record, Shared};
 use crate::queue::rules;
 
 use super::disk::Disk;
+use super::log::Log;
 use super::log::frame::Frames;
 use super::log::segment::START;
-use super::log::Log;
 
 /// A file that is being tidied away.
 pub struct Tidying {

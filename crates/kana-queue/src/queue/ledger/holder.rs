@@ -17,8 +17,8 @@ use crate::clock::{Clock, Timestamp};
 use crate::job::{BatchId, JobId, Status};
 use crate::queue::poll::Poll;
 use crate::queue::{
-    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt, Settled,
-    Settlement, Submission,
+    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt,
+    Settled, Settlement, Submission,
 };
 
 use super::claimers::Claimers;
@@ -119,7 +119,9 @@ impl Shared {
     pub fn dispatch(&self, state: &mut State, now: Timestamp) {
         let State { jobs, claimers, .. } = state;
         while !claimers.is_empty() && jobs.waiting() > 0 {
-            let Some((claimer, share)) = claimers.take(jobs.first_attempts(), |worker| !jobs.is_busy(worker)) else { return };
+            let Some((claimer, share)) = claimers.take(jobs.first_attempts(), |worker| !jobs.is_busy(worker)) else {
+                return;
+            };
             let claims = jobs.claim(&claimer.worker, share.max(1), now);
             // Its receiver goes only after it has left the line, under the same lock.
             drop(claimer.claims.send(claims));
@@ -192,7 +194,11 @@ impl Holder {
     }
 
     /// Reads, and answers when a restart would give the same answer. `read` returns the group that makes it certain.
-    async fn read<T>(&self, action: &'static str, read: impl Fn(&Jobs, Timestamp) -> (T, u64) + Send) -> Result<T, Error> {
+    async fn read<T>(
+        &self,
+        action: &'static str,
+        read: impl Fn(&Jobs, Timestamp) -> (T, u64) + Send,
+    ) -> Result<T, Error> {
         loop {
             let (answer, group, before) = {
                 let state = self.shared.state.lock();
@@ -234,7 +240,6 @@ impl Holder {
         let progress = *reached.map_err(|_| over())?;
         if is_there(&progress) { Ok(progress) } else { Err(over()) }
     }
-
 }
 
 /// A claim that waits. Where it is dropped, jobs on their way to it are released.
@@ -346,7 +351,8 @@ impl Queue for Holder {
     }
 
     async fn statuses(&self, jobs: &[JobId]) -> Result<Vec<Option<Status>>, Error> {
-        self.read("look jobs up", |ledger, now| (ledger.statuses(jobs, now), ledger.group_of(jobs.iter().copied()))).await
+        self.read("look jobs up", |ledger, now| (ledger.statuses(jobs, now), ledger.group_of(jobs.iter().copied())))
+            .await
     }
 
     async fn batch(&self, batch: BatchId) -> Result<Vec<Status>, Error> {

@@ -124,7 +124,9 @@ impl Jobs {
                 }
             }
             Record::Outcome(outcome) => self.drop_job(outcome.status.id),
-            Record::Death { death, place, letter, ends } => self.bury(death, DeadEntry { place, letter: *letter }, ends),
+            Record::Death { death, place, letter, ends } => {
+                self.bury(death, DeadEntry { place, letter: *letter }, ends)
+            }
             Record::Burial { death } => drop(self.remove_dead_letter(death)),
             Record::Opened { .. } | Record::Closed => {}
         }

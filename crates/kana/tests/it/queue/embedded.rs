@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
+use kana_engine::image::{Image, Shape};
 use kana_queue::clock::{Clock, ManualClock, SystemClock, Timestamp};
 use kana_queue::embedded::{Embedded, Remote};
 use kana_queue::job::{BatchId, JobId, Progress, Verdict};
@@ -116,7 +117,8 @@ async fn a_queue_goes_on_where_it_was_when_it_is_opened_again() {
     let running = after[1].as_ref().unwrap();
     assert_eq!((&running.progress, running.attempts), (&Progress::Queued, 1), "what was claimed waits again");
     assert_eq!(queue.batch(running.batch).await.unwrap().len(), 3);
-    let sizes = [queue.claim(&"worker".into(), 9, NOW).await.unwrap(), queue.claim(&"worker".into(), 9, NOW).await.unwrap()];
+    let sizes =
+        [queue.claim(&"worker".into(), 9, NOW).await.unwrap(), queue.claim(&"worker".into(), 9, NOW).await.unwrap()];
     assert_eq!(sizes.map(|claims| ids(&claims)), [vec![all[1]], vec![all[2]]], "alone: it may have ended the holder");
 }
 
@@ -202,7 +204,8 @@ async fn an_answer_from_before_a_restart_of_the_holder_counts() {
     drop(holder);
     let holder = open(&path).unwrap();
     let settled =
-        eventually("the worker has found the holder", async || worker.settle(vec![done_as(&claim, 1)]).await.ok()).await;
+        eventually("the worker has found the holder", async || worker.settle(vec![done_as(&claim, 1)]).await.ok())
+            .await;
 
     assert_eq!(settled, [Settled::Done]);
     assert!(matches!(holder.statuses(&[id]).await.unwrap()[0].as_ref().unwrap().progress, Progress::Settled(_)));
@@ -311,12 +314,10 @@ async fn a_file_of_an_earlier_version_is_taken_over() {
     assert!(matches!(verdict(3), Verdict::Failed { reason } if reason.contains("unreadable")));
     assert_eq!(verdict(6), Verdict::Cancelled);
     let attempts = [4, 5, 7, 8].map(|n: usize| (statuses[n - 1].progress.clone(), statuses[n - 1].attempts));
-    assert_eq!(attempts.map(|(progress, attempts)| (progress == Progress::Queued, attempts)), [
-        (true, 1),
-        (true, 1),
-        (true, 0),
-        (true, 0)
-    ]);
+    assert_eq!(
+        attempts.map(|(progress, attempts)| (progress == Progress::Queued, attempts)),
+        [(true, 1), (true, 1), (true, 0), (true, 0)]
+    );
     assert_eq!(queue.batch(batch).await.unwrap(), statuses[..3]);
     let dead = queue.dead(9).await.unwrap();
     assert_eq!((dead.len(), dead[0].job.id, dead[0].attempts), (1, id(3), 3));
@@ -368,11 +369,12 @@ async fn a_damaged_file_is_an_error_and_no_panic() {
     let folder = folder();
     let path = folder.path().join("queue.db");
     let queue = open(&path).unwrap();
-    let image_bytes = 20_000_000;
-    let big = Setup::memory().submission(image_bytes / 1_000);
-    queue.submit(big).await.unwrap();
-    drain(&queue).await;
-    submit(&queue, 1).await.unwrap();
+    let shape = Shape { channels: 1, height: 1_000, width: 1_000 };
+    for _ in 0..2 {
+        let mut large = Setup::memory().submission(20);
+        large.jobs.iter_mut().for_each(|job| job.image = Image::new(shape, vec![7; shape.bytes()]).unwrap());
+        queue.submit(large).await.unwrap();
+    }
     drop(queue);
     let oldest = PathBuf::from(format!("{}.journal/{:016}.log", path.display(), 1));
     assert_ne!(oldest, newest_log(&path), "the journal has several files");
@@ -412,8 +414,9 @@ async fn a_holder_submits_until_it_is_killed() {
         for id in submit(&queue, 3).await.unwrap() {
             println!("\naccepted {id}");
         }
-        if queue.depth().await.unwrap().waiting > 300 {
-            tokio::time::sleep(TICK).await;
+        while queue.depth().await.unwrap().waiting > 300 {
+            let latest = queue.latest().await.unwrap();
+            queue.changes(latest, LONG).await.unwrap();
         }
     }
 }
@@ -426,7 +429,7 @@ async fn a_worker_works_until_it_is_killed() {
     let worker = WorkerId::of_pod(format!("worker-{}", std::process::id()));
     loop {
         let Ok(claims) = queue.claim(&worker, 2, LONG).await else {
-            tokio::time::sleep(TICK).await;
+            tokio::task::yield_now().await;
             continue;
         };
         for claim in claims {

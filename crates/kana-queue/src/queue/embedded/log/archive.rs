@@ -21,6 +21,13 @@ pub struct Archive<F> {
     pub segments: RwLock<Vec<Arc<Segment<F>>>>,
 }
 
+/// The latest outcome of a job, and where it is.
+struct Latest {
+    segment: u64,
+    offset: u32,
+    outcome: OutcomeRecord,
+}
+
 impl<F: DiskFile> Archive<F> {
     fn newest_first(&self) -> Vec<Arc<Segment<F>>> {
         self.segments.read().iter().rev().cloned().collect()
@@ -28,19 +35,19 @@ impl<F: DiskFile> Archive<F> {
 
     /// The outcome of a job, expired or not.
     pub fn outcome(&self, id: JobId) -> io::Result<Option<OutcomeRecord>> {
-        Ok(self.latest(id)?.map(|(_, _, outcome)| outcome))
+        Ok(self.latest(id)?.map(|latest| latest.outcome))
     }
 
     /// Whether a record is the latest outcome of its job.
     pub fn is_latest(&self, id: JobId, segment: u64, offset: u64) -> io::Result<bool> {
         let latest = self.latest(id)?;
-        Ok(latest.is_some_and(|(number, at, _)| number == segment && u64::from(at) == offset))
+        Ok(latest.is_some_and(|latest| latest.segment == segment && u64::from(latest.offset) == offset))
     }
 
-    fn latest(&self, id: JobId) -> io::Result<Option<(u64, u32, OutcomeRecord)>> {
+    fn latest(&self, id: JobId) -> io::Result<Option<Latest>> {
         for segment in self.newest_first() {
             if let Some((offset, outcome)) = segment.outcome(id.as_bytes())? {
-                return Ok(Some((segment.number, offset, outcome)));
+                return Ok(Some(Latest { segment: segment.number, offset, outcome }));
             }
         }
         Ok(None)

@@ -273,12 +273,7 @@ impl<D: Disk> Log<D> {
 
     /// The number of the oldest file, where more of its kind is no longer needed than should lie about. `with_pixels` is
     /// how many jobs are still needed; where the disk is full nothing should lie about.
-    pub fn oldest_to_tidy(
-        &self,
-        with_pixels: impl FnOnce() -> usize,
-        is_full: bool,
-        now: Timestamp,
-    ) -> Option<u64> {
+    pub fn oldest_to_tidy(&self, with_pixels: impl FnOnce() -> usize, is_full: bool, now: Timestamp) -> Option<u64> {
         let segments = self.archive.segments.read();
         if segments.len() < 2 {
             return None;

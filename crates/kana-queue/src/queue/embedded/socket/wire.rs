@@ -41,19 +41,31 @@ pub enum Request {
     /// The caller of the call with this number is gone.
     Drop,
     Submit(Submission),
-    Claim { worker: WorkerId, limit: usize, wait: Duration },
+    Claim {
+        worker: WorkerId,
+        limit: usize,
+        wait: Duration,
+    },
     Extend(Vec<Lease>),
     Release(Vec<Lease>),
     Settle(Vec<Settlement>),
-    Reclaim { worker: WorkerId, cause: Cause },
+    Reclaim {
+        worker: WorkerId,
+        cause: Cause,
+    },
     Sweep,
     Statuses(Vec<JobId>),
     Batch(BatchId),
     Cancel(JobId),
     Depth,
     Latest,
-    Changes { after: Cursor, wait: Duration },
-    Dead { limit: usize },
+    Changes {
+        after: Cursor,
+        wait: Duration,
+    },
+    Dead {
+        limit: usize,
+    },
     Replay(JobId),
     Discard(JobId),
 }

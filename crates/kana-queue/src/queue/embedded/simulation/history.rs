@@ -1,14 +1,4 @@
-//! Is an accepted job ever lost, whatever becomes of processes, disks and clocks?
-//!
-//! A history follows from a seed. Senders, workers and readers call the queue, many calls at once: each is a future that
-//! is polled when the seed says so, and so is the journal. The process is killed or the power cut at any step of the
-//! disk, the disk runs full or fails to sync, workers die, lapse and settle late, the clock jumps. Then everything starts
-//! again from what is left. What was promised before is compared with what is there, and in the end every accepted job
-//! must have exactly one outcome.
-//!
-//! ```text
-//! KANA_SEED=42 cargo test --package kana-queue --lib simulation
-//! ```
+//! What do those do who call the queue, and what were they promised?
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -22,36 +12,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rustix::io::Errno;
 
-use crate::clock::{Clock, ManualClock};
-use crate::conformance::{LIMITS, START, a_job, an_answer};
-use crate::job::{BatchId, Job, JobId, Outcome, Progress};
-use crate::queue::ledger::{Holder, Jobs, Record, Scribe as _, Writes};
-use crate::queue::{
-    Cause, Claim, Error, Idempotency, Lease, Limits, Queue, Receipt, Settled, Settlement, Submission,
-};
+use crate::clock::{Clock as _, ManualClock};
+use crate::conformance::{START, a_job, an_answer};
+use crate::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
+use crate::queue::ledger::Scribe as _;
+use crate::queue::{Cause, Claim, Error, Idempotency, Lease, Queue, Receipt, Settled, Settlement, Submission};
 
-use super::journal::Journal;
-use super::log::archive::Archive;
-use super::log::{Log, Sizes};
-use super::simulated_disk::{Faults, SimulatedDisk, SimulatedFile};
-
-/// No outcome expires in a history, and no healthy job is claimed too often.
-const SMALL: Limits = Limits {
-    jobs_max: 12,
-    claims_max: 1_000,
-    outcome_ttl: Duration::from_secs(100 * 365 * 24 * 60 * 60),
-    dead_ttl: Duration::from_secs(100 * 365 * 24 * 60 * 60),
-    ..LIMITS
-};
-
-/// Files so small that a history fills several.
-const SIZES: Sizes = Sizes { segment: 1_024, slack: 512, tidied_at_once: 256, kept_in_memory: 3 };
-
-/// Histories that are run where no seed is given, and their steps.
-const CRASHES: u64 = 100_000;
-const STEPS_OF_A_CRASH: usize = 30;
-const SERVICES: u64 = 10_000;
-const STEPS_OF_A_SERVICE: usize = 150;
+use super::disk::{Faults, SimulatedDisk};
+use super::{SMALL, Service};
 
 /// The call of an actor, until it is answered.
 type Call = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -60,7 +28,7 @@ enum Answer {
     Submitted(Submission, Result<Receipt, Error>),
     Claimed(Result<Vec<Claim>, Error>),
     Settled(Settlement, Result<Vec<Settled>, Error>),
-    Read(Vec<JobId>, Result<Vec<Option<crate::job::Status>>, Error>),
+    Read(Vec<JobId>, Result<Vec<Option<Status>>, Error>),
     Other,
 }
 
@@ -77,13 +45,8 @@ struct Known {
     is_done: bool,
 }
 
-struct Service {
-    holder: Holder,
-    journal: Option<Journal<SimulatedDisk>>,
-    archive: Option<Arc<Archive<SimulatedFile>>>,
-}
-
-struct History {
+/// A history: everything that calls the queue, and what was promised to it.
+pub struct History {
     random: StdRng,
     clock: Arc<ManualClock>,
     disk: SimulatedDisk,
@@ -98,7 +61,7 @@ struct History {
 }
 
 impl History {
-    fn new(seed: u64, is_kept: bool) -> Self {
+    pub fn new(seed: u64, is_kept: bool) -> Self {
         let clock = Arc::new(ManualClock::at(START));
         let disk = SimulatedDisk::new(seed);
         let service = Service::start(&disk, &clock, is_kept);
@@ -117,7 +80,7 @@ impl History {
         }
     }
 
-    fn run(mut self, steps: usize) {
+    pub fn run(mut self, steps: usize) {
         for _ in 0..steps {
             match self.random.random_range(0..40) {
                 0..8 => self.submit(),
@@ -217,7 +180,8 @@ impl History {
 
     /// Notes a fault of these jobs' latest claims, by job and worker: each claim may be charged once.
     fn charge(&mut self, is_charged: impl Fn(JobId, &str) -> bool) {
-        for Claim { lease, .. } in self.claims.iter().filter(|claim| is_charged(claim.job.id, claim.lease.worker.pod())) {
+        for Claim { lease, .. } in self.claims.iter().filter(|claim| is_charged(claim.job.id, claim.lease.worker.pod()))
+        {
             let known = self.known.entry(lease.job).or_default();
             known.faults += u32::from(std::mem::take(&mut known.is_faultless));
         }
@@ -431,7 +395,7 @@ impl History {
         self.crash();
         for id in &self.accepted {
             let outcome = self.status(*id).flatten().unwrap_or_else(|| panic!("{id} was accepted, and has no outcome"));
-            if let crate::job::Verdict::Failed { reason } = outcome.verdict {
+            if let Verdict::Failed { reason } = outcome.verdict {
                 let faults = self.known.get(id).map_or(0, |known| known.faults);
                 assert!(faults >= SMALL.attempts_max, "{id} had {faults} faults, and failed: {reason}");
             }
@@ -441,59 +405,4 @@ impl History {
     fn worker(&mut self) -> &'static str {
         ["ka", "ki", "ku"][self.random.random_range(0..3)]
     }
-}
-
-impl Service {
-    fn start(disk: &SimulatedDisk, clock: &Arc<ManualClock>, is_kept: bool) -> Self {
-        let clock: Arc<dyn Clock> = clock.clone();
-        if !is_kept {
-            return Self { holder: Holder::new(SMALL, clock), journal: None, archive: None };
-        }
-        let (mut jobs, mut epoch, now) = (Jobs::new(SMALL, Writes::discarded()), 0, clock.now());
-        let log = Log::open(disk.clone(), SIZES, |record| {
-            if let Record::Opened { epoch: opened } = record {
-                epoch = epoch.max(opened);
-            }
-            jobs.restore(record, now);
-        });
-        let log = log.expect("a journal that can be read");
-        jobs.begin_journal(epoch + 1, SIZES.kept_in_memory);
-        let archive = log.archive().clone();
-        let holder = Holder::of(jobs, clock);
-        let journal = Journal::new(log, holder.shared().clone(), "simulated".to_owned());
-        Self { holder, journal: Some(journal), archive: Some(archive) }
-    }
-}
-
-/// Runs `count` histories, or the one of the seed in `KANA_SEED`.
-fn run(count: u64, steps: usize, is_kept: bool) {
-    let seeds = match std::env::var("KANA_SEED") {
-        Ok(seed) => {
-            let seed = seed.parse().expect("KANA_SEED is a number");
-            seed..seed + 1
-        }
-        Err(_) => 0..count,
-    };
-    for seed in seeds {
-        let history = std::panic::AssertUnwindSafe(|| History::new(seed, is_kept).run(steps));
-        if let Err(panic) = std::panic::catch_unwind(history) {
-            let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-            panic!("history {seed} fails ({said}): KANA_SEED={seed} cargo test --package kana-queue --lib simulation");
-        }
-    }
-}
-
-#[test]
-fn a_crash_at_any_step_of_the_disk_loses_nothing_that_was_promised() {
-    run(CRASHES, STEPS_OF_A_CRASH, true);
-}
-
-#[test]
-fn a_service_on_a_disk_gives_every_accepted_job_one_outcome() {
-    run(SERVICES, STEPS_OF_A_SERVICE, true);
-}
-
-#[test]
-fn a_service_in_memory_gives_every_accepted_job_one_outcome() {
-    run(SERVICES, STEPS_OF_A_SERVICE, false);
 }

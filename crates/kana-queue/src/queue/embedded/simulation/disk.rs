@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rustix::io::Errno;
 
-use super::disk::{Disk, DiskFile};
+use crate::queue::embedded::disk::{Disk, DiskFile};
 
 /// Bytes of a page. Small, so that even short records cross from one to the next.
 const PAGE: usize = 64;
