@@ -265,7 +265,7 @@ impl Up {
             cool_down: self.cool_down,
             worker,
         };
-        block_on(Threads::Cores, async {
+        block_on(Threads::Many, async {
             let shutdown = ended_by_signals()?;
             let folder = self.data_dir.display();
             // The line is for people and scripts; the service runs even where its output is closed.
@@ -281,7 +281,7 @@ impl Gateway {
         flags::check_shared(&self.queue_url.url)?;
         let config = self.front.config()?;
         let card = self.model.load()?.card().clone();
-        block_on(Threads::Cores, async {
+        block_on(Threads::Many, async {
             let shutdown = ended_by_signals()?;
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let queue: Arc<dyn Queue> = queue::open(&self.queue_url.url, self.queue.limits(), clock.clone())?.into();

@@ -177,7 +177,7 @@ async fn a_worker_that_starts_before_the_holder_waits_for_it_and_outlives_it() {
     let path = folder.path().join("queue.db");
     let worker = Remote::new(&path, LIMITS);
 
-    let error = worker.claim(&"worker".into(), 1, NOW).await.err().expect("nobody holds it");
+    let error = worker.claim(&"worker".into(), 1, NOW).await.expect_err("nobody holds it");
     assert!(words(&error).contains("no process holds the queue"), "{}", words(&error));
 
     for _ in 0..2 {
@@ -218,7 +218,7 @@ async fn a_worker_whose_leases_last_for_another_time_is_refused() {
     let _holder = open(&path).unwrap();
     let worker = Remote::new(&path, Limits { lease: Duration::from_secs(5), ..LIMITS });
 
-    let refused = worker.depth().await.err().expect("refused");
+    let refused = worker.depth().await.expect_err("refused");
 
     assert!(words(&refused).contains("600s") && words(&refused).contains("5s"), "{}", words(&refused));
 }
