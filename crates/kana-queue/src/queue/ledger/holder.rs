@@ -22,6 +22,7 @@ use crate::queue::{
 };
 
 use super::claimers::Claimers;
+use super::fault::Fault;
 use super::operations::Jobs;
 use super::writes::Writes;
 
@@ -74,24 +75,6 @@ pub struct PendingSubmission {
     pub jobs: Vec<JobId>,
     pub key: Option<String>,
     pub answer: oneshot::Sender<Result<(), Fault>>,
-}
-
-/// What is wrong with the journal's disk.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{path}: {source}")]
-pub struct Fault {
-    pub path: String,
-    /// Whether a person can make room, and then it goes on.
-    pub no_space: bool,
-    pub source: Arc<std::io::Error>,
-}
-
-impl Fault {
-    /// The error for a caller that attempted `action`.
-    pub fn during(self, action: &'static str) -> Error {
-        let (no_space, source) = (self.no_space, Box::new(self));
-        if no_space { Error::NoSpace { action, source } } else { Error::Unavailable { action, source } }
-    }
 }
 
 /// How far the journal is.

@@ -6,6 +6,7 @@
 
 mod claimers;
 mod deadlines;
+mod fault;
 mod holder;
 mod operations;
 mod reader;
@@ -13,7 +14,8 @@ mod records;
 mod transitions;
 mod writes;
 
-pub use holder::{Fault, Holder, PendingSubmission, Scribe, Shared, State};
+pub use fault::Fault;
+pub use holder::{Holder, PendingSubmission, Scribe, Shared, State};
 pub use operations::{Jobs, Repeat};
 pub use records::{JobRecord, OutcomeRecord, Record};
 pub use writes::{Write, Writes};

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -14,36 +13,13 @@ use rustix::io::Errno;
 
 use crate::clock::{Clock as _, ManualClock};
 use crate::conformance::{START, a_job, an_answer};
-use crate::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
+use crate::job::{BatchId, Job, JobId, Outcome, Progress, Verdict};
 use crate::queue::ledger::Scribe as _;
-use crate::queue::{Cause, Claim, Error, Idempotency, Lease, Queue, Receipt, Settled, Settlement, Submission};
+use crate::queue::{Cause, Claim, Error, Idempotency, Lease, Queue, Settled, Settlement, Submission};
 
+use super::answer::{Answer, Call, Known};
 use super::disk::{Faults, SimulatedDisk};
 use super::{SMALL, Service};
-
-/// The call of an actor, until it is answered.
-type Call = Pin<Box<dyn Future<Output = Answer> + Send>>;
-
-enum Answer {
-    Submitted(Submission, Result<Receipt, Error>),
-    Claimed(Result<Vec<Claim>, Error>),
-    Settled(Settlement, Result<Vec<Settled>, Error>),
-    Read(Vec<JobId>, Result<Vec<Option<Status>>, Error>),
-    Other,
-}
-
-/// What is known of a job from answers alone.
-#[derive(Default)]
-struct Known {
-    /// Claims during which there was a fault: the attempt failed, its lease may have lapsed, or its worker crashed.
-    faults: u32,
-    /// Whether the latest claim is without a fault so far.
-    is_faultless: bool,
-    /// The outcome that somebody was told.
-    told: Option<Outcome>,
-    /// Whether a worker was told that its answer is the outcome.
-    is_done: bool,
-}
 
 /// A history: everything that calls the queue, and what was promised to it.
 pub struct History {

@@ -10,6 +10,7 @@
 //! KANA_SEED=42 cargo test --package kana-queue --lib simulation
 //! ```
 
+mod answer;
 mod disk;
 mod history;
 
