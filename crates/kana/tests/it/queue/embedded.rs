@@ -414,9 +414,10 @@ async fn a_holder_submits_until_it_is_killed() {
         for id in submit(&queue, 3).await.unwrap() {
             println!("\naccepted {id}");
         }
-        while queue.depth().await.unwrap().waiting > 300 {
+        // Leaves its worker, where there is one, the time to keep up.
+        if queue.depth().await.unwrap().waiting > 300 {
             let latest = queue.latest().await.unwrap();
-            queue.changes(latest, LONG).await.unwrap();
+            queue.changes(latest, TICK).await.unwrap();
         }
     }
 }
