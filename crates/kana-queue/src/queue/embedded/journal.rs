@@ -81,6 +81,8 @@ struct Group {
 impl<D: Disk> Journal<D> {
     /// Creates the journal of the queue `shared`, which was restored from `log`.
     pub fn new(log: Log<D>, shared: Arc<Shared>, path: String) -> Self {
+        // What an earlier process kept is free again, for this one to keep or, on a full disk, to use.
+        drop(log.disk().remove(RESERVE));
         let unsettled = shared.state.lock().jobs.with_pixels() as u64;
         let part = log.disk().free().unwrap_or(u64::MAX) / RESERVE_PART;
         let reserve_bytes = part.max(unsettled * RESERVE_BYTES_PER_JOB).clamp(RESERVE_BYTES_MIN, RESERVE_BYTES_MAX);

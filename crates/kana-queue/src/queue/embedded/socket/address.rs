@@ -11,14 +11,18 @@ use std::path::{Path, PathBuf};
 
 use crate::queue::embedded::folder_of;
 
-/// The two places, in the order in which they are tried.
-pub fn places(path: &Path) -> io::Result<[PathBuf; 2]> {
+/// The place in the queue's folder, which is tried first.
+pub fn beside(path: &Path) -> PathBuf {
+    folder_of(path).join("socket")
+}
+
+/// The place elsewhere.
+pub fn elsewhere(path: &Path) -> io::Result<PathBuf> {
     // Both sides have to find the same name, whatever their working directories are.
     let folder = folder_of(path).canonicalize()?;
     let mut hasher = DefaultHasher::new();
     folder.hash(&mut hasher);
-    let elsewhere = runtime_folder()?.join(format!("{:016x}", hasher.finish()));
-    Ok([folder.join("socket"), elsewhere])
+    Ok(runtime_folder()?.join(format!("{:016x}", hasher.finish())))
 }
 
 /// A folder that only this user can write to.

@@ -196,10 +196,12 @@ impl Remote {
 
     async fn connect(&self) -> Result<Connection, RemoteError> {
         let no_holder = |source| RemoteError::NoHolder { path: self.path.clone(), source };
-        let [beside, elsewhere] = address::places(&self.path).map_err(no_holder)?;
-        let stream = match UnixStream::connect(&beside).await {
+        let stream = match UnixStream::connect(address::beside(&self.path)).await {
             Ok(stream) => stream,
-            Err(error) => UnixStream::connect(&elsewhere).await.map_err(|_| no_holder(error))?,
+            Err(error) => {
+                let Ok(elsewhere) = address::elsewhere(&self.path) else { return Err(no_holder(error)) };
+                UnixStream::connect(elsewhere).await.map_err(|_| no_holder(error))?
+            }
         };
         let connection = Connection::start(stream, self.calls.clone());
         let hello = Hello { version: VERSION, lease: self.lease };

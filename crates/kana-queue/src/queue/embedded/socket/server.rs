@@ -38,7 +38,6 @@ pub struct Server {
 impl Server {
     /// Listens on the socket of the queue at `path`, which this process holds.
     pub fn start(path: &Path, queue: Arc<dyn Queue>, lease: Duration) -> io::Result<Self> {
-        let [beside, elsewhere] = address::places(path)?;
         let listen = |place: &Path| {
             // Only the holder is here, so that whatever is there was left by one that is gone.
             match fs::remove_file(place) {
@@ -49,9 +48,11 @@ impl Server {
             fs::set_permissions(place, fs::Permissions::from_mode(0o600))?;
             Ok(listener)
         };
+        let beside = address::beside(path);
         let (listener, socket) = match listen(&beside) {
             Ok(listener) => (listener, beside),
             Err(error) => {
+                let elsewhere = address::elsewhere(path)?;
                 debug!(%error, "no socket can be in the queue's folder: it is at {}", elsewhere.display());
                 (listen(&elsewhere)?, elsewhere)
             }
