@@ -83,6 +83,8 @@ fn an_answer() -> Inference {
 /// One measurement.
 struct Run {
     queue: Arc<dyn Queue>,
+    /// The queue as workers reach it.
+    of_workers: Arc<dyn Queue>,
     batch: usize,
     ending: AtomicBool,
     settled: AtomicUsize,
@@ -109,10 +111,10 @@ impl Run {
     async fn work(&self, worker: usize) -> anyhow::Result<()> {
         let worker = WorkerId::of_pod(format!("worker-{worker}"));
         while self.is_running() {
-            let claims = self.queue.claim(&worker, self.batch, LOOK).await?;
+            let claims = self.of_workers.claim(&worker, self.batch, LOOK).await?;
             let settlements =
                 claims.into_iter().map(|claim| Settlement { lease: claim.lease, result: Ok(an_answer()) });
-            self.queue.settle(settlements.collect()).await?;
+            self.of_workers.settle(settlements.collect()).await?;
         }
         Ok(())
     }
@@ -137,10 +139,12 @@ struct Figures {
 }
 
 /// Measures a queue; the processor time is that of this process and of `others`.
-async fn measure(url: &Url, batch: usize, others: &[u32]) -> anyhow::Result<Figures> {
+async fn measure(place: &Place, batch: usize) -> anyhow::Result<Figures> {
+    let Place { url, others, is_shared, .. } = place;
     let limits = Limits { jobs_max: JOBS_MAX, ..Limits::default() };
     let queue: Arc<dyn Queue> = queue::open(url, limits, Arc::new(SystemClock))?.into();
-    let run = Arc::new(Run { queue, batch, ending: AtomicBool::new(false), settled: AtomicUsize::new(0) });
+    let of_workers = if *is_shared { queue::connect(url, limits)?.into() } else { Arc::clone(&queue) };
+    let run = Arc::new(Run { queue, of_workers, batch, ending: AtomicBool::new(false), settled: AtomicUsize::new(0) });
     let mut tasks = tokio::task::JoinSet::new();
     // Single jobs need many under way at once, as many requests are; batches need fewer.
     let tasks_max = if batch == 1 { 32 } else { 12 };
@@ -170,8 +174,27 @@ async fn measure(url: &Url, batch: usize, others: &[u32]) -> anyhow::Result<Figu
     Ok(Figures { jobs_per_s: jobs / seconds, cpu_ms_per_job: cpu / jobs })
 }
 
-fn sqlite(folder: &Path, batch: usize) -> Url {
-    Url::Sqlite(folder.join(format!("queue-{batch}.sqlite")))
+/// A queue to be measured.
+struct Place {
+    name: &'static str,
+    url: Url,
+    /// Processes whose time counts too.
+    others: Vec<u32>,
+    /// Whether workers reach it as another process does.
+    is_shared: bool,
+}
+
+/// The queues, each of them empty.
+fn places(folder: &Path, server: &Server) -> anyhow::Result<Vec<Place>> {
+    let place = |name, url| Place { name, url, others: Vec::new(), is_shared: false };
+    let on_disk = |name: &str| Url::Sqlite(folder.join(name));
+    let redis = format!("redis://127.0.0.1:{}", server.port()).parse().map_err(anyhow::Error::msg)?;
+    Ok(vec![
+        place("memory", Url::Memory),
+        place("embedded", on_disk("embedded")),
+        Place { is_shared: true, ..place("embedded, socket", on_disk("socket")) },
+        Place { others: vec![server.pid()], ..place("redis", redis) },
+    ])
 }
 
 #[tokio::main]
@@ -180,22 +203,14 @@ async fn main() -> anyhow::Result<()> {
     let server = Server::start()?;
     let (floor, floor_single) = (xadd(server.port(), PIPELINE)?, xadd(server.port(), "1")?);
     println!("redis-benchmark XADD of {} bytes: {floor:.0}/s by {PIPELINE}, {floor_single:.0}/s singly", IMAGE.bytes());
-    println!("{:<18}{:>12}{:>16}{:>22}", "queue", "jobs/s", "CPU ms/job", "ratio to XADD by 16");
+    println!("{:<24}{:>12}{:>16}{:>22}", "queue", "jobs/s", "CPU ms/job", "ratio to XADD by 16");
 
     let mut report: BTreeMap<String, Value> = BTreeMap::new();
     for batch in [1, 32] {
-        for (name, url, others) in [
-            ("memory", Url::Memory, vec![]),
-            ("sqlite", sqlite(folder.path(), batch), vec![]),
-            (
-                "redis",
-                format!("redis://127.0.0.1:{}", server.port()).parse().map_err(anyhow::Error::msg)?,
-                vec![server.pid()],
-            ),
-        ] {
-            let Figures { jobs_per_s: rate, cpu_ms_per_job: cpu } = measure(&url, batch, &others).await?;
-            let ratio = rate / floor;
-            println!("{:<18}{rate:>12.0}{cpu:>16.4}{ratio:>22.3}", format!("{name} by {batch}"));
+        for place in places(&folder.path().join(batch.to_string()), &server)? {
+            let Figures { jobs_per_s: rate, cpu_ms_per_job: cpu } = measure(&place, batch).await?;
+            let (ratio, name) = (rate / floor, place.name);
+            println!("{:<24}{rate:>12.0}{cpu:>16.4}{ratio:>22.3}", format!("{name} by {batch}"));
             let figures = json!({ "jobs_per_s": rate, "ratio_to_xadd_pipelined": ratio, "cpu_ms_per_job": cpu });
             report.insert(format!("{name}_batch_{batch}"), figures);
         }

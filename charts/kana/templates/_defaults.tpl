@@ -47,6 +47,7 @@ worker:
   {{- include "kana.newPodKeys" . | nindent 2 }}
   {{- include "kana.newProgramKeys" . | nindent 2 }}
 redis:
+  queue: {deadTtl: 7d, deadMax: 10000}
   networkPolicy: {extraIngress: [], extraEgress: []}
   exporter:
     enabled: false

@@ -120,6 +120,10 @@ topologySpreadConstraints:
   value: {{ $root.Values.redis.queue.attemptsMax | int64 | quote }}
 - name: KANA_OUTCOME_TTL
   value: {{ $root.Values.redis.queue.outcomeTtl | quote }}
+- name: KANA_DEAD_TTL
+  value: {{ $root.Values.redis.queue.deadTtl | quote }}
+- name: KANA_DEAD_MAX
+  value: {{ $root.Values.redis.queue.deadMax | int64 | quote }}
 {{- with $root.Values.image.model }}
 - name: KANA_MODEL
   value: {{ . | quote }}

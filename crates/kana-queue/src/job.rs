@@ -68,7 +68,7 @@ id!(
 );
 
 /// One image to classify.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// The job's id, chosen by the process that submits it.
     pub id: JobId,
@@ -83,7 +83,7 @@ pub struct Job {
 }
 
 /// The one result of a job.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The time at which the job was settled.
     pub settled: Timestamp,
@@ -96,7 +96,7 @@ pub struct Outcome {
 }
 
 /// How a job ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Verdict {
     /// The classifier answered.
     Done {
@@ -117,7 +117,7 @@ pub enum Verdict {
 }
 
 /// Where a job stands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Progress {
     /// Waiting for a worker.
     Queued,
@@ -131,7 +131,7 @@ pub enum Progress {
 }
 
 /// Everything that a reader may know of a job, which is all but its pixels.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// The job.
     pub id: JobId,

@@ -6,8 +6,8 @@
 //! a worker's jobs go to another one when its lease expires, or at once where somebody saw it die and calls
 //! [`reclaim`](Queue::reclaim). [`Queue`] lists the seven promises that every implementation keeps.
 //!
-//! Three implementations are opened by their URL: [`memory`] lives and dies with its process, [`sqlite`] is one file for
-//! the processes of one machine, [`redis`] is shared by many machines.
+//! Three implementations are opened by their URL: [`memory`] lives and dies with its process, [`embedded`] is on the disk
+//! of one machine and held by one of its processes, [`redis`] is shared by many machines.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -60,6 +60,6 @@ mod worker_id;
 
 pub use queue::{
     CHANGES_MAX, Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Idempotency, Inference,
-    Lease, Limits, Queue, Receipt, Settled, Settlement, Submission, Url, memory, open, redis, sqlite,
+    Lease, Limits, Queue, Receipt, Settled, Settlement, Submission, Url, connect, embedded, memory, open, redis,
 };
 pub use worker_id::WorkerId;

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Separates a pod's name from its incarnation in text. No pod's name can contain it: Kubernetes allows lower-case
 /// letters, digits, `-` and `.` (RFC 1123), and local pods are named by kana.
 pub(crate) const SEPARATOR: char = '~';
@@ -13,7 +15,7 @@ pub(crate) const SEPARATOR: char = '~';
 /// The identity of one worker process: its pod, and which process of that pod it is.
 ///
 /// As text, which is what queues store: `POD` or `POD~INCARNATION`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WorkerId {
     pod: String,
     incarnation: Option<String>,

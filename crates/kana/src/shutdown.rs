@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::{Origin, WithOrigin};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
@@ -30,12 +30,14 @@ impl Shutdown {
         Self::default()
     }
 
-    /// Creates a shutdown that also begins at the first SIGTERM or SIGINT.
+    /// Creates a shutdown that also begins at the first SIGTERM or SIGINT. From then on a file that may grow no further is
+    /// an error of whoever writes it, and no longer the end of the process (SIGXFSZ).
     ///
     /// # Errors
     /// Where the signal handlers cannot be installed.
     pub fn on_signals() -> std::io::Result<Self> {
         let shutdown = Self::new();
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         let mut signals = SignalsInfo::<WithOrigin>::new([SIGTERM, SIGINT])?;
         let by_signal = shutdown.clone();
         // Threads have the sender of a signal, and Tokio's streams of signals do not.

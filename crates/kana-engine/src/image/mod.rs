@@ -11,7 +11,9 @@ mod cover;
 mod glyph;
 mod resample;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_bytes::{ByteBuf, Bytes};
 
 pub use decode::decode;
 pub use fit::{Fit, fit};
@@ -78,6 +80,22 @@ impl Image {
     /// All samples, `shape().bytes()` of them.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
+    }
+}
+
+impl Serialize for Image {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.shape, Bytes::new(&self.pixels)).serialize(serializer)
+    }
+}
+
+/// Refuses pixels that are not as many as the shape has.
+impl<'de> Deserialize<'de> for Image {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (shape, pixels): (Shape, ByteBuf) = Deserialize::deserialize(deserializer)?;
+        let count = pixels.len();
+        let wrong = || D::Error::custom(format!("{count} samples for an image of {shape}"));
+        Self::new(shape, pixels.into_vec()).ok_or_else(wrong)
     }
 }
 

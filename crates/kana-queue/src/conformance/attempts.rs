@@ -34,7 +34,7 @@ pub async fn expired_leases_make_a_dead_letter_that_names_the_last_worker(fixtur
 
     for n in 1..=LIMITS.attempts_max {
         fixture.claim_one_as(&format!("worker-{n}")).await;
-        fixture.advance(LIMITS.lease);
+        fixture.advance(LIMITS.lease).await;
     }
     fixture.queue.sweep().await.expect("an answer");
 

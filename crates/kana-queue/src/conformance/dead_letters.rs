@@ -10,7 +10,7 @@ pub async fn dead_letters_keep_their_pixels_and_come_newest_first(fixture: &Fixt
     fixture.queue.submit(submission.clone()).await.expect("a receipt");
     fixture.dead_letter("worker", "first").await;
     let second = fixture.submit_one().await;
-    fixture.advance(TICK);
+    fixture.advance(TICK).await;
     fixture.dead_letter("worker", "second").await;
 
     let both = fixture.queue.dead(2).await.expect("an answer");
@@ -61,14 +61,30 @@ pub async fn a_discarded_dead_letter_leaves_its_outcome(fixture: &Fixture) {
     assert_eq!(fixture.queue.depth().await.expect("an answer").dead, 0);
 }
 
+pub async fn the_oldest_dead_letter_goes_when_there_are_too_many(fixture: &Fixture) {
+    let mut all = Vec::new();
+    for _ in 0..LIMITS.dead_max + 2 {
+        all.push(fixture.submit_one().await);
+        fixture.dead_letter("worker", "no").await;
+    }
+
+    let kept = fixture.queue.dead(all.len()).await.expect("an answer");
+
+    let newest: Vec<_> = all[2..].iter().rev().copied().collect();
+    assert_eq!(kept.iter().map(|letter| letter.job.id).collect::<Vec<_>>(), newest);
+    assert_eq!(fixture.queue.depth().await.expect("an answer").dead, LIMITS.dead_max);
+    assert!(!fixture.queue.replay(all[0]).await.expect("an answer"));
+    assert!(matches!(fixture.outcome(all[0]).await.expect("an outcome").verdict, Verdict::Failed { .. }));
+}
+
 pub async fn dead_letters_are_kept_until_their_time_to_live_ends(fixture: &Fixture) {
     let id = fixture.submit_one().await;
     fixture.dead_letter("worker", "no").await;
 
-    fixture.advance(LIMITS.dead_ttl - TICK);
+    fixture.advance(LIMITS.dead_ttl - TICK).await;
     fixture.queue.sweep().await.expect("an answer");
     let kept = fixture.queue.dead(9).await.expect("an answer");
-    fixture.advance(TICK);
+    fixture.advance(TICK).await;
     fixture.queue.sweep().await.expect("an answer");
 
     assert_eq!(kept[0].job.id, id);

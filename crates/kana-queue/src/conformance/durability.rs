@@ -8,7 +8,7 @@ use super::fixture::{Fixture, LIMITS, LONG, NOW, TICK, an_answer, done_as, ids};
 pub async fn an_accepted_job_waits_until_somebody_claims_it(fixture: &Fixture) {
     let id = fixture.submit_one().await;
 
-    fixture.advance(LIMITS.outcome_ttl * 2);
+    fixture.advance(LIMITS.outcome_ttl * 2).await;
     fixture.queue.sweep().await.expect("an answer");
 
     let status = fixture.status(id).await.expect("a status");
@@ -30,9 +30,9 @@ pub async fn a_claim_hands_over_the_job_as_it_was_submitted(fixture: &Fixture) {
 
 pub async fn a_settled_job_has_the_outcome_that_its_worker_gave(fixture: &Fixture) {
     let id = fixture.submit_one().await;
-    fixture.advance(TICK * 30);
+    fixture.advance(TICK * 30).await;
     let claim = fixture.claim_one_as("worker").await;
-    fixture.advance(TICK * 5);
+    fixture.advance(TICK * 5).await;
 
     let settled = fixture.settle(done_as(&claim, 7)).await;
 

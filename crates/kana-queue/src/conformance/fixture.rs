@@ -21,6 +21,7 @@ pub const LIMITS: Limits = Limits {
     claims_max: 5,
     outcome_ttl: Duration::from_secs(60 * 60),
     dead_ttl: Duration::from_secs(7 * 24 * 60 * 60),
+    dead_max: 6,
 };
 
 /// The clock's smallest step.
@@ -28,6 +29,12 @@ pub const TICK: Duration = Duration::from_millis(1);
 
 /// A wait far longer than anything takes that happens at all.
 pub const LONG: Duration = Duration::from_secs(60);
+
+/// The longest time that passes in steps.
+const ADVANCE_MAX: Duration = Duration::from_secs(60);
+
+/// Time between two sweeps while time passes: as often as a gateway sweeps.
+const STEP: Duration = Duration::from_secs(1);
 
 /// No wait.
 pub const NOW: Duration = Duration::ZERO;
@@ -90,8 +97,23 @@ impl Fixture {
         self.clock.now()
     }
 
-    /// Moves the clock forward.
-    pub fn advance(&self, span: Duration) {
+    /// Lets time pass in which the queue is called: a second at a time, with a sweep in each. More than [`ADVANCE_MAX`]
+    /// passes at once, like a [`pause`](Self::pause), and is swept once.
+    pub async fn advance(&self, span: Duration) {
+        let mut left = span;
+        loop {
+            let step = if span > ADVANCE_MAX { left } else { left.min(STEP) };
+            self.pause(step);
+            self.queue.sweep().await.expect("a sweep");
+            left -= step;
+            if left.is_zero() {
+                break;
+            }
+        }
+    }
+
+    /// Lets time pass in which nobody calls the queue.
+    pub fn pause(&self, span: Duration) {
         self.set_clock(self.now().after(span));
     }
 

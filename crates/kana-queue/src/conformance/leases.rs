@@ -5,15 +5,15 @@ use std::time::Duration;
 use crate::job::Progress;
 use crate::{Hold, Settled};
 
-use super::fixture::{Fixture, LIMITS, TICK, done, ids};
+use super::fixture::{Fixture, LIMITS, TICK, done, failed, ids};
 
 pub async fn a_job_whose_lease_expires_goes_to_another_worker(fixture: &Fixture) {
     let id = fixture.submit_one().await;
     fixture.claim_one_as("first").await;
 
-    fixture.advance(LIMITS.lease - TICK);
+    fixture.advance(LIMITS.lease - TICK).await;
     let before = fixture.claim_as("second", 1).await;
-    fixture.advance(TICK);
+    fixture.advance(TICK).await;
     let again = fixture.claim_one_as("second").await;
 
     assert!(before.is_empty());
@@ -25,7 +25,7 @@ pub async fn extend_keeps_a_lease_alive(fixture: &Fixture) {
     let claim = fixture.claim_one_as("steady").await;
 
     for _ in 0..3 {
-        fixture.advance(LIMITS.lease - TICK);
+        fixture.advance(LIMITS.lease - TICK).await;
         assert_eq!(fixture.queue.extend(std::slice::from_ref(&claim.lease)).await.expect("an answer"), [Hold::Kept]);
     }
 
@@ -38,7 +38,7 @@ pub async fn a_worker_that_lost_its_lease_learns_of_it(fixture: &Fixture) {
     let claims = fixture.claim_as("slow", 2).await;
     let leases: Vec<_> = claims.iter().map(|claim| claim.lease.clone()).collect();
 
-    fixture.advance(LIMITS.lease);
+    fixture.advance(LIMITS.lease).await;
     let nobody_else_claimed = fixture.queue.extend(&leases).await.expect("an answer");
     fixture.claim_one_as("slow").await;
     let claimed_again_by_itself = fixture.queue.extend(&leases).await.expect("an answer");
@@ -57,13 +57,35 @@ pub async fn a_lease_on_a_settled_job_is_lost(fixture: &Fixture) {
     assert_eq!(fixture.queue.extend(&leases).await.expect("an answer"), [Hold::Lost, Hold::Kept]);
 }
 
+pub async fn time_in_which_nobody_was_heard_is_no_lapse(fixture: &Fixture) {
+    let id = fixture.submit_one().await;
+    let claim = fixture.claim_one_as("paused").await;
+    fixture.advance(LIMITS.lease - TICK).await;
+
+    for _ in 0..LIMITS.attempts_max {
+        fixture.pause(Duration::from_secs(60 * 60));
+        assert!(fixture.claim_as("other", 1).await.is_empty());
+    }
+    let held = fixture.queue.extend(std::slice::from_ref(&claim.lease)).await.expect("an answer");
+
+    assert_eq!(held, [Hold::Kept]);
+    fixture.pause(Duration::from_secs(60 * 60));
+    fixture.queue.sweep().await.expect("an answer");
+    fixture.advance(LIMITS.lease - TICK).await;
+    assert!(fixture.claim_as("other", 1).await.is_empty(), "a pause renews a lease for a whole lease");
+    fixture.advance(TICK).await;
+    let again = fixture.claim_one_as("other").await;
+    assert_eq!((again.job.id, again.attempt), (id, 2));
+    assert_eq!(fixture.settle(failed(&again, "no")).await, Settled::Retried, "no pause counts as a failure");
+}
+
 pub async fn a_clock_set_back_holds_no_job_for_longer_than_a_lease(fixture: &Fixture) {
     let id = fixture.submit_one().await;
     fixture.claim_one_as("dead").await;
 
     fixture.set_back(Duration::from_secs(24 * 60 * 60));
     fixture.queue.sweep().await.expect("an answer");
-    fixture.advance(LIMITS.lease);
+    fixture.advance(LIMITS.lease).await;
 
     assert_eq!(fixture.claim_one_as("other").await.job.id, id);
 }
@@ -104,7 +126,7 @@ pub async fn released_jobs_wait_first_in_line(fixture: &Fixture) {
 pub async fn a_lost_lease_releases_nothing(fixture: &Fixture) {
     let id = fixture.submit_one().await;
     let slow = fixture.claim_one_as("slow").await;
-    fixture.advance(LIMITS.lease);
+    fixture.advance(LIMITS.lease).await;
     fixture.claim_one_as("quick").await;
 
     let holds = fixture.queue.release(&[slow.lease]).await.expect("an answer");

@@ -120,6 +120,7 @@ macro_rules! conformance_tests {
                     extend_keeps_a_lease_alive
                     a_worker_that_lost_its_lease_learns_of_it
                     a_lease_on_a_settled_job_is_lost
+                    time_in_which_nobody_was_heard_is_no_lapse
                     a_clock_set_back_holds_no_job_for_longer_than_a_lease
                     a_clock_corrected_by_a_moment_costs_no_worker_its_lease
                     released_jobs_wait_again_at_once_and_lose_no_attempt
@@ -141,6 +142,7 @@ macro_rules! conformance_tests {
                     a_replayed_dead_letter_has_all_its_attempts_again_and_runs_alone
                     a_replay_does_not_exceed_the_queue
                     a_discarded_dead_letter_leaves_its_outcome
+                    the_oldest_dead_letter_goes_when_there_are_too_many
                     dead_letters_are_kept_until_their_time_to_live_ends
                 }
                 submissions {
@@ -170,6 +172,7 @@ macro_rules! conformance_tests {
                 waiting {
                     a_waiting_claim_is_answered_by_a_submission
                     a_waiting_claim_is_answered_by_a_release
+                    a_burst_is_shared_among_those_who_wait
                     a_claim_returns_no_job_when_its_wait_has_passed
                     waiting_for_changes_is_answered_by_a_settlement
                 }

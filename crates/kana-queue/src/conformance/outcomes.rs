@@ -8,7 +8,7 @@ use super::fixture::{Fixture, LIMITS, TICK, done, done_as, failed, ids};
 pub async fn the_first_settlement_wins_and_later_ones_are_late(fixture: &Fixture) {
     let id = fixture.submit_one().await;
     let slow = fixture.claim_one_as("slow").await;
-    fixture.advance(LIMITS.lease);
+    fixture.advance(LIMITS.lease).await;
     let quick = fixture.claim_one_as("quick").await;
 
     let first = fixture.settle(done_as(&quick, 1)).await;
@@ -35,7 +35,7 @@ pub async fn settling_again_is_harmless(fixture: &Fixture) {
 pub async fn an_answer_whose_lease_has_expired_still_wins_when_it_comes_first(fixture: &Fixture) {
     let id = fixture.submit_one().await;
     let slow = fixture.claim_one_as("slow").await;
-    fixture.advance(LIMITS.lease);
+    fixture.advance(LIMITS.lease).await;
     let quick = fixture.claim_one_as("quick").await;
 
     let settled = fixture.settle(done_as(&slow, 3)).await;
@@ -49,7 +49,7 @@ pub async fn an_answer_whose_lease_has_expired_still_wins_when_it_comes_first(fi
 pub async fn a_failure_from_a_lost_lease_is_late(fixture: &Fixture) {
     let id = fixture.submit_one().await;
     let slow = fixture.claim_one_as("slow").await;
-    fixture.advance(LIMITS.lease);
+    fixture.advance(LIMITS.lease).await;
     fixture.claim_one_as("quick").await;
 
     let settled = fixture.settle(failed(&slow, "too slow")).await;
@@ -78,10 +78,10 @@ pub async fn outcomes_are_kept_however_often_they_are_read_until_their_time_to_l
     fixture.settle(done(&claim)).await;
     let read = fixture.outcome(id).await;
 
-    fixture.advance(LIMITS.outcome_ttl - TICK);
+    fixture.advance(LIMITS.outcome_ttl - TICK).await;
     fixture.queue.sweep().await.expect("an answer");
     let read_late = fixture.outcome(id).await;
-    fixture.advance(TICK);
+    fixture.advance(TICK).await;
 
     assert!(read.is_some());
     assert_eq!(read_late, read);
@@ -100,7 +100,7 @@ pub async fn a_clock_set_back_takes_no_outcome_away(fixture: &Fixture) {
     fixture.set_back(LIMITS.outcome_ttl * 3);
     fixture.queue.sweep().await.expect("an answer");
     let read = fixture.outcome(id).await;
-    fixture.advance(LIMITS.outcome_ttl);
+    fixture.advance(LIMITS.outcome_ttl).await;
 
     assert!(read.is_some());
     assert!(fixture.outcome(id).await.is_none(), "and keeps none for longer than its time-to-live");

@@ -57,12 +57,12 @@ pub async fn a_batch_lists_its_jobs_in_the_order_submitted(fixture: &Fixture) {
 pub async fn depth_counts_waiting_running_and_dead_jobs(fixture: &Fixture) {
     fixture.submit_one().await;
     fixture.dead_letter("worker", "no").await;
-    fixture.advance(TICK);
+    fixture.advance(TICK).await;
     let oldest = fixture.now();
     fixture.submit(5).await;
     fixture.claim_as("a", 2).await;
     fixture.claim_as("b", 1).await;
-    fixture.advance(TICK);
+    fixture.advance(TICK).await;
 
     let depth = fixture.queue.depth().await.expect("an answer");
 

@@ -67,7 +67,7 @@ pub async fn a_repetition_is_recognised_even_when_the_queue_is_full(fixture: &Fi
 pub async fn a_key_is_forgotten_when_its_time_to_live_ends(fixture: &Fixture) {
     fixture.queue.submit(under_a_key(fixture.submission(1), 1)).await.expect("a receipt");
 
-    fixture.advance(LIMITS.outcome_ttl);
+    fixture.advance(LIMITS.outcome_ttl).await;
 
     assert_eq!(
         fixture.queue.submit(under_a_key(fixture.submission(1), 2)).await.expect("a receipt"),

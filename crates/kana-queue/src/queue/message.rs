@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{BatchId, Job, JobId, Status};
 use kana_engine::Prediction;
 
 /// Jobs to be accepted together, all or none.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Submission {
     /// The batch of the jobs; each of them names the same one.
     pub batch: BatchId,
@@ -20,7 +22,7 @@ pub struct Submission {
 }
 
 /// A sender's own name for a submission.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Idempotency {
     /// The sender's key.
     pub key: String,
@@ -31,7 +33,7 @@ pub struct Idempotency {
 }
 
 /// The result of a submission.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Receipt {
     /// The jobs are safe.
     Accepted,
@@ -45,7 +47,7 @@ pub enum Receipt {
 }
 
 /// The right to settle a job, for a while.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Lease {
     /// The job.
     pub job: JobId,
@@ -56,7 +58,7 @@ pub struct Lease {
 }
 
 /// A job, leased to a worker.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
     /// The right to settle it.
     pub lease: Lease,
@@ -67,7 +69,7 @@ pub struct Claim {
 }
 
 /// Whether a worker still held a lease when it used it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Hold {
     /// The worker held the lease.
     Kept,
@@ -76,7 +78,7 @@ pub enum Hold {
 }
 
 /// A worker's result of one job.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settlement {
     /// The right to settle the job.
     pub lease: Lease,
@@ -85,7 +87,7 @@ pub struct Settlement {
 }
 
 /// A classifier's answer and what it cost.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inference {
     /// The answer.
     pub prediction: Prediction,
@@ -96,7 +98,7 @@ pub struct Inference {
 }
 
 /// The effect of a settlement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Settled {
     /// The answer is the job's outcome. An answer whose lease has expired still wins when it comes first.
     Done,
@@ -109,7 +111,7 @@ pub enum Settled {
 }
 
 /// Why a worker died.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
     /// The worker was stopped from outside: its jobs are not to blame.
     Stopped,
@@ -118,7 +120,7 @@ pub enum Cause {
 }
 
 /// The effect of a cancellation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cancellation {
     /// The job had not started, and now never will: its outcome is `Cancelled`.
     Cancelled,
@@ -131,7 +133,7 @@ pub enum Cancellation {
 }
 
 /// Counts of the jobs in a queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Depth {
     /// Jobs that wait for a worker.
     pub waiting: usize,
@@ -158,11 +160,11 @@ impl Depth {
 }
 
 /// A position in the order in which jobs change; each queue counts in its own way, upwards.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cursor(pub u64);
 
 /// The jobs that changed after a cursor, each as it stands now; several changes of one job may show as one.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Changes {
     /// In order of their last change, at most [`CHANGES_MAX`].
     pub jobs: Vec<Status>,
@@ -176,7 +178,7 @@ pub struct Changes {
 pub const CHANGES_MAX: usize = 1_000;
 
 /// A job whose every attempt failed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// The job, pixels included.
     pub job: Job,

@@ -3,13 +3,14 @@
 //! The promises stand at [`Queue`]. Each implementation has a room of its own; the decisions that they share are in
 //! `rules`, and `conformance` tests each promise on each of them.
 
+pub mod embedded;
+mod ledger;
 mod log;
 pub mod memory;
 mod message;
 mod poll;
 pub mod redis;
 mod rules;
-pub mod sqlite;
 mod url;
 
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub use message::{
     CHANGES_MAX, Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Hold, Idempotency, Inference, Lease,
     Receipt, Settled, Settlement, Submission,
 };
-pub use url::{Url, open};
+pub use url::{Url, connect, open};
 
 /// The limits of a queue. Every process that opens the same queue should have the same ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct Limits {
     pub outcome_ttl: Duration,
     /// Time for which a dead letter is kept.
     pub dead_ttl: Duration,
+    /// Dead letters kept at most; beyond it the oldest goes, and its outcome stays.
+    pub dead_max: usize,
 }
 
 impl Default for Limits {
@@ -55,6 +58,8 @@ impl Default for Limits {
             outcome_ttl: Duration::from_secs(60 * 60),
             // A weekend and the days around it: time for a person to look.
             dead_ttl: Duration::from_secs(7 * 24 * 60 * 60),
+            // As many as may wait: 8 MB of 784 bytes, 1.5 GB of colour images.
+            dead_max: 10_000,
         }
     }
 }

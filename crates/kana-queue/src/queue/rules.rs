@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::WorkerId;
 use crate::clock::Timestamp;
 
 use super::Limits;
 
 /// The claims of one job so far, and how many of them failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempts {
     /// Claims that were not released.
     pub claims: u32,

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 
+use super::embedded::{Embedded, Remote};
 use super::memory::Memory;
 use super::redis::{Address, Redis};
-use super::sqlite::Sqlite;
 use super::{Error, Limits, Queue};
 
 /// The address of a queue.
@@ -18,21 +18,38 @@ use super::{Error, Limits, Queue};
 pub enum Url {
     /// `memory:`: in this process, and gone with it.
     Memory,
-    /// `sqlite:PATH`: one file, shared by processes of one machine.
+    /// `sqlite:PATH`: on this machine's disk, held by one process and shared by others. Earlier versions kept it in a
+    /// SQLite file, after which it is still named.
     Sqlite(PathBuf),
     /// `redis://…` or `rediss://…`: a Redis, shared by many machines.
     Redis(Address),
 }
 
-/// Opens the queue that `url` names, and creates it where it does not exist yet. A queue in Redis goes by the clock of
-/// its server, and connects when it is first used.
+/// Opens the queue that `url` names, and creates it where it does not exist yet. This process then holds a queue on this
+/// machine's disk, alone. A queue in Redis goes by the clock of its server, and connects when it is first used.
 ///
 /// # Errors
-/// [`Error::Unavailable`] where its file cannot be opened, is no queue, or is one of a newer kana.
+/// [`Error::Unavailable`] where its files cannot be opened, are no queue or one of a newer kana, or another process holds
+/// it.
 pub fn open(url: &Url, limits: Limits, clock: Arc<dyn Clock>) -> Result<Box<dyn Queue>, Error> {
     Ok(match url {
         Url::Memory => Box::new(Memory::new(limits, clock)),
-        Url::Sqlite(path) => Box::new(Sqlite::open(path, limits, clock)?),
+        Url::Sqlite(path) => Box::new(Embedded::open(path, limits, clock)?),
+        Url::Redis(address) => Box::new(Redis::new(address, limits)),
+    })
+}
+
+/// Uses the queue that `url` names, which another process opens, now or later. Connects when it is first used.
+///
+/// # Errors
+/// [`Error::Unavailable`] where the queue is in the memory of that process, where nobody else reaches it.
+pub fn connect(url: &Url, limits: Limits) -> Result<Box<dyn Queue>, Error> {
+    Ok(match url {
+        Url::Memory => {
+            let source = "it is in the memory of another process".into();
+            return Err(Error::Unavailable { action: "use the queue", source });
+        }
+        Url::Sqlite(path) => Box::new(Remote::new(path, limits)),
         Url::Redis(address) => Box::new(Redis::new(address, limits)),
     })
 }

@@ -199,7 +199,7 @@ impl Bench {
             images: images.into_iter().map(Into::into).collect(),
             json: self.json,
         };
-        let report = block_on(Threads::Cores, bench::run(&config, &mut io::stdout()))??;
+        let report = block_on(Threads::Many, bench::run(&config, &mut io::stdout()))??;
         Ok(if report.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
     }
 }

@@ -18,7 +18,8 @@ use kana_train::data::{fetch, published};
 /// The flag for the queue of a gateway or a worker.
 #[derive(Clone, Debug, Args)]
 pub struct QueueUrl {
-    /// URL of the queue. sqlite:PATH is a file on this machine. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is
+    /// URL of the queue. sqlite:PATH is on this machine's disk: one gateway holds it, and any number of workers use it
+    /// there. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is
     /// a Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds
     /// a certificate authority of your own. Better set as KANA_QUEUE where it holds a password
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL", hide_env_values = true, value_parser = QueueUrlParser)]
@@ -76,16 +77,25 @@ pub struct QueueLimits {
     /// same value
     #[arg(long, env = "KANA_OUTCOME_TTL", value_name = "DURATION", default_value = "1h", value_parser = span)]
     outcome_ttl: Duration,
+
+    /// Time that dead letters are kept, such as 12h or 7days. Give every process of one queue the same value
+    #[arg(long, env = "KANA_DEAD_TTL", value_name = "DURATION", default_value = "7days", value_parser = span)]
+    dead_ttl: Duration,
+
+    /// Dead letters kept at most: beyond it the oldest is deleted, and its outcome stays. Give every process of one
+    /// queue the same value
+    #[arg(long, env = "KANA_DEAD_MAX", value_name = "COUNT", default_value_t = Limits::default().dead_max,
+          value_parser = count)]
+    dead_max: usize,
 }
 
 impl QueueLimits {
     /// Returns the limits by these flags.
     pub fn limits(&self) -> Limits {
-        let Self { jobs_max, lease, attempts_max, outcome_ttl } = *self;
-        let defaults = Limits::default();
+        let Self { jobs_max, lease, attempts_max, outcome_ttl, dead_ttl, dead_max } = *self;
         // A job is claimed at least as often as it may fail.
-        let claims_max = defaults.claims_max.max(attempts_max);
-        Limits { jobs_max, lease, attempts_max, outcome_ttl, claims_max, ..defaults }
+        let claims_max = Limits::default().claims_max.max(attempts_max);
+        Limits { jobs_max, lease, attempts_max, claims_max, outcome_ttl, dead_ttl, dead_max }
     }
 }
 

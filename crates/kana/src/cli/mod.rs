@@ -127,9 +127,13 @@ impl Cli {
 enum Threads {
     /// One thread, for a role that mostly waits for a queue or a server.
     One,
-    /// One thread a core, for many connections.
-    Cores,
+    /// One thread for two cores, for many connections: every further one costs more to wake than it saves.
+    Many,
 }
+
+/// Cores for one thread of a reactor. On two cores, one thread serves a request at a time with three quarters of the
+/// processor time that two threads take, and 32 at a time equally fast.
+const CORES_PER_THREAD: usize = 2;
 
 /// Threads for blocking calls in a role that makes few of them.
 const BLOCKING_FEW: usize = 4;
@@ -139,11 +143,19 @@ const STACK_BYTES: usize = 1024 * 1024;
 
 /// Runs `role` to its end.
 fn block_on<F: Future>(threads: Threads, role: F) -> anyhow::Result<F::Output> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let mut builder = match threads {
+        // All in this one, so that no task of the role has to wake another thread.
+        Threads::One => tokio::runtime::Builder::new_current_thread(),
+        Threads::Many => tokio::runtime::Builder::new_multi_thread(),
+    };
     builder.enable_all().thread_stack_size(STACK_BYTES).thread_name("kana");
-    if let Threads::One = threads {
-        builder.worker_threads(1).max_blocking_threads(BLOCKING_FEW);
-    }
+    match threads {
+        Threads::One => builder.max_blocking_threads(BLOCKING_FEW),
+        Threads::Many => {
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            builder.worker_threads(cores.div_ceil(CORES_PER_THREAD))
+        }
+    };
     let runtime = builder.build()?;
     let output = runtime.block_on(role);
     // A thread that still blocks is not waited for: a stuck engine, a slow disk.

@@ -36,10 +36,10 @@ pub struct Up {
     #[arg(long, env = "KANA_DATA_DIR", value_name = "DIR", default_value = "kana-data")]
     data_dir: PathBuf,
 
-    /// URL of the queue. sqlite:PATH is a file on this machine. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is
+    /// URL of the queue. sqlite:PATH is on this machine's disk, held by this process. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is
     /// a Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds
-    /// a certificate authority of your own. Better set as KANA_QUEUE where it holds a password [default: a file in the
-    /// data directory]
+    /// a certificate authority of your own. Better set as KANA_QUEUE where it holds a password [default: in the data
+    /// directory]
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL", hide_env_values = true,
           value_parser = flags::QueueUrlParser)]
     url: Option<queue::Url>,
@@ -265,7 +265,7 @@ impl Up {
             cool_down: self.cool_down,
             worker,
         };
-        block_on(Threads::Cores, async {
+        block_on(Threads::Many, async {
             let shutdown = ended_by_signals()?;
             let folder = self.data_dir.display();
             // The line is for people and scripts; the service runs even where its output is closed.
@@ -281,7 +281,7 @@ impl Gateway {
         flags::check_shared(&self.queue_url.url)?;
         let config = self.front.config()?;
         let card = self.model.load()?.card().clone();
-        block_on(Threads::Cores, async {
+        block_on(Threads::Many, async {
             let shutdown = ended_by_signals()?;
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let queue: Arc<dyn Queue> = queue::open(&self.queue_url.url, self.queue.limits(), clock.clone())?.into();
@@ -312,8 +312,7 @@ impl Worker {
             if self.exit_with_stdin {
                 worker::exit_with_stdin(shutdown.clone()).context("could not watch standard input")?;
             }
-            let queue: Arc<dyn Queue> =
-                queue::open(&self.queue_url.url, self.queue.limits(), Arc::new(SystemClock))?.into();
+            let queue: Arc<dyn Queue> = queue::connect(&self.queue_url.url, self.queue.limits())?.into();
             let name = self.name.unwrap_or_else(random_name);
             let own_pod = self.pod.with_deletion_cost(&name).await;
             let config = worker::Config {

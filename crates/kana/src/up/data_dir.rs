@@ -1,7 +1,6 @@
 //! Which process owns this data directory?
 //!
-//! Only one `kana up` at a time may own it: at its start it reclaims the jobs of every worker that it finds in the
-//! queue, which is only right where all of them have ended. The kernel releases the lock when the process that holds it
+//! Only one `kana up` at a time may own it, even where its queue is elsewhere. The kernel releases the lock when the process that holds it
 //! ends, however that happens.
 
 use std::fs::{self, File, TryLockError};
@@ -15,7 +14,7 @@ use kana_queue::Url;
 /// Name of the file that the owner locks; its text is the owner's process number.
 const LOCK: &str = "kana.lock";
 
-/// Name of the queue's file.
+/// Name of the queue, which earlier versions kept in a SQLite file.
 const QUEUE: &str = "queue.sqlite";
 
 /// A data directory that this process owns until the value is dropped.

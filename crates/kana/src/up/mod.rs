@@ -1,7 +1,7 @@
 //! How does the whole service run on one machine with one command?
 //!
-//! The gateway runs in this process, every worker in a child of it, and the queue is a file in a data directory that
-//! one `kana up` owns at a time. However this process ends, its workers end with it, and the next `kana up` on the same
+//! The gateway runs in this process, which holds the queue, every worker in a child of it, and the queue is kept in a data
+//! directory that one `kana up` owns at a time. However this process ends, its workers end with it, and the next `kana up` on the same
 //! directory continues with the jobs that are left.
 
 mod data_dir;
@@ -22,7 +22,7 @@ use crate::shutdown::Shutdown;
 use data_dir::DataDir;
 use kana_engine::model::Card;
 use kana_queue::clock::{Clock, SystemClock};
-use kana_queue::{self as queue, Cause, Limits, Queue};
+use kana_queue::{self as queue, Limits, Queue};
 
 /// Time that the shutdown may take: workers and requests have five seconds each, side by side.
 const END_MAX: Duration = Duration::from_secs(6);
@@ -79,11 +79,10 @@ pub async fn run(config: Config, shutdown: &Shutdown, ready: impl FnOnce(SocketA
     let url = config.queue.unwrap_or_else(|| data_dir.queue());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let queue: Arc<dyn Queue> = queue::open(&url, config.limits, clock.clone())?.into();
-    // Workers of others may hold jobs of a queue that is elsewhere, so there only the leases' expiry ends a claim.
-    if url == data_dir.queue() {
-        reclaim_from_earlier_run(queue.as_ref()).await?;
-    } else {
-        queue.depth().await.with_context(|| format!("could not use the queue {url}"))?;
+    let depth = queue.depth().await.with_context(|| format!("could not use the queue {url}"))?;
+    match depth.waiting + depth.in_flight() {
+        0 => {}
+        jobs => info!(jobs, "continuing with {jobs} jobs of an earlier run"),
     }
 
     let pods = local::Config {
@@ -108,22 +107,6 @@ pub async fn run(config: Config, shutdown: &Shutdown, ready: impl FnOnce(SocketA
     served
 }
 
-/// Reclaims the jobs that workers of an earlier run held. Those workers ended with that run, which was killed before it
-/// could reclaim the jobs itself.
-async fn reclaim_from_earlier_run(queue: &dyn Queue) -> anyhow::Result<()> {
-    let depth = queue.depth().await.context("could not read the queue")?;
-    for worker in depth.running.keys() {
-        let jobs = queue.reclaim(worker, Cause::Stopped).await;
-        let jobs = jobs.with_context(|| format!("could not reclaim the jobs of {worker}"))?;
-        info!(worker = %worker, jobs, "reclaimed {jobs} jobs of {worker}, which ended with its service");
-    }
-    match depth.waiting + depth.in_flight() {
-        0 => {}
-        jobs => info!(jobs, "continuing with {jobs} jobs of an earlier run"),
-    }
-    Ok(())
-}
-
 impl WorkerConfig {
     /// Returns the changes to this process's environment that make a worker's: only the queue is given there.
     fn environment(&self, url: &queue::Url) -> Vec<(OsString, Option<OsString>)> {
@@ -144,6 +127,8 @@ impl WorkerConfig {
         arguments.extend(["--lease".into(), span(limits.lease)]);
         arguments.extend(["--attempts-max".into(), count(limits.attempts_max.to_string())]);
         arguments.extend(["--outcome-ttl".into(), span(limits.outcome_ttl)]);
+        arguments.extend(["--dead-ttl".into(), span(limits.dead_ttl)]);
+        arguments.extend(["--dead-max".into(), count(limits.dead_max.to_string())]);
         arguments.push("--exit-with-stdin".into());
         arguments.extend(self.log.iter().map(OsString::from));
         if let Some(model) = &self.model {

@@ -33,6 +33,11 @@ impl BatchSize {
         self.current
     }
 
+    /// The time that a batch of `images` images takes, as far as batches so far tell.
+    pub fn time_of(&self, images: usize) -> Option<Duration> {
+        Duration::try_from_secs_f64(self.per_image? * images as f64).ok()
+    }
+
     /// Adapts to a batch of `images` images that took `elapsed`. Only a full batch allows a larger one, at most twice
     /// as large, so that one lucky measurement never claims a backlog.
     pub fn adapt(&mut self, images: usize, elapsed: Duration) {

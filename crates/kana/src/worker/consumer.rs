@@ -1,12 +1,14 @@
 //! In which order does a worker claim, classify and settle?
 //!
 //! One batch is in the engine at a time. A batch is what waits in the queue at the moment of the claim, up to the batch
-//! size: it never waits for one more image. While it is in the engine, the previous batch is being settled. Every job
-//! claimed is, on every path, settled, released or known to be lost.
+//! size: it never waits for one more image. While it is in the engine, the previous batch is being settled and, where the
+//! engine is fast, the next one is being fetched. Every job claimed is, on every path, settled, released or known to be
+//! lost.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tracing::{Instrument, Span, debug, info, info_span, warn};
 
@@ -20,15 +22,23 @@ use crate::telemetry::Chain;
 use kana_queue::backoff::Backoff;
 use kana_queue::{self as queue, Cause, Claim, Hold, Inference, Lease, Settlement, WorkerId};
 
-/// Time that a claim waits for jobs. Bounds how long an idle worker takes to end, because a claim is never cut short:
-/// nothing would know what it has just leased.
-const CLAIM_WAIT: Duration = Duration::from_millis(500);
+/// Time that a claim waits for jobs: how often an idle worker asks again.
+const CLAIM_WAIT: Duration = Duration::from_secs(5);
+
+/// How long before the engine has finished a batch the next one is fetched: longer than a call to any queue nearby.
+const AHEAD: Duration = Duration::from_millis(1);
+
+/// Longest time of a batch while which the next one is fetched: what is fetched may wait here for this long.
+const AHEAD_MAX: Duration = Duration::from_millis(25);
 
 /// Deadline for a turn of the loop without a batch: a claim, or the longest pause, on a busy machine.
 pub const TURN_MAX: Duration = Duration::from_secs(15);
 
 /// Time between two records of progress by a consumer that waits for the queue.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// A claim that is under way.
+type Claiming = BoxFuture<'static, Result<Vec<Claim>, queue::Error>>;
 
 /// The loop of one worker.
 pub struct Consumer {
@@ -37,6 +47,8 @@ pub struct Consumer {
     batch_size: BatchSize,
     backoff: Backoff,
     settling: Option<JoinHandle<()>>,
+    /// The claim of the next batch, while the engine has one.
+    ahead: Option<Claiming>,
     /// Whether a claim was cut short by the drain: what it leased, if anything, is not in [`Context::leases`].
     claim_cut: bool,
 }
@@ -45,7 +57,7 @@ impl Consumer {
     /// Creates the loop around an engine that takes up to `batch_max` images at once.
     pub fn new(context: Arc<Context>, engine: Engine, batch_max: usize) -> Self {
         let (batch_size, backoff) = (BatchSize::new(batch_max), Backoff::new(QUEUE_BACKOFF));
-        Self { context, engine, batch_size, backoff, settling: None, claim_cut: false }
+        Self { context, engine, batch_size, backoff, settling: None, ahead: None, claim_cut: false }
     }
 
     /// Claims, classifies and settles until the drain begins, and then drains.
@@ -66,14 +78,26 @@ impl Consumer {
         self.finish().await;
     }
 
+    /// Takes what was fetched ahead, or waits for jobs.
     async fn claim(&mut self) -> Vec<Claim> {
         let context = self.context.clone();
         context.liveness.expect_within(TURN_MAX);
-        // The queue's first answer is what makes this worker ready, and that need not wait for jobs.
-        let wait = if context.liveness.is_ready() { CLAIM_WAIT } else { Duration::ZERO };
+        let ahead = self.ahead.take();
+        let claiming = async {
+            if let Some(ahead) = ahead {
+                match ahead.await {
+                    Ok(claims) if claims.is_empty() => {}
+                    answer => return answer,
+                }
+            }
+            // The queue's first answer is what makes this worker ready, and that need not wait for jobs.
+            let wait = if context.liveness.is_ready() { CLAIM_WAIT } else { Duration::ZERO };
+            context.queue.claim(&context.id, self.batch_size.current(), wait).await
+        };
         let answer = tokio::select! {
-            answer = context.queue.claim(&context.id, self.batch_size.current(), wait) => answer,
-            () = context.drain.over(BATCH_PATIENCE) => {
+            answer = claiming => answer,
+            // What a claim that is dropped has leased is released, here or by the end of the drain.
+            () = context.drain.begun() => {
                 self.claim_cut = true;
                 return Vec::new();
             }
@@ -115,8 +139,10 @@ impl Consumer {
         context.liveness.expect_within(context.stuck_after.saturating_add(delay));
         let (leases, images): (Vec<_>, Vec<_>) = claims.into_iter().map(|claim| (claim.lease, claim.job.image)).unzip();
 
+        self.ahead = self.fetch_ahead(count);
         let BatchResult { result, elapsed } = tokio::select! {
             answer = self.engine.classify(images) => answer,
+            never = poll_ahead(&mut self.ahead, &context) => never,
             () = context.drain.over(BATCH_PATIENCE) => return None,
         };
         context.liveness.expect_within(TURN_MAX);
@@ -138,6 +164,20 @@ impl Consumer {
         })
     }
 
+    /// The claim of the next batch, to be made shortly before the engine has finished one of `images` images; none where a
+    /// single image shows that nobody is in a hurry, or where jobs fetched now would wait here while others are idle.
+    fn fetch_ahead(&self, images: usize) -> Option<Claiming> {
+        let busy = self.batch_size.time_of(images).filter(|busy| images > 1 && *busy <= AHEAD_MAX)?;
+        let (context, limit) = (self.context.clone(), self.batch_size.current());
+        Some(Box::pin(async move {
+            tokio::time::sleep(busy.saturating_sub(AHEAD)).await;
+            if context.drain.has_begun() {
+                return Ok(Vec::new());
+            }
+            context.queue.claim(&context.id, limit, Duration::ZERO).await
+        }))
+    }
+
     /// Waits until the previous batch is settled, so that a queue that does not answer delays two batches at most.
     async fn await_last_settled(&mut self) {
         let Some(mut settling) = self.settling.take() else { return };
@@ -157,13 +197,16 @@ impl Consumer {
     /// the process that sees this one end.
     async fn finish(mut self) {
         self.await_last_settled().await;
+        // A claim ahead that was answered has its leases among the unfinished; any other is dropped here.
+        self.claim_cut |= self.ahead.take().is_some();
         let unfinished = self.context.leases.all();
         if unfinished.is_empty() && !self.claim_cut {
             return;
         }
         let (worker, count) = (&self.context.id, unfinished.len());
         tokio::select! {
-            released = self.release(&unfinished) => match released {
+            released = release(&self.context, &unfinished, self.claim_cut) => match released {
+                Ok(()) if count == 0 => {}
                 Ok(()) => info!(worker = %worker, "released {count} unfinished jobs"),
                 Err(error) => {
                     let error = Chain(&error);
@@ -175,18 +218,30 @@ impl Consumer {
             }
         }
     }
+}
 
-    async fn release(&self, leases: &[Lease]) -> Result<(), queue::Error> {
-        let context = &self.context;
-        let holds = context.queue.release(leases).await?;
-        for (lease, _) in leases.iter().zip(holds).filter(|(_, hold)| *hold == Hold::Kept) {
-            debug!(job.id = %lease.job, worker = %context.id, "released job {}", lease.job);
-        }
-        if self.claim_cut {
-            context.queue.reclaim(&context.id, Cause::Stopped).await?;
-        }
-        Ok(())
+/// Releases jobs, and what a claim that was cut short may have leased.
+async fn release(context: &Context, leases: &[Lease], claim_cut: bool) -> Result<(), queue::Error> {
+    let holds = context.queue.release(leases).await?;
+    for (lease, _) in leases.iter().zip(holds).filter(|(_, hold)| *hold == Hold::Kept) {
+        debug!(job.id = %lease.job, worker = %context.id, "released job {}", lease.job);
     }
+    if claim_cut {
+        context.queue.reclaim(&context.id, Cause::Stopped).await?;
+    }
+    Ok(())
+}
+
+/// Makes the claim of the next batch; its jobs are held from then on. Never ends.
+async fn poll_ahead<T>(ahead: &mut Option<Claiming>, context: &Context) -> T {
+    if let Some(claiming) = ahead {
+        let answer = claiming.await;
+        if let Ok(claims) = &answer {
+            context.leases.add(claims.iter().map(|claim| claim.lease.clone()));
+        }
+        *ahead = Some(Box::pin(std::future::ready(answer)));
+    }
+    std::future::pending().await
 }
 
 /// Creates the span of a batch; `None` where nothing was claimed. Jobs claimed together are of one attempt: the queue

@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kana::gateway::metrics::{Answer, Metrics, Route};
+use kana_queue::Limits;
+use kana_queue::clock::SystemClock;
+use kana_queue::embedded::Embedded;
 
 use crate::support::http;
 use crate::support::process::kana;
@@ -25,7 +29,9 @@ fn series(text: &str) -> BTreeSet<&str> {
 /// The metrics of a worker in a process of its own.
 async fn worker_metrics() -> String {
     let (folder, mut command) = (tempfile::tempdir().expect("a folder"), kana());
-    let queue = format!("sqlite:{}", folder.path().join("queue.sqlite").display());
+    let path = folder.path().join("queue.sqlite");
+    let _holder = Embedded::open(&path, Limits::default(), Arc::new(SystemClock)).expect("a queue");
+    let queue = format!("sqlite:{}", path.display());
     command.args(["worker", "--queue", &queue, "--listen", "127.0.0.1:0"]);
     let mut worker = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("kana runs");
     let mut line = String::new();
@@ -37,7 +43,8 @@ async fn worker_metrics() -> String {
     text
 }
 
-#[tokio::test]
+// On threads of its own, because the test waits for a line of the worker, which waits for the queue.
+#[tokio::test(flavor = "multi_thread")]
 async fn every_series_that_the_dashboard_and_the_alerts_name_is_reported_by_a_gateway_or_a_worker() {
     let metrics = Metrics::new();
     metrics.record_request(Route("/v1/classify"), Answer::Served, Duration::ZERO);

@@ -96,8 +96,8 @@ fn help_shows_no_password() {
 fn the_error_that_ends_a_process_is_a_line_of_json_where_the_log_is() {
     for arguments in [
         &["up", "--model", "/nowhere"][..],
-        &["gateway", "--queue", "sqlite:/nowhere/at/all"],
-        &["worker", "--queue", "sqlite:/nowhere/at/all"],
+        &["gateway", "--queue", "sqlite:/proc/nowhere/at/all"],
+        &["worker", "--queue", "memory:"],
         &["up", "--lease", "a while"],
         &["submit", "/nowhere/picture.png"],
         &["dance"],

@@ -1,13 +1,14 @@
 //! Does the whole service, as real processes, do what the demonstration shows?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kana::gateway::view::{Batch, State};
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use tempfile::tempdir;
 
+use crate::support::http::client;
 use crate::support::process::{KANA, Up, kana, kana_at, send};
 use crate::support::samples::pngs;
 use crate::support::{eventually, project};
@@ -34,6 +35,83 @@ fn workers(batch: &Batch) -> BTreeSet<String> {
 
 fn flags<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&DELAY[..], more].concat()
+}
+
+/// Bytes by which the files of a full disk may still grow: some hundred images.
+const DISK_LEFT: u64 = 256 << 10;
+
+#[tokio::test]
+async fn a_full_disk_is_status_507_and_what_was_accepted_is_finished() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &["--min", "1", "--max", "1", "--inference-delay", "5ms"]).await;
+    let pid = Pid::from_raw(i32::try_from(up.pid()).unwrap());
+    let journal = data.path().join("queue.sqlite.journal");
+    let logs = std::fs::read_dir(journal).unwrap().flatten().filter(|entry| entry.path().extension().is_some());
+    let length: u64 = logs.map(|entry| entry.metadata().unwrap().len()).max().unwrap();
+    let readyz = async || client().get(format!("{}/readyz", up.url)).send().await.unwrap().status().as_u16();
+
+    let limits = |bytes| Rlimit { current: bytes, maximum: None };
+    prlimit(pid, Resource::Fsize, limits(Some(length + DISK_LEFT))).unwrap();
+    let mut accepted = Vec::new();
+    let refused = loop {
+        match up.try_submit(pngs(100)).await {
+            Ok(receipt) => accepted.push(receipt.batch),
+            Err(status) => break status,
+        }
+    };
+
+    assert_eq!(refused, 507);
+    eventually("it is not ready", async || (readyz().await == 503).then_some(())).await;
+    for batch in &accepted {
+        assert_eq!(up.finished(*batch).await.counts.done, 100);
+    }
+
+    prlimit(pid, Resource::Fsize, limits(None)).unwrap();
+    let batch = eventually("there is room again", async || up.try_submit(pngs(COUNT)).await.ok()).await.batch;
+    assert_complete(&up.finished(batch).await);
+    eventually("it is ready", async || (readyz().await == 200).then_some(())).await;
+}
+
+#[tokio::test]
+async fn pauses_of_everything_blame_no_image() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &["--min", "1", "--max", "1", "--lease", "3s", "--inference-delay", "8s"]).await;
+    let batch = up.submit(pngs(1)).await.batch;
+    eventually("the image is running", async || (up.batch(batch).await.counts.running == 1).then_some(())).await;
+
+    let processes: Vec<u32> = up.workers().into_iter().map(|(_, pid)| pid).chain([up.pid()]).collect();
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    for _ in 0..3 {
+        processes.iter().for_each(|pid| send(*pid, Signal::STOP));
+        for _ in 0..4 {
+            seconds.tick().await;
+        }
+        processes.iter().for_each(|pid| send(*pid, Signal::CONT));
+        seconds.tick().await;
+    }
+
+    let job = up.finished(batch).await.jobs.remove(0);
+    assert_eq!((job.state, job.attempts), (State::Done, 1), "{job:?}");
+}
+
+#[tokio::test]
+async fn a_burst_is_shared_by_the_pods_that_are_idle() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &["--min", "4", "--max", "4", "--inference-delay", "20ms"]).await;
+    // Until each pod knows that it can take a dozen at once.
+    for _ in 0..3 {
+        let warm = up.submit(pngs(60)).await;
+        up.finished(warm.batch).await;
+    }
+
+    let batch = up.submit(pngs(12)).await.batch;
+
+    let finished = up.finished(batch).await;
+    let mut shares: BTreeMap<String, usize> = BTreeMap::new();
+    for job in &finished.jobs {
+        *shares.entry(job.worker.clone().unwrap()).or_default() += 1;
+    }
+    assert_eq!(shares.values().copied().collect::<Vec<_>>(), [3; 4], "{shares:?}");
 }
 
 #[tokio::test]
@@ -208,7 +286,7 @@ async fn paths_that_are_no_text_reach_the_workers_with_their_bytes() {
     let receipt = up.submit(pngs(1)).await;
 
     assert_eq!(up.finished(receipt.batch).await.counts.done, 1);
-    assert!(folder.join(data).join("queue.sqlite").is_file());
+    assert!(folder.join(data).join("queue.sqlite.journal").is_dir());
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ const LIMITS: Limits = Limits {
     claims_max: 25,
     outcome_ttl: Duration::from_secs(3_600),
     dead_ttl: Duration::from_secs(3_600),
+    dead_max: 10_000,
 };
 
 /// One worker, its queue and the clock that its leases expire by.

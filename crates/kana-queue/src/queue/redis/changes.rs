@@ -1,12 +1,15 @@
 //! What changed, and has a reader missed any of it?
 //!
 //! Every change is an entry of one stream, written by the function that made it, and holds where its jobs stand. The
-//! stream is bounded: a reader that was away for longer learns that it missed some, and reads its jobs' statuses.
+//! stream is bounded: a reader that was away for longer learns that it missed some, and reads its jobs' statuses. One that
+//! follows asks only for what comes next: what it gets is all there is, as long as it is less than a page, because no
+//! trimming leaves so little.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use redis::{Cmd, Value, cmd, pipe};
 use tokio::time::Instant;
 
@@ -31,11 +34,14 @@ const ACTION: &str = "read changes";
 /// The stream of changes.
 pub struct ChangeStream {
     connection: Arc<Connection>,
+    /// Up to where a reader of this process has read all changes, and when the range of the stream was last looked at or
+    /// went on from there.
+    followed: Mutex<Option<(Cursor, Instant)>>,
 }
 
 impl ChangeStream {
     pub fn new(connection: Arc<Connection>) -> Self {
-        Self { connection }
+        Self { connection, followed: Mutex::default() }
     }
 
     pub async fn latest(&self) -> Result<Cursor, Error> {
@@ -47,14 +53,32 @@ impl ChangeStream {
 
     pub async fn changes(&self, after: Cursor, wait: Duration) -> Result<Changes, Error> {
         let deadline = Instant::now().checked_add(wait);
+        let mut is_followed = !wait.is_zero() && self.is_followed(after);
         loop {
-            let changes = self.look(after).await?;
+            if !is_followed {
+                let changes = self.look(after).await?;
+                self.follow(changes.cursor);
+                let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
+                if !changes.jobs.is_empty() || changes.missed || is_over {
+                    return Ok(changes);
+                }
+            }
+            is_followed = false;
             let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.saturating_duration_since(Instant::now()));
-            if !changes.jobs.is_empty() || changes.missed || left.is_zero() {
+            if let Some(changes) = self.wait(after, left.min(LOOK_AGAIN)).await? {
+                self.follow(changes.cursor);
                 return Ok(changes);
             }
-            self.wait(after, left.min(LOOK_AGAIN)).await?;
         }
+    }
+
+    /// Whether all changes up to this cursor were read a moment ago.
+    fn is_followed(&self, after: Cursor) -> bool {
+        self.followed.lock().is_some_and(|(cursor, at)| cursor == after && at.elapsed() < LOOK_AGAIN)
+    }
+
+    fn follow(&self, cursor: Cursor) {
+        *self.followed.lock() = Some((cursor, Instant::now()));
     }
 
     async fn look(&self, after: Cursor) -> Result<Changes, Error> {
@@ -117,20 +141,39 @@ impl ChangeStream {
         reading
     }
 
-    /// Waits until there is a change after `after`, for at most `wait`.
-    async fn wait(&self, after: Cursor, wait: Duration) -> Result<(), Error> {
+    /// Waits until there are changes after `after`, for at most `wait`, and returns them; `None` where there are none, or
+    /// so many that some before them may be gone.
+    async fn wait(&self, after: Cursor, wait: Duration) -> Result<Option<Changes>, Error> {
         let mut blocking = self.connection.blocking(ACTION).await?;
         let mut waiting = pipe();
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-        waiting.cmd("XREAD").arg("COUNT").arg(1).arg("BLOCK").arg(millis);
+        waiting.cmd("XREAD").arg("COUNT").arg(ENTRIES_MAX).arg("BLOCK").arg(millis);
         waiting.arg("STREAMS").arg(&self.connection.functions.changes).arg(id_of(after));
-        match blocking.ask(&waiting, wait).await {
-            Ok(Some(_)) => self.connection.keep(blocking),
+        let answers = match blocking.ask(&waiting, wait).await {
+            Ok(Some(answers)) => answers,
             // The next look reports the error, if it lasts.
-            Ok(None) => {}
+            Ok(None) => return Ok(None),
             Err(source) => return Err(Error::Unavailable { action: ACTION, source: Box::new(source) }),
+        };
+        self.connection.keep(blocking);
+        let read = || {
+            let [streams] = exactly(answers)?;
+            let Some(stream) = streams.array()?.into_iter().next() else { return Some(Vec::new()) };
+            let [_, entries] = exactly(stream.array()?)?;
+            Change::read_all(entries)
+        };
+        let entries = read().ok_or_else(|| self.connection.unexpected(ACTION))?;
+        if entries.is_empty() || entries.len() == ENTRIES_MAX {
+            return Ok(None);
         }
-        Ok(())
+        let (mut latest, mut cursor) = (Latest::default(), after);
+        for Change { cursor: at, jobs } in entries {
+            if !latest.add(jobs) {
+                break;
+            }
+            cursor = at;
+        }
+        Ok(Some(Changes { jobs: latest.in_order(), cursor, missed: false }))
     }
 }
 

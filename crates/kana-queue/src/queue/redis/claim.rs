@@ -1,8 +1,9 @@
 //! How does a worker get jobs, and what becomes of those that never reach it?
 //!
 //! A claim first calls the `claim` function, which requeues what expired and hands out jobs attempted or claimed
-//! before. Where there are none of those it reads new ones straight from the stream, and blocks there: Redis wakes
-//! exactly as many workers as there are jobs. What returns to a line meanwhile wakes one by a nudge, in a second stream.
+//! before. Where there are none of those it reads new ones straight from the stream: its share, where others wait too.
+//! Where there are none either it waits for one: Redis wakes exactly as many workers as there are jobs, and each that was
+//! woken calls `claim_rest` for its share of what is left. What returns to a line meanwhile wakes one by a nudge, in a second stream.
 //!
 //! An answer may get lost on its way, with the jobs in it. So it is recorded which jobs reached which worker
 //! (`delivered`), and after anything that went wrong the others are released, at no cost to them.
@@ -10,21 +11,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, Pipeline, pipe};
+use redis::{Cmd, Pipeline, Value, pipe};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::error;
 
 use crate::WorkerId;
+use crate::backoff::{Backoff, Bounds};
 use crate::job::JobId;
 use crate::queue::{Claim, Error, Lease};
 
-use super::connection::Connection;
+use super::connection::{Connection, is_function_missing};
 use super::delivered::Delivered;
 use super::delivery::{self, ClaimReply, Deliveries, Delivery, StreamReply, Token};
 use super::encoding;
 use super::functions::{CHANGES_KEPT, EVENTS_MAX, GROUP};
+use super::reply::Reply;
 
 /// How often a waiting claim looks for expired leases, of which no notification comes.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -32,12 +35,23 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How many reads in a row may break off before a claim gives up.
 const BREAKS_MAX: usize = 2;
 
+/// Between two tries to release the jobs of a caller that is gone.
+const RELEASE_BACKOFF: Bounds = Bounds { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
+
 const ACTION: &str = "claim jobs";
 
 /// Hands out jobs.
 pub struct Claims {
     connection: Arc<Connection>,
+    lease: Duration,
     pub delivered: Delivered,
+}
+
+/// Jobs of a caller that is gone.
+enum Abandoned {
+    /// What was assigned to this worker and never reached it.
+    Undelivered(WorkerId),
+    Claimed(Vec<Lease>),
 }
 
 /// The result of asking for jobs once.
@@ -51,8 +65,8 @@ enum Read {
 }
 
 impl Claims {
-    pub fn new(connection: Arc<Connection>) -> Self {
-        Self { connection, delivered: Delivered::default() }
+    pub fn new(connection: Arc<Connection>, lease: Duration) -> Self {
+        Self { connection, lease, delivered: Delivered::default() }
     }
 
     /// Claims jobs in a task of its own, so that the caller may be dropped at any moment: then the jobs are released.
@@ -71,7 +85,7 @@ impl Claims {
                 }
                 () = sender.closed() => {
                     claims.delivered.record_lost_answer(&worker);
-                    return claims.release_undelivered(&worker).await.unwrap_or_default();
+                    return claims.give_back(&Abandoned::Undelivered(worker)).await;
                 }
             };
             let runtime = Handle::current();
@@ -92,14 +106,10 @@ impl Claims {
         let deadline = Instant::now().checked_add(wait);
         let mut breaks = 0;
         loop {
-            if self.delivered.has_lost_answer(worker) {
-                self.release_undelivered(worker).await?;
-            }
-            let mut read = self.claim_again(worker, limit).await?;
-            if matches!(read, Read::Nothing) {
-                let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.saturating_duration_since(Instant::now()));
-                read = self.read_new(worker, limit, left.min(LOOK_AGAIN)).await?;
-            }
+            self.release_undelivered(worker).await?;
+            let reading = self.delivered.reading(worker).read_owned().await;
+            let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.saturating_duration_since(Instant::now()));
+            let read = self.read(worker, limit, left.min(LOOK_AGAIN)).await?;
             match read {
                 Read::Jobs(deliveries) => {
                     let claims = self.receive(worker, deliveries).await?;
@@ -115,6 +125,7 @@ impl Claims {
                     breaks += 1;
                 }
             }
+            drop(reading);
             // After a break it is not known yet whether there are any.
             let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
             if is_over && (breaks == 0 || breaks >= BREAKS_MAX) {
@@ -123,23 +134,50 @@ impl Claims {
         }
     }
 
-    /// Claims what comes before new jobs: what expired, was released or is tried again.
-    async fn claim_again(&self, worker: &WorkerId, limit: usize) -> Result<Read, Error> {
-        let mut call = self.connection.functions.call("claim");
-        call.arg(worker).arg(limit);
+    /// Asks for jobs once, and waits for new ones for `wait` where there are none: first for what comes before new jobs,
+    /// which expired, was released or is tried again.
+    async fn read(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Result<Read, Error> {
+        let functions = &self.connection.functions;
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let mut call = functions.call("claim");
+        call.arg(worker).arg(limit).arg(millis);
         let Some(answer) = self.connection.ask_once(ACTION, &call).await? else { return Ok(Read::BrokeOff) };
-        match delivery::claim_reply(answer) {
-            Some(ClaimReply::Jobs(deliveries)) => Ok(Read::Jobs(deliveries)),
-            Some(ClaimReply::ReadStream) => Ok(Read::Nothing),
-            None => Err(self.connection.unexpected(ACTION)),
+        match delivery::claim_reply(answer).ok_or_else(|| self.connection.unexpected(ACTION))? {
+            ClaimReply::Jobs(deliveries) => Ok(Read::Jobs(deliveries)),
+            ClaimReply::ReadStream(share) => {
+                let mut read = pipe();
+                read.cmd("XREADGROUP").arg("GROUP").arg(GROUP).arg(worker).arg("COUNT").arg(share);
+                self.add_streams(&mut read).cmd("TIME");
+                self.read_new(&read, Duration::ZERO, delivery::stream_reply).await
+            }
+            ClaimReply::Wait => {
+                let mut read = pipe();
+                // One, so that Redis wakes as many workers as there are jobs; each then gets its share of the rest.
+                read.cmd("XREADGROUP").arg("GROUP").arg(GROUP).arg(worker).arg("COUNT").arg(1).arg("BLOCK").arg(millis);
+                let mut rest = functions.call("claim_rest");
+                rest.arg(worker).arg(limit.saturating_sub(1));
+                self.add_streams(&mut read).add_command(rest);
+                self.read_new(&read, wait, delivery::wait_reply).await
+            }
         }
     }
 
-    /// Reads new jobs, and waits for them for `wait` where there are none.
-    async fn read_new(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Result<Read, Error> {
+    /// Adds the streams of jobs and of nudges to a command that reads them.
+    fn add_streams<'a>(&self, read: &'a mut Pipeline) -> &'a mut Pipeline {
+        let functions = &self.connection.functions;
+        read.arg("STREAMS").arg(&functions.jobs).arg(&functions.nudges).arg(">").arg(">")
+    }
+
+    /// Reads new jobs, by commands of which the first may block for `wait`.
+    async fn read_new(
+        &self,
+        read: &Pipeline,
+        wait: Duration,
+        reply: fn(Vec<Value>, &str) -> Option<StreamReply>,
+    ) -> Result<Read, Error> {
         let functions = &self.connection.functions;
         let mut blocking = self.connection.blocking(ACTION).await?;
-        let answers = match blocking.ask(&self.stream_read(worker, limit, wait), wait).await {
+        let answers = match blocking.ask(read, wait).await {
             Ok(Some(answers)) => answers,
             Ok(None) => return Ok(Read::BrokeOff),
             // The stream or its group was deleted.
@@ -148,10 +186,12 @@ impl Claims {
                 self.connection.ensure_groups(ACTION).await?;
                 return Ok(Read::GroupsCreated);
             }
+            // They were removed while it waited; the next call loads them.
+            Err(error) if is_function_missing(&error) => return Ok(Read::BrokeOff),
             Err(source) => return Err(Error::Unavailable { action: ACTION, source: Box::new(source) }),
         };
         self.connection.keep(blocking);
-        let reply = delivery::stream_reply(answers, &functions.nudges);
+        let reply = reply(answers, &functions.nudges);
         let StreamReply { jobs, nudges } = reply.ok_or_else(|| self.connection.unexpected(ACTION))?;
         if !nudges.is_empty() {
             self.delete(&functions.nudges, &nudges).await?;
@@ -159,26 +199,13 @@ impl Claims {
         Ok(if jobs.entries.is_empty() { Read::Nothing } else { Read::Jobs(jobs) })
     }
 
-    fn stream_read(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Pipeline {
-        let functions = &self.connection.functions;
-        let mut read = pipe();
-        read.cmd("XREADGROUP").arg("GROUP").arg(GROUP).arg(worker).arg("COUNT").arg(limit);
-        if !wait.is_zero() {
-            // A wait of zero milliseconds would be one without end.
-            read.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-        }
-        read.arg("STREAMS").arg(&functions.jobs).arg(&functions.nudges).arg(">").arg(">");
-        read.cmd("TIME");
-        read
-    }
-
     /// Turns deliveries into claims, and publishes that new jobs run. Of several jobs, those to be claimed alone are
     /// released, unless all are: then all but the first.
     async fn receive(&self, worker: &WorkerId, deliveries: Deliveries) -> Result<Vec<Claim>, Error> {
-        let Deliveries { entries, now, are_published } = deliveries;
+        let Deliveries { entries, now } = deliveries;
         let (mut claims, mut events, mut foreign, mut alone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut has_company = entries.len() > 1 && entries.iter().any(|delivery| !delivery.is_alone);
-        for Delivery { entry, deliveries, attempt, head, image, is_alone } in entries {
+        for Delivery { entry, deliveries, attempt, head, image, is_alone, is_published } in entries {
             let Some(job) = encoding::job(&head, &image) else {
                 foreign.push(entry);
                 continue;
@@ -187,7 +214,7 @@ impl Claims {
                 alone.push(entry);
                 continue;
             }
-            if !are_published {
+            if !is_published {
                 events.push((job.id, encoding::running(&job, attempt, worker)));
             }
             let token = Token { claimed: now, deliveries }.pack();
@@ -222,14 +249,25 @@ impl Claims {
         self.delete(&self.connection.functions.jobs, entries).await
     }
 
-    /// Releases what was assigned to a worker and never reached it.
+    /// Releases what was assigned to a worker and never reached it, if there may be any.
     async fn release_undelivered(&self, worker: &WorkerId) -> Result<(), Error> {
-        let mut call = self.connection.functions.call("release_undelivered");
-        call.arg(worker);
-        for job in self.delivered.jobs(worker) {
-            call.arg(job.as_bytes());
+        if !self.delivered.has_lost_answer(worker) {
+            return Ok(());
         }
-        self.connection.ask(ACTION, &call).await?;
+        let reading = self.delivered.reading(worker);
+        let _alone = reading.write().await;
+        let delivered = self.delivered.jobs(worker);
+        let mut after = Some(Vec::new());
+        while let Some(entry) = after {
+            let mut call = self.connection.functions.call("release_undelivered");
+            call.arg(worker).arg(&entry);
+            for job in &delivered {
+                call.arg(job.as_bytes());
+            }
+            let answer = self.connection.ask(ACTION, &call).await?.bytes();
+            let entry = answer.ok_or_else(|| self.connection.unexpected(ACTION))?;
+            after = (!entry.is_empty()).then_some(entry);
+        }
         self.delivered.clear_lost_answer(worker);
         Ok(())
     }
@@ -258,10 +296,26 @@ impl Claims {
         self.connection.ask_all(ACTION, &deletion).await.map(drop)
     }
 
-    /// Releases jobs. Where Redis does not answer, their leases expire instead.
-    async fn release(&self, leases: Vec<Lease>) -> Result<(), Error> {
+    /// Releases jobs of a caller that is gone, until Redis has answered. While Redis is away for longer than a lease,
+    /// their leases expire instead.
+    async fn give_back(&self, abandoned: &Abandoned) {
+        let (begun, mut backoff) = (Instant::now(), Backoff::new(RELEASE_BACKOFF));
+        loop {
+            let released = match abandoned {
+                Abandoned::Undelivered(worker) => self.release_undelivered(worker).await,
+                Abandoned::Claimed(leases) => self.release(leases).await,
+            };
+            if released.is_ok() || begun.elapsed() >= 2 * self.lease {
+                return;
+            }
+            sleep(backoff.fail()).await;
+        }
+    }
+
+    /// Releases jobs.
+    async fn release(&self, leases: &[Lease]) -> Result<(), Error> {
         let mut call = self.connection.functions.call("release");
-        add_leases(&mut call, &leases);
+        add_leases(&mut call, leases);
         self.connection.ask(ACTION, &call).await?;
         self.delivered.remove(leases.iter());
         Ok(())
@@ -293,8 +347,8 @@ impl Drop for InTransit {
         if self.jobs.is_empty() {
             return;
         }
-        let leases = self.jobs.drain(..).map(|claim| claim.lease).collect();
+        let leases = Abandoned::Claimed(self.jobs.drain(..).map(|claim| claim.lease).collect());
         let claims = Arc::clone(&self.claims);
-        self.runtime.spawn(async move { claims.release(leases).await });
+        self.runtime.spawn(async move { claims.give_back(&leases).await });
     }
 }

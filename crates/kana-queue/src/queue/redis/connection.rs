@@ -6,20 +6,22 @@
 //! one after that connects anew. No notification is needed when Redis is back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, ServerErrorKind, Value};
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{debug, info, warn};
 
-use crate::queue::Error;
+use crate::queue::{Error, Limits};
 
 use super::address::{Address, Node};
 use super::blocking::{BlockingConnection, is_broken};
 use super::error::{BoxError, ConnectionError, Unreachable, failed};
-use super::functions::Functions;
+use super::functions::{self, Functions};
+use super::limits::{self, Opened};
 use super::settings::Info;
 
 /// How long Redis may take to answer. It answers in well under a millisecond; a gateway's caller is promised an answer
@@ -37,10 +39,14 @@ pub const MAJOR_MIN: u32 = 7;
 
 /// The connections to one Redis.
 pub struct Connection {
-    pub functions: Functions,
+    pub functions: Arc<Functions>,
     /// The server's URL without its password, for messages.
     server: String,
     state: Mutex<State>,
+    /// Limits of this process, which are the queue's unless those have changed since it was let in.
+    limits: Limits,
+    /// Whether the queue let this process in, at any time.
+    was_let_in: AtomicBool,
     /// Which of the server's settings may lose jobs, as of the last connection.
     warnings: Mutex<Vec<String>>,
     /// Held by the call that connects, so that the others wait for the same connection.
@@ -72,9 +78,11 @@ struct Live {
 }
 
 impl Connection {
-    pub fn new(address: &Address, functions: Functions) -> Self {
+    pub fn new(address: &Address, limits: Limits) -> Self {
         Self {
-            functions,
+            functions: Arc::new(Functions::new(address, &limits)),
+            limits,
+            was_let_in: AtomicBool::new(false),
             server: address.to_string(),
             state: Mutex::default(),
             warnings: Mutex::default(),
@@ -119,7 +127,7 @@ impl Connection {
 
     /// Creates the streams and their groups where they were deleted.
     pub async fn ensure_groups(&self, action: &'static str) -> Result<(), Error> {
-        self.ask(action, &self.functions.call("ensure_groups")).await.map(drop)
+        self.ask(action, &self.open_call()).await.map(drop)
     }
 
     /// The error for an answer of another shape than expected.
@@ -162,13 +170,13 @@ impl Connection {
             self.forget(&live);
             return Ok(true);
         }
-        if error.detail().is_some_and(|detail| detail.starts_with("Function not found")) {
+        if is_function_missing(error) {
             self.load(&live).await?;
             return Ok(true);
         }
         // Groups that were deleted, or never arrived at a new primary, are created again.
         if error.code() == Some("NOGROUP") || error.detail().is_some_and(|detail| detail.starts_with("no such key")) {
-            self.create_groups(&live).await?;
+            self.open_queue(&live).await?;
             return Ok(true);
         }
         // Every key has the same hash tag, so that one node of a Redis Cluster has all of them.
@@ -224,8 +232,9 @@ impl Connection {
         let (Introduction { mut live, mut warnings }, mut tries) = (self.introduce().await?, 0);
         loop {
             tries += 1;
-            match self.create_groups(&live).await {
-                Ok(()) => {
+            match self.open_queue(&live).await {
+                Ok(answer) => {
+                    self.enter(answer)?;
                     self.keep_warnings(warnings);
                     return Ok(live);
                 }
@@ -275,11 +284,47 @@ impl Connection {
     }
 
     async fn load(&self, live: &Live) -> Result<(), BoxError> {
-        Ok(self.functions.load().exec_async(&mut live.connection.clone()).await?)
+        self.functions.load().exec_async(&mut live.connection.clone()).await?;
+        let (functions, live, server) = (Arc::clone(&self.functions), live.clone(), self.server.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the task ends after a few calls, and nobody has to wait for it; a queue has no shutdown to join"
+        )]
+        tokio::spawn(async move {
+            // A library too many does no harm, and this user may not be allowed to look.
+            if let Err(error) = remove_unused_libraries(&functions, live, &server).await {
+                debug!(server, error = %error, "could not remove unused libraries from {server}");
+            }
+        });
+        Ok(())
     }
 
-    async fn create_groups(&self, live: &Live) -> Result<(), RedisError> {
-        self.functions.call("ensure_groups").exec_async(&mut live.connection.clone()).await
+    /// Opens the queue, and creates its groups where they are missing.
+    async fn open_queue(&self, live: &Live) -> Result<Value, RedisError> {
+        self.open_call().query_async(&mut live.connection.clone()).await
+    }
+
+    fn open_call(&self) -> Cmd {
+        self.functions.open(self.was_let_in.load(Ordering::Relaxed))
+    }
+
+    /// Takes note of what the queue says to this process.
+    fn enter(&self, answer: Value) -> Result<(), BoxError> {
+        let unexpected = || ConnectionError::Unexpected { server: self.server.clone() };
+        let server = &self.server;
+        match limits::opened(answer, &self.limits, server).ok_or_else(unexpected)?? {
+            Opened::Open => {}
+            Opened::Follows(difference) => warn!(
+                server,
+                "the limits of the queue at {server} were changed, and this process goes by them: it has {difference}"
+            ),
+            Opened::Replaced(difference) => info!(
+                server,
+                "this process's limits are now those of the queue at {server}, which nobody used: it had {difference}"
+            ),
+        }
+        self.was_let_in.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Returns a connection for one blocking call, to the server's present run.
@@ -316,8 +361,26 @@ impl Connection {
     }
 
     /// Drops every connection, and makes calls fail at once for a moment.
-    fn mark_unreachable(&self, reason: &dyn std::fmt::Display) {
+    fn mark_unreachable(&self, reason: &(dyn std::error::Error + Send + Sync + 'static)) {
         // The node named in the URL knows where the queue is now, if another one had it.
         *self.state.lock() = State { unreachable: Some(Unreachable::new(reason)), ..State::default() };
     }
+}
+
+/// Whether a function was called that the server does not know.
+pub fn is_function_missing(error: &RedisError) -> bool {
+    error.detail().is_some_and(|detail| detail.starts_with("Function not found"))
+}
+
+/// Removes the libraries of this queue that nobody used for a day: those of other versions and other limits.
+async fn remove_unused_libraries(functions: &Functions, live: Live, server: &str) -> Result<(), RedisError> {
+    let mut connection = live.connection;
+    let listed: Value = functions.list().query_async(&mut connection).await?;
+    let Some(call) = functions.unused_libraries(listed) else { return Ok(()) };
+    let unused: Vec<String> = call.query_async(&mut connection).await?;
+    for library in unused {
+        functions::forget(&library).exec_async(&mut connection).await?;
+        info!(server, library, "removed the library {library} from {server}: unused for a day");
+    }
+    Ok(())
 }

@@ -4,8 +4,10 @@
 //! reached a worker from those that were assigned to it and never arrived.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::RwLock;
 
 use crate::WorkerId;
 use crate::job::JobId;
@@ -21,12 +23,26 @@ struct Jobs {
     ids: HashSet<JobId>,
     /// Whether an answer got lost, and jobs with it.
     has_lost_answer: bool,
+    /// Held by those that read jobs, until the jobs are recorded here; alone by who releases what is not.
+    reading: Arc<RwLock<()>>,
+}
+
+impl Jobs {
+    fn is_needed(&self) -> bool {
+        self.has_lost_answer || !self.ids.is_empty() || Arc::strong_count(&self.reading) > 1
+    }
 }
 
 impl Delivered {
     /// Records that jobs reached a worker.
     pub fn add(&self, worker: &WorkerId, jobs: impl Iterator<Item = JobId>) {
         self.0.lock().entry(worker.to_owned()).or_default().ids.extend(jobs);
+    }
+
+    /// The lock that is shared by those that read jobs for a worker until they have recorded them, and taken alone to
+    /// release what never reached the worker: in between, jobs are on their way that look just like those.
+    pub fn reading(&self, worker: &WorkerId) -> Arc<RwLock<()>> {
+        Arc::clone(&self.0.lock().entry(worker.to_owned()).or_default().reading)
     }
 
     /// The jobs that a worker has.
@@ -59,6 +75,6 @@ impl Delivered {
                 jobs.ids.remove(&lease.job);
             }
         }
-        workers.retain(|_, jobs| jobs.has_lost_answer || !jobs.ids.is_empty());
+        workers.retain(|_, jobs| jobs.is_needed());
     }
 }

@@ -37,6 +37,8 @@ pub struct Delivery {
     pub image: Vec<u8>,
     /// Whether the job is to be claimed alone.
     pub is_alone: bool,
+    /// Whether readers have been sent the change to running.
+    pub is_published: bool,
 }
 
 /// Entries assigned at one moment.
@@ -44,26 +46,34 @@ pub struct Deliveries {
     pub entries: Vec<Delivery>,
     /// Milliseconds since the Unix epoch, by Redis's clock.
     pub now: u64,
-    /// Whether readers have been sent the change to running.
-    pub are_published: bool,
 }
 
 /// The answer of `claim`.
 pub enum ClaimReply {
     /// Jobs that were released, requeued or replayed.
     Jobs(Deliveries),
-    /// None of those: new ones are to be read from the stream.
-    ReadStream,
+    /// None of those: new ones are to be read from the stream, up to so many.
+    ReadStream(usize),
+    /// None of those, and no new ones: one is to be waited for.
+    Wait,
 }
 
 /// Reads the answer of `claim`.
 pub fn claim_reply(answer: Value) -> Option<ClaimReply> {
     let mut answer = answer.array()?.into_iter();
     let (now, kind) = (answer.next()?.number()?, answer.next()?);
-    if kind.is("stream") {
-        return Some(ClaimReply::ReadStream);
+    if kind.is("wait") {
+        return Some(ClaimReply::Wait);
     }
-    let entries = answer.next()?.array()?.into_iter().map(|one| {
+    if kind.is("stream") {
+        return Some(ClaimReply::ReadStream(usize::try_from(answer.next()?.number()?).ok()?));
+    }
+    Some(ClaimReply::Jobs(Deliveries { entries: taken(answer.next()?)?, now }))
+}
+
+/// Reads what a function handed out.
+fn taken(claims: Value) -> Option<Vec<Delivery>> {
+    let deliveries = claims.array()?.into_iter().map(|one| {
         let [entry, deliveries, attempt, head, image, mark] = exactly(one.array()?)?;
         Some(Delivery {
             entry: String::from_utf8(entry.bytes()?).ok()?,
@@ -72,9 +82,10 @@ pub fn claim_reply(answer: Value) -> Option<ClaimReply> {
             head: head.bytes()?,
             image: image.bytes()?,
             is_alone: mark.is("1"),
+            is_published: true,
         })
     });
-    Some(ClaimReply::Jobs(Deliveries { entries: entries.collect::<Option<Vec<_>>>()?, now, are_published: true }))
+    deliveries.collect()
 }
 
 /// The answer to a read of the streams of jobs and of nudges.
@@ -88,8 +99,20 @@ pub struct StreamReply {
 pub fn stream_reply(answers: Vec<Value>, nudges_stream: &str) -> Option<StreamReply> {
     let [streams, time] = exactly(answers)?;
     let [seconds, micros] = exactly(time.array()?)?;
-    let now = seconds.number()? * 1_000 + micros.number()? / 1_000;
-    let jobs = Deliveries { entries: Vec::new(), now, are_published: false };
+    read_streams(streams, seconds.number()? * 1_000 + micros.number()? / 1_000, nudges_stream)
+}
+
+/// Reads the answers to a read of the streams and to `claim_rest`.
+pub fn wait_reply(answers: Vec<Value>, nudges_stream: &str) -> Option<StreamReply> {
+    let [streams, rest] = exactly(answers)?;
+    let [now, rest] = exactly(rest.array()?)?;
+    let mut reply = read_streams(streams, now.number()?, nudges_stream)?;
+    reply.jobs.entries.extend(taken(rest)?);
+    Some(reply)
+}
+
+fn read_streams(streams: Value, now: u64, nudges_stream: &str) -> Option<StreamReply> {
+    let jobs = Deliveries { entries: Vec::new(), now };
     let mut reply = StreamReply { jobs, nudges: Vec::new() };
     for stream in streams.array()? {
         let [name, entries] = exactly(stream.array()?)?;
@@ -104,7 +127,15 @@ pub fn stream_reply(answers: Vec<Value>, nudges_stream: &str) -> Option<StreamRe
             let head = field(&mut fields, "job").unwrap_or_default();
             let image = field(&mut fields, "image").unwrap_or_default();
             let is_alone = field(&mut fields, "alone").is_some();
-            reply.jobs.entries.push(Delivery { entry, deliveries: 1, attempt: 1, head, image, is_alone });
+            reply.jobs.entries.push(Delivery {
+                entry,
+                deliveries: 1,
+                attempt: 1,
+                head,
+                image,
+                is_alone,
+                is_published: false,
+            });
         }
     }
     Some(reply)

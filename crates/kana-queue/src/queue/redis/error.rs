@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::queue::Error;
 
 use super::connection::{ANSWER_MAX, MAJOR_MIN};
+use super::limits::Refusal;
 
 /// Time for which calls fail at once after one found Redis unreachable: no call waits for a server that was just seen
 /// to be away, and Redis is used again no later than this once it is back.
@@ -25,6 +26,9 @@ pub enum ConnectionError {
     Unreachable { server: String, reason: String },
     #[error("{server} is Redis {version}; {MAJOR_MIN}.0 or newer is needed")]
     TooOld { server: String, version: String },
+    /// The server answers, and refused this process.
+    #[error("{reason}")]
+    Refused { reason: String },
     #[error("{server} gave an answer of another shape than expected")]
     Unexpected { server: String },
     #[error("could not read the certificate authority {path}")]
@@ -42,17 +46,22 @@ pub fn failed(action: &'static str, source: BoxError) -> Error {
 pub struct Unreachable {
     since: Instant,
     reason: String,
+    /// Whether it was reached, and this process refused.
+    is_refusal: bool,
 }
 
 impl Unreachable {
     /// Records that Redis is unreachable from now on.
-    pub fn new(reason: &dyn std::fmt::Display) -> Self {
-        Self { since: Instant::now(), reason: reason.to_string() }
+    pub fn new(reason: &(dyn std::error::Error + Send + Sync + 'static)) -> Self {
+        Self { since: Instant::now(), reason: reason.to_string(), is_refusal: reason.is::<Refusal>() }
     }
 
     /// The error of a call at this moment; `None` where it is time to try again.
     pub fn error(&self, server: &str) -> Option<ConnectionError> {
-        (self.since.elapsed() < UNREACHABLE_FOR)
-            .then(|| ConnectionError::Unreachable { server: server.to_owned(), reason: self.reason.clone() })
+        let reason = || self.reason.clone();
+        (self.since.elapsed() < UNREACHABLE_FOR).then(|| match self.is_refusal {
+            true => ConnectionError::Refused { reason: reason() },
+            false => ConnectionError::Unreachable { server: server.to_owned(), reason: reason() },
+        })
     }
 }

@@ -2,17 +2,22 @@
 //!
 //! Each verb is one Lua function, so that it happens completely or not at all, whatever becomes of its caller. A
 //! queue's prefix, limits and other constants are written into its functions, and their names contain a hash of all of
-//! it: queues with other limits, or of another kana, have others. Functions rather than scripts, because a script
+//! it: queues with other limits, or of another kana, have others, so that two versions work side by side during an update.
+//! `state` says when each library was last used; whoever loads one removes those of its queue that nobody used for a day.
+//! Functions rather than scripts, because a script
 //! builds all that it stands on anew at every call, which took longer than most calls themselves.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use redis::{Cmd, cmd};
+use redis::{Cmd, Value, cmd};
 
 use crate::queue::Limits;
 use crate::worker_id;
 
 use super::address::Address;
+use super::limits;
+use super::reply::{Reply, field};
 
 /// The consumer group that all workers read in.
 pub const GROUP: &str = "workers";
@@ -22,6 +27,13 @@ pub const CHANGES_KEPT: usize = 4_000;
 
 /// Jobs in one entry of the stream of changes, at most.
 pub const EVENTS_MAX: usize = 100;
+
+/// The version of what is stored, as `encoding` and the names of keys say: another one is refused.
+pub const LAYOUT: u64 = 1;
+
+/// Time without any call after which it counts as a pause of the machines, the network or Redis, in which no lease
+/// expires. A live gateway sweeps every second, and so does a worker that waits.
+pub const SILENCE: Duration = Duration::from_secs(2);
 
 /// May run where Redis is out of memory, because it makes room or must not be lost.
 const ALWAYS: &str = "{'allow-oom'}";
@@ -53,9 +65,10 @@ macro_rules! functions {
     };
 }
 
-const FUNCTIONS: [Function; 16] = functions! {
+const FUNCTIONS: [Function; 18] = functions! {
     submit UNLESS_FULL
     claim ALWAYS
+    claim_rest ALWAYS
     release_alone ALWAYS
     release_undelivered ALWAYS
     extend ALWAYS
@@ -65,12 +78,17 @@ const FUNCTIONS: [Function; 16] = functions! {
     sweep ALWAYS
     cancel ALWAYS
     discard ALWAYS
-    ensure_groups ALWAYS
+    open ALWAYS
+    unused_libraries ALWAYS
     replay UNLESS_FULL
     statuses READS
     depth READS
     change_range READS
 };
+
+/// Time after which a library that nobody used is removed. An update replaces every process within this, and what is
+/// removed too early is loaded again by whoever still uses it.
+const UNUSED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Digits of the hash in a library's name: two of one Redis that differ never share them.
 const HASH_DIGITS: usize = 12;
@@ -87,6 +105,8 @@ pub struct Functions {
     pub dead: String,
     /// The library's name.
     name: String,
+    /// What the code of every library of this queue contains, and of no other: a part of the line that defines ROOT.
+    mark: String,
     code: String,
 }
 
@@ -101,8 +121,9 @@ impl Functions {
         }
         let hash = redis::Script::new(&code).get_hash()[..HASH_DIGITS].to_owned();
         let name = format!("kana_{hash}");
-        let code = format!("#!lua name={name}\nlocal PREFIX = '{name}_'\n{code}");
+        let code = format!("#!lua name={name}\nlocal LIBRARY = '{name}'\n{code}");
         Self {
+            mark: format!("= '{root}', "),
             jobs: format!("{root}:jobs"),
             nudges: format!("{root}:nudges"),
             changes: format!("{root}:changes"),
@@ -119,23 +140,61 @@ impl Functions {
         call
     }
 
+    /// The call that opens the queue, for a process that was let in before or was not.
+    pub fn open(&self, was_let_in: bool) -> Cmd {
+        let mut open = self.call("open");
+        open.arg(u8::from(was_let_in));
+        open
+    }
+
     /// The command that makes Redis know every function.
     pub fn load(&self) -> Cmd {
         let mut load = cmd("FUNCTION");
         load.arg("LOAD").arg("REPLACE").arg(&self.code);
         load
     }
+
+    /// The command that lists the libraries of every queue of kana, with their code.
+    pub fn list(&self) -> Cmd {
+        let mut list = cmd("FUNCTION");
+        list.arg("LIST").arg("LIBRARYNAME").arg("kana_*").arg("WITHCODE");
+        list
+    }
+
+    /// The call that answers which libraries of this queue may go, where `listed` is the answer to [`list`](Self::list).
+    pub fn unused_libraries(&self, listed: Value) -> Option<Cmd> {
+        let mut call = self.call("unused_libraries");
+        call.arg(u64::try_from(UNUSED_MAX.as_millis()).unwrap_or(u64::MAX)).arg(marked(listed, &self.mark)?);
+        Some(call)
+    }
+}
+
+/// Reads the answer to [`Functions::list`]: the names of the libraries whose code contains `mark`.
+fn marked(answer: Value, mark: &str) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    for library in answer.array()? {
+        let mut library = library.array()?;
+        let (name, code) = (field(&mut library, "library_name")?, field(&mut library, "library_code")?);
+        if String::from_utf8_lossy(&code).contains(mark) {
+            names.push(String::from_utf8(name).ok()?);
+        }
+    }
+    Some(names)
+}
+
+/// The command that makes Redis forget a library. Whoever still uses it loads it again.
+pub fn forget(library: &str) -> Cmd {
+    let mut forget = cmd("FUNCTION");
+    forget.arg("DELETE").arg(library);
+    forget
 }
 
 /// The Lua lines that define what Rust and Lua share, times in milliseconds.
 fn constants(root: &str, limits: &Limits) -> String {
-    let Limits { jobs_max, lease, attempts_max, claims_max, outcome_ttl, dead_ttl } = limits;
-    let (lease, outcome_ttl, dead_ttl) = (lease.as_millis(), outcome_ttl.as_millis(), dead_ttl.as_millis());
-    let separator = worker_id::SEPARATOR;
+    let (silence, separator, limits) = (SILENCE.as_millis(), worker_id::SEPARATOR, limits::text(limits));
     format!(
-        "local ROOT, JOBS_MAX = '{root}', {jobs_max}\n\
-         local LEASE, ATTEMPTS_MAX, CLAIMS_MAX = {lease}, {attempts_max}, {claims_max}\n\
-         local OUTCOME_TTL, DEAD_TTL = {outcome_ttl}, {dead_ttl}\n\
+        "local ROOT, LAYOUT = '{root}', {LAYOUT}\n\
+         local OWN_LIMITS, SILENCE = '{limits}', {silence}\n\
          local GROUP, CHANGES_KEPT, EVENTS_MAX = '{GROUP}', {CHANGES_KEPT}, {EVENTS_MAX}\n\
          local WORKER_SEPARATOR = '{separator}'\n"
     )

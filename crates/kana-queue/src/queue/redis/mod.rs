@@ -15,7 +15,9 @@
 //! {prefix}:nudges    stream     wakes one waiting worker when a job comes back
 //! {prefix}:dead      stream     dead letters, and {prefix}:graves, a hash that finds them
 //! {prefix}:open      hash       jobs without an outcome, counted: more than the stream holds means that some were lost
-//! {prefix}:state     hash       when leases expire next, and which line was claimed from last
+//! {prefix}:idle      sorted set workers that wait for jobs, and until when
+//! {prefix}:ends      sorted set when each of the hashes at:… without open jobs is over
+//! {prefix}:state     hash       the queue's layout and limits, when leases expire next, which line was claimed from last
 //! ```
 //!
 //! Leases are the group's own pending entries: reading gives one, a heartbeat renews it. Only the clock of Redis counts,
@@ -32,6 +34,7 @@ mod delivery;
 mod encoding;
 mod error;
 mod functions;
+mod limits;
 mod reply;
 mod settings;
 
@@ -54,8 +57,13 @@ use changes::ChangeStream;
 use claim::{Claims, add_leases};
 use connection::Connection;
 use delivery::Token;
-use functions::Functions;
 use reply::{Reply, Submitted, exactly, field};
+
+/// Jobs in one call, at most: Redis answers nobody else while a call runs, and this many take a few milliseconds.
+const JOBS_PER_CALL: usize = 200;
+
+/// Jobs looked up in one call, at most: some two milliseconds.
+const LOOK_UPS_PER_CALL: usize = 500;
 
 /// A queue in Redis 7.0 or newer, or in Valkey.
 pub struct Redis {
@@ -65,11 +73,19 @@ pub struct Redis {
     limits: Limits,
 }
 
+/// The answer of `statuses`.
+struct Found {
+    /// Jobs that were asked for; of a batch, all that it has.
+    jobs: usize,
+    /// What is known of them, each with its position in what was asked.
+    statuses: Vec<(usize, Status)>,
+}
+
 impl Redis {
     /// Creates the queue at `address`. It connects when it is first used: a Redis that is away now may come later.
     pub fn new(address: &Address, limits: Limits) -> Self {
-        let connection = Arc::new(Connection::new(address, Functions::new(address, &limits)));
-        let claims = Arc::new(Claims::new(Arc::clone(&connection)));
+        let connection = Arc::new(Connection::new(address, limits));
+        let claims = Arc::new(Claims::new(Arc::clone(&connection), limits.lease));
         let changes = ChangeStream::new(Arc::clone(&connection));
         Self { connection, claims, changes, limits }
     }
@@ -79,13 +95,44 @@ impl Redis {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
-        let mut call = self.connection.functions.call(function);
-        add_leases(&mut call, leases);
-        let answers = self.connection.ask(action, &call).await?.array();
-        let answers = answers.filter(|answers| answers.len() == leases.len());
+        let mut holds = Vec::with_capacity(leases.len());
+        for leases in leases.chunks(JOBS_PER_CALL) {
+            let mut call = self.connection.functions.call(function);
+            add_leases(&mut call, leases);
+            let answers = self.connection.ask(action, &call).await?.array();
+            let answers = answers.filter(|answers| answers.len() == leases.len());
+            let answers = answers.ok_or_else(|| self.connection.unexpected(action))?;
+            let hold = |answer: &redis::Value| if answer.number() == Some(1) { Hold::Kept } else { Hold::Lost };
+            holds.extend(answers.iter().map(hold));
+        }
+        Ok(holds)
+    }
+
+    /// Settles up to [`JOBS_PER_CALL`] jobs in one call.
+    async fn settle_some(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, Error> {
+        let action = "settle jobs";
+        let mut call = self.connection.functions.call("settle");
+        for Settlement { lease: Lease { job, worker, token }, result } in settlements {
+            let Token { claimed, deliveries } = Token::unpack(*token);
+            call.arg(job.as_bytes()).arg(worker).arg(deliveries).arg(&claimed.to_be_bytes());
+            match result {
+                Ok(inference) => call.arg("1").arg(encoding::done_tail(worker, inference)),
+                Err(why) => call.arg("0").arg(why),
+            };
+        }
+        let answers = self.connection.ask(action, &call).await?.array().unwrap_or_default();
+        let settled = |answer: redis::Value| match answer.bytes()?.as_slice() {
+            b"done" => Some(Settled::Done),
+            b"retried" => Some(Settled::Retried),
+            b"dead" => Some(Settled::Dead),
+            b"late" => Some(Settled::Late),
+            _ => None,
+        };
+        let answers = answers.into_iter().map(settled).collect::<Option<Vec<_>>>();
+        let answers = answers.filter(|answers| answers.len() == settlements.len());
         let answers = answers.ok_or_else(|| self.connection.unexpected(action))?;
-        let hold = |answer: &redis::Value| if answer.number() == Some(1) { Hold::Kept } else { Hold::Lost };
-        Ok(answers.iter().map(hold).collect())
+        self.claims.delivered.remove(settlements.iter().map(|settlement| &settlement.lease));
+        Ok(answers)
     }
 
     /// Calls a function with one job, and returns its answer.
@@ -95,18 +142,19 @@ impl Redis {
         self.connection.ask(action, &call).await
     }
 
-    /// Calls `statuses`, and returns its statuses, each with its position in what was asked.
-    async fn look_up(&self, action: &'static str, call: &Cmd) -> Result<Vec<(usize, Status)>, Error> {
+    /// Calls `statuses`.
+    async fn look_up(&self, action: &'static str, call: &Cmd) -> Result<Found, Error> {
         let answer = self.connection.ask(action, call).await?;
         let read = || {
-            let statuses = answer.array()?.into_iter().map(|one| {
+            let [jobs, statuses] = exactly(answer.array()?)?;
+            let statuses = statuses.array()?.into_iter().map(|one| {
                 let [place, id, body] = exactly(one.array()?)?;
                 let id = JobId::from_bytes(id.bytes()?.try_into().ok()?);
                 Some((usize::try_from(place.number()?).ok()?.checked_sub(1)?, encoding::status(id, &body.bytes()?)?))
             });
             let mut statuses = statuses.collect::<Option<Vec<_>>>()?;
             statuses.sort_unstable_by_key(|(place, _)| *place);
-            Some(statuses)
+            Some(Found { jobs: usize::try_from(jobs.number()?).ok()?, statuses })
         };
         read().ok_or_else(|| self.connection.unexpected(action))
     }
@@ -153,32 +201,11 @@ impl Queue for Redis {
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
-        let action = "settle jobs";
-        if settlements.is_empty() {
-            return Ok(Vec::new());
+        let mut settled = Vec::with_capacity(settlements.len());
+        for settlements in settlements.chunks(JOBS_PER_CALL) {
+            settled.extend(self.settle_some(settlements).await?);
         }
-        let mut call = self.connection.functions.call("settle");
-        for Settlement { lease: Lease { job, worker, token }, result } in &settlements {
-            let Token { claimed, deliveries } = Token::unpack(*token);
-            call.arg(job.as_bytes()).arg(worker).arg(deliveries).arg(&claimed.to_be_bytes());
-            match result {
-                Ok(inference) => call.arg("1").arg(encoding::done_tail(worker, inference)),
-                Err(why) => call.arg("0").arg(why),
-            };
-        }
-        let answers = self.connection.ask(action, &call).await?.array().unwrap_or_default();
-        let settled = |answer: redis::Value| match answer.bytes()?.as_slice() {
-            b"done" => Some(Settled::Done),
-            b"retried" => Some(Settled::Retried),
-            b"dead" => Some(Settled::Dead),
-            b"late" => Some(Settled::Late),
-            _ => None,
-        };
-        let answers = answers.into_iter().map(settled).collect::<Option<Vec<_>>>();
-        let answers = answers.filter(|answers| answers.len() == settlements.len());
-        let answers = answers.ok_or_else(|| self.connection.unexpected(action))?;
-        self.claims.delivered.remove(settlements.iter().map(|settlement| &settlement.lease));
-        Ok(answers)
+        Ok(settled)
     }
 
     async fn reclaim(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {
@@ -188,16 +215,29 @@ impl Queue for Redis {
             Cause::Stopped => "stopped",
             Cause::Crashed => "crashed",
         });
-        let held = self.connection.ask(action, &call).await?.number();
-        let held = held.and_then(|held| usize::try_from(held).ok());
-        held.ok_or_else(|| self.connection.unexpected(action))
+        let mut jobs = 0;
+        loop {
+            let answer = self.connection.ask(action, &call).await?;
+            let [held, more] = reply::numbers(answer).ok_or_else(|| self.connection.unexpected(action))?;
+            jobs += usize::try_from(held).unwrap_or(usize::MAX);
+            if more == 0 {
+                return Ok(jobs);
+            }
+        }
     }
 
     async fn sweep(&self) -> Result<(), Error> {
         let action = "sweep the queue";
-        let answer = self.connection.ask(action, &self.connection.functions.call("sweep")).await?;
-        let found = answer.array().and_then(exactly).and_then(|[a, b]| Some((a.number()?, b.number()?)));
-        let (unheld, lost) = found.ok_or_else(|| self.connection.unexpected(action))?;
+        let (mut unheld, mut lost) = (0, 0);
+        loop {
+            let answer = self.connection.ask(action, &self.connection.functions.call("sweep")).await?;
+            let numbers = reply::numbers(answer).ok_or_else(|| self.connection.unexpected(action))?;
+            let [unheld_now, lost_now, more] = numbers;
+            (unheld, lost) = (unheld + unheld_now, lost + lost_now);
+            if more == 0 {
+                break;
+            }
+        }
         if unheld > 0 {
             warn!(jobs = unheld, "requeued {unheld} jobs whose consumer another program deleted");
         }
@@ -212,25 +252,32 @@ impl Queue for Redis {
 
     async fn statuses(&self, jobs: &[JobId]) -> Result<Vec<Option<Status>>, Error> {
         let mut statuses = vec![None; jobs.len()];
-        if jobs.is_empty() {
-            return Ok(statuses);
-        }
-        let mut call = self.connection.functions.call("statuses");
-        for job in jobs {
-            call.arg(job.as_bytes());
-        }
-        for (place, status) in self.look_up("look jobs up", &call).await? {
-            if let Some(asked) = statuses.get_mut(place) {
-                *asked = Some(status);
+        for (jobs, statuses) in jobs.chunks(LOOK_UPS_PER_CALL).zip(statuses.chunks_mut(LOOK_UPS_PER_CALL)) {
+            let mut call = self.connection.functions.call("statuses");
+            for job in jobs {
+                call.arg(job.as_bytes());
+            }
+            for (place, status) in self.look_up("look jobs up", &call).await?.statuses {
+                if let Some(asked) = statuses.get_mut(place) {
+                    *asked = Some(status);
+                }
             }
         }
         Ok(statuses)
     }
 
     async fn batch(&self, batch: BatchId) -> Result<Vec<Status>, Error> {
-        let mut call = self.connection.functions.call("statuses");
-        call.arg("batch").arg(batch.as_bytes());
-        Ok(self.look_up("look a batch up", &call).await?.into_iter().map(|(_, status)| status).collect())
+        let (mut statuses, mut from) = (Vec::new(), 0);
+        loop {
+            let mut call = self.connection.functions.call("statuses");
+            call.arg("batch").arg(batch.as_bytes()).arg(from).arg(LOOK_UPS_PER_CALL);
+            let page = self.look_up("look a batch up", &call).await?;
+            statuses.extend(page.statuses.into_iter().map(|(_, status)| status));
+            from += LOOK_UPS_PER_CALL;
+            if from >= page.jobs {
+                return Ok(statuses);
+            }
+        }
     }
 
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error> {

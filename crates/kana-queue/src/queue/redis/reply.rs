@@ -53,8 +53,13 @@ impl Reply for Value {
 }
 
 /// Returns exactly `N` values.
-pub fn exactly<const N: usize>(values: Vec<Value>) -> Option<[Value; N]> {
+pub fn exactly<T, const N: usize>(values: Vec<T>) -> Option<[T; N]> {
     values.try_into().ok()
+}
+
+/// Reads exactly `N` numbers.
+pub fn numbers<const N: usize>(answer: Value) -> Option<[u64; N]> {
+    exactly(answer.array()?.iter().map(Reply::number).collect::<Option<Vec<_>>>()?)
 }
 
 /// Takes the value of the field `name` out of a stream entry's few fields.

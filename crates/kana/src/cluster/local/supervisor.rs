@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info};
 
 use super::autoscale::{Load, desired, superfluous};
@@ -26,6 +26,9 @@ use kana_queue::{Cause, Depth, Queue, WorkerId};
 
 /// Time between two reads of the queue's depth. One costs tens of microseconds.
 const DEPTH_EVERY: Duration = Duration::from_millis(100);
+
+/// The same while there are no jobs, so that an idle service hardly wakes.
+const DEPTH_EVERY_IDLE: Duration = Duration::from_millis(250);
 
 /// Time that reading the depth may take: children and orders wait meanwhile.
 const DEPTH_MAX: Duration = Duration::from_millis(500);
@@ -95,15 +98,17 @@ impl Supervisor {
 
     /// Keeps the pods running until `shutdown` begins, and then stops them.
     pub async fn run(mut self, mut orders: mpsc::Receiver<Order>, shutdown: Shutdown) {
-        let mut read_depth = interval(DEPTH_EVERY);
-        read_depth.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut read_depth = Instant::now();
         while !shutdown.has_begun() {
             self.reconcile(&shutdown);
             let retry = self.respawn.blocked_until(Instant::now()).unwrap_or_else(|| Instant::now() + IDLE_WAIT);
             tokio::select! {
                 Some((name, report)) = self.reports.recv() => self.handle_report(&name, report, &shutdown),
                 Some(order) = orders.recv() => self.handle_order(order),
-                _ = read_depth.tick() => self.decide().await,
+                () = sleep_until(read_depth) => {
+                    let is_idle = self.decide().await;
+                    read_depth = Instant::now() + if is_idle { DEPTH_EVERY_IDLE } else { DEPTH_EVERY };
+                }
                 () = sleep_until(retry) => {}
                 () = shutdown.begun() => {}
             }
@@ -242,10 +247,10 @@ impl Supervisor {
         }
     }
 
-    /// Reads the queue's depth and decides how many pods there should be.
-    async fn decide(&mut self) {
+    /// Reads the queue's depth and decides how many pods there should be. Returns whether there are no jobs.
+    async fn decide(&mut self) -> bool {
         // A queue that does not answer leaves the number as it is; those who need the queue report the failure.
-        let Ok(Ok(depth)) = timeout(DEPTH_MAX, self.parts.queue.depth()).await else { return };
+        let Ok(Ok(depth)) = timeout(DEPTH_MAX, self.parts.queue.depth()).await else { return false };
         let now = Instant::now();
         let healthy = |running: &&Running| running.pod.phase == Phase::Ready && now - running.started >= HEALTHY_AFTER;
         if let Some(youngest) = self.pods.iter().filter(healthy).map(|running| running.started).max() {
@@ -270,6 +275,7 @@ impl Supervisor {
             self.desired = desired;
         }
         self.running = depth.running;
+        depth.waiting == 0 && self.running.is_empty()
     }
 
     fn load(&self, depth: &Depth) -> Load {

@@ -47,17 +47,18 @@ impl Maintenance {
     async fn repeat(&self) {
         let (mut swept, mut published, mut is_failing) = (None, None, false);
         loop {
-            let counted = self.round(&mut swept).await;
+            let (counted, is_swept) = self.round(&mut swept).await;
             self.live.counters.update_rate(Instant::now());
-            match counted {
-                Ok(depth) => {
+            // A queue that is out of space accepts nothing and can be counted all the same.
+            let counted = counted.map(|depth| self.publish(depth, &mut published));
+            match is_swept.and(counted) {
+                Ok(()) => {
                     self.live.queue.record_answer(Instant::now());
                     self.metrics.queue_up.set(1);
                     if is_failing {
                         info!("the queue can be swept and counted again");
                     }
                     is_failing = false;
-                    self.publish(depth, &mut published);
                 }
                 Err(error) => {
                     self.live.queue.record_failure();
@@ -73,17 +74,21 @@ impl Maintenance {
     }
 
     /// Sweeps the queue if a period has passed since `swept`, which it updates, and counts the jobs.
-    async fn round(&self, swept: &mut Option<Instant>) -> Result<Depth, Error> {
+    async fn round(&self, swept: &mut Option<Instant>) -> (Result<Depth, Error>, Result<(), Error>) {
         let round = async {
+            let mut is_swept = Ok(());
             if swept.is_none_or(|at| at.elapsed() >= PERIOD) {
-                let result = self.queue.sweep().await;
-                *swept = Some(Instant::now());
-                result?;
+                is_swept = self.queue.sweep().await;
+                // One that failed is repeated in the next round, so that no round counts as an answer meanwhile.
+                *swept = is_swept.is_ok().then(Instant::now);
             }
-            self.queue.depth().await
+            (self.queue.depth().await, is_swept)
         };
         let late = |late| Error::Unavailable { action: "sweep and count the queue in time", source: Box::new(late) };
-        tokio::time::timeout(ROUND_TIMEOUT, round).await.map_err(late)?
+        match tokio::time::timeout(ROUND_TIMEOUT, round).await {
+            Ok(answers) => answers,
+            Err(elapsed) => (Err(late(elapsed)), Ok(())),
+        }
     }
 
     /// Publishes the counts that differ from those last `published`, which it updates.

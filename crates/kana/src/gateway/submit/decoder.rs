@@ -1,9 +1,11 @@
 //! How is an image decoded without delaying other requests, and within bounded memory?
 //!
-//! On threads for blocking work, as many files at once as there are cores and memory for: a decoder needs between a few
+//! A picture as small as a character is decoded at once, in less time than handing it to another thread takes. The rest
+//! goes to threads for blocking work, as many files at once as there are cores and memory for: a decoder needs between a few
 //! kilobytes and 200 MB, which the file's header tells in advance. Large pictures are decoded one after the other, so
 //! that small ones always find memory and a core. A decoder that panics fails its file and nothing else.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
 
 use axum::body::Bytes;
@@ -22,6 +24,10 @@ const PARALLEL_MAX: usize = 4;
 /// Memory for small pictures, in bytes, which large ones never take. A picture that needs more than this is large: a
 /// photograph of 2 megapixels is.
 const SMALL_BYTES: usize = 16 << 20;
+
+/// Bytes of a file, and of memory to decode it, up to which that takes some ten microseconds.
+const TINY_FILE_BYTES: usize = 4 << 10;
+const TINY_BYTES: usize = 64 << 10;
 
 /// Reason why a picture that shows nothing is refused, where it is.
 const BLANK: &str = "the picture is blank: it has a single colour, or nothing but shading and noise";
@@ -57,18 +63,29 @@ impl Decoder {
             let (needed, max) = (mebibytes(needed), mebibytes(self.large_max));
             return Err(format!("the picture needs {needed} MiB to decode, and this gateway has {max} MiB for one"));
         }
-        let Some(room) = self.room(needed).await else { return Err("the gateway is ending".into()) };
         let (card, reject_blank) = (self.card.clone(), self.reject_blank);
+        let is_tiny = file.len() <= TINY_FILE_BYTES && needed <= TINY_BYTES;
+        let decode = move || {
+            // Nothing that the closure shares is changed by it, so that nothing half-changed is seen after a panic.
+            catch_unwind(AssertUnwindSafe(|| {
+                let image = decode_and_fit(&file, &card)?;
+                if reject_blank && image.is_blank() { Err(BLANK.into()) } else { Ok(image) }
+            }))
+            .unwrap_or_else(|_| {
+                warn!("decoding an image panicked");
+                Err("the file could not be decoded".into())
+            })
+        };
+        if is_tiny {
+            return decode();
+        }
+        let Some(room) = self.room(needed).await else { return Err("the gateway is ending".into()) };
         let decoding = tokio::task::spawn_blocking(move || {
             // Held here, because the thread goes on when its request is gone.
             let _room = room;
-            let image = decode_and_fit(&file, &card)?;
-            if reject_blank && image.is_blank() { Err(BLANK.into()) } else { Ok(image) }
+            decode()
         });
-        decoding.await.unwrap_or_else(|error| {
-            warn!(error = %error, "decoding an image panicked");
-            Err("the file could not be decoded".into())
-        })
+        decoding.await.unwrap_or_else(|_| Err("the gateway is ending".into()))
     }
 
     /// Waits for `needed` bytes, which is at most what there is, and then for a thread; `None` never in practice, because

@@ -30,14 +30,14 @@ use crate::support::queue::{Backend, LIMITS, NOW, a_job, done_as, failed};
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// The suite's limits, but small enough to be full often.
-const SMALL: Limits = Limits { jobs_max: 12, outcome_ttl: FOREVER, dead_ttl: FOREVER, ..LIMITS };
+const SMALL: Limits = Limits { jobs_max: 12, outcome_ttl: FOREVER, dead_ttl: FOREVER, dead_max: usize::MAX, ..LIMITS };
 
 /// Steps of one history.
 const STEPS: usize = 60;
 
 /// Histories run where no seed is given.
 const HISTORIES_IN_MEMORY: u64 = 3_000;
-const HISTORIES_IN_A_FILE: u64 = 12;
+const HISTORIES_ON_A_DISK: u64 = 100;
 const HISTORIES_IN_REDIS: u64 = 12;
 
 const WORKERS: [&str; 4] = ["ka", "ki", "ku", "ke"];
@@ -236,7 +236,7 @@ impl History {
         let spans = [1, 900, 5_999, 6_000, 60_000, 86_400_000].map(Duration::from_millis);
         let span = spans[self.random.random_range(0..spans.len())];
         if self.random.random_bool(0.75) {
-            self.fixture.advance(span);
+            block_on(self.fixture.advance(span));
         } else {
             self.fixture.set_back(span);
             block_on(self.fixture.queue.sweep()).expect("a sweep");
@@ -290,7 +290,7 @@ impl History {
                     [Settled::Done]
                 );
             }
-            self.fixture.advance(SMALL.lease);
+            block_on(self.fixture.advance(SMALL.lease));
         }
         self.held.clear();
         self.look();
@@ -380,8 +380,8 @@ fn every_accepted_job_has_exactly_one_outcome_in_memory() {
 }
 
 #[test]
-fn every_accepted_job_has_exactly_one_outcome_in_a_file() {
-    run(HISTORIES_IN_A_FILE, Backend::sqlite);
+fn every_accepted_job_has_exactly_one_outcome_on_a_disk() {
+    run(HISTORIES_ON_A_DISK, Backend::embedded);
 }
 
 #[test]

@@ -109,13 +109,20 @@ impl Up {
     }
 
     pub async fn submit(&self, files: Vec<(String, Vec<u8>)>) -> Receipt {
+        self.try_submit(files).await.expect("status 202")
+    }
+
+    /// Submits files. Returns the status where they are not accepted.
+    pub async fn try_submit(&self, files: Vec<(String, Vec<u8>)>) -> Result<Receipt, u16> {
         let mut form = reqwest::multipart::Form::new();
         for (name, bytes) in files {
             form = form.part("images", reqwest::multipart::Part::bytes(bytes).file_name(name));
         }
         let answer = client().post(format!("{}/v1/jobs", self.url)).multipart(form).send().await.expect("an answer");
-        assert_eq!(answer.status().as_u16(), 202);
-        answer.json().await.expect("a receipt")
+        match answer.status().as_u16() {
+            202 => Ok(answer.json().await.expect("a receipt")),
+            refused => Err(refused),
+        }
     }
 
     pub async fn batch(&self, batch: BatchId) -> Batch {

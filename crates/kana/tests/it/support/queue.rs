@@ -31,8 +31,8 @@ impl Backend {
         Self { url: Url::Memory, redis: None, clock: None, _folder: None }
     }
 
-    /// A file of the test's own.
-    pub fn sqlite() -> Self {
+    /// A folder of the test's own.
+    pub fn embedded() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = Url::Sqlite(folder.path().join("queue.db"));
         Self { url, _folder: Some(folder), ..Self::memory() }
@@ -84,8 +84,12 @@ impl Setup {
     }
 
     pub fn on(backend: Backend) -> Self {
+        Self::with_limits(backend, LIMITS)
+    }
+
+    pub fn with_limits(backend: Backend, limits: Limits) -> Self {
         let backend = Arc::new(backend);
-        Self { fixture: Fixture::new(Arc::clone(&backend)), backend }
+        Self { fixture: Fixture::with_limits(Arc::clone(&backend), limits), backend }
     }
 
     /// The server that the test started for this queue.

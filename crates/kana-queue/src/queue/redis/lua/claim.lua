@@ -1,12 +1,22 @@
--- Hands out jobs that were released, requeued or replayed. ARGV: worker, limit.
--- Answers { now, 'stream' } where the caller should read new jobs from the stream, otherwise { now, 'taken', claims }
--- with { entry, deliveries, attempt, head, image, mark } of each.
-local worker, limit = ARGV[1], tonumber(ARGV[2])
+-- Hands out jobs that were released, requeued or replayed. ARGV: worker, limit, time in ms for which it would wait.
+-- Answers { now, 'stream', share } where the caller should read so many new jobs from the stream, { now, 'wait' } where it
+-- should wait for one and then call claim_rest, otherwise { now, 'taken', claims } with { entry, deliveries, attempt, head,
+-- image, mark } of each.
+local worker, limit, wait = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local last = catch_up()
+call('ZREM', IDLE, worker)
+
+local function to_stream()
+  local unread = unread_count()
+  if unread > 0 or wait == 0 then return { NOW, 'stream', math.max(share_of(unread, limit), 1) } end
+  call('ZADD', IDLE, NOW + wait, worker)
+  return { NOW, 'wait' }
+end
+
 -- As a rule nothing has come back.
 if call('EXISTS', BACK, AGAIN) == 0 then
   if last == 'again' then call('HSET', STATE, 'last', 'first') end
-  return { NOW, 'stream' }
+  return to_stream()
 end
 
 local function is_new_waiting()
@@ -31,10 +41,13 @@ local function take(line, claims)
   if not found then call('HDEL', ATTEMPTS, entry) return end
   store_attempts(entry, attempts)
   local head = found[2][2]
-  local body = 'R' .. pack('>I4I2', attempts.claims, #worker) .. worker .. sub(head, 17)
-  publish(sub(head, 1, 16), body)
+  bytes_read = bytes_read + #found[2][4]
+  publish_running(head, attempts.claims, worker)
   claims[#claims + 1] = { entry, attempts.deliveries, attempts.claims, head, found[2][4], '' }
 end
+
+-- Bytes of images handed out by one call: as much as a batch of 64 colour images has.
+local CLAIM_BYTES_MAX = 16 * 1024 * 1024
 
 local back, again = call('ZCARD', BACK), call('ZCARD', AGAIN)
 local claims = {}
@@ -46,13 +59,15 @@ if again > 0 and not (last == 'again' and (back > 0 or is_new_waiting())) then
   return { NOW, 'taken', claims }
 end
 if last == 'again' then call('HSET', STATE, 'last', 'first') end
-if back == 0 then return { NOW, 'stream' } end
-for _ = 1, math.min(limit, back) do take(BACK, claims) end
-if #claims < limit then
+if back == 0 then return to_stream() end
+for _ = 1, math.min(limit, back) do
+  if bytes_read < CLAIM_BYTES_MAX then take(BACK, claims) end
+end
+if #claims < limit and bytes_read < CLAIM_BYTES_MAX then
   local read = call('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', limit - #claims, 'STREAMS', JOBS, '>')
   for _, found in ipairs(read and read[1][2] or {}) do
     local head = found[2][2]
-    publish(sub(head, 1, 16), 'R' .. pack('>I4I2', 1, #worker) .. worker .. sub(head, 17))
+    publish_running(head, 1, worker)
     claims[#claims + 1] = { found[1], 1, 1, head, found[2][4], found[2][6] or '' }
   end
 end

@@ -9,7 +9,7 @@ for n = 1, #ids do
   if record and not is_settled(record) then
     local entry = entry_of(record)
     local held = holder(entry)
-    if held and held[2] == worker and tonumber(held[4]) == deliveries then
+    if is_held_by(held, worker, deliveries) then
       answers[n] = 1
       local list = by_worker[worker]
       if not list then list = {} by_worker[worker] = list end

@@ -1,14 +1,35 @@
 -- What does every function use: names, the time, records, and the changes that readers follow?
 --
--- The lines before this one (../functions.rs) define ROOT, the queue's limits (times in ms), GROUP, CHANGES_KEPT,
--- EVENTS_MAX, WORKER_SEPARATOR, and PREFIX, which every function's name begins with. ../encoding.rs says how records,
+-- The lines before this one (../functions.rs) define ROOT, OWN_LIMITS (times in ms), SILENCE, GROUP, CHANGES_KEPT,
+-- EVENTS_MAX, WORKER_SEPARATOR, LAYOUT, and LIBRARY, the name that every function's name begins with. ../encoding.rs says how records,
 -- heads and events are encoded. The names of keys and of their fields are part of that format: a queue outlives the
 -- kana that wrote it. Libraries cannot be reached while functions are loaded, so every call binds them.
 local call, sub, byte, pack, unpack_at
 local JOBS = ROOT .. ':jobs'
 local ATTEMPTS, BACK, AGAIN, STATE = ROOT .. ':tally', ROOT .. ':back', ROOT .. ':again', ROOT .. ':state'
 local CHANGES, NUDGES, DEAD, LETTERS = ROOT .. ':changes', ROOT .. ':nudges', ROOT .. ':dead', ROOT .. ':graves'
-local OPEN = ROOT .. ':open'
+-- When this library was last used.
+local USED = 'used:' .. LIBRARY
+local OPEN, ENDS, IDLE = ROOT .. ':open', ROOT .. ':ends', ROOT .. ':idle'
+
+-- How much longer than its outcomes Redis keeps a bucket of them. A sweep removes it before, off Redis's main thread:
+-- where Redis itself lets a million fields expire, it answers nobody for more than half a second.
+local REMOVAL_MARGIN = 600000
+
+-- The limits in force: the queue's, as `state` has them, whatever the caller's own are. So no two calls disagree.
+local JOBS_MAX, LEASE, ATTEMPTS_MAX, CLAIMS_MAX, OUTCOME_TTL, DEAD_TTL, DEAD_MAX
+local in_force
+local function use_limits(text)
+  text = text or OWN_LIMITS
+  if text == in_force then return end
+  local values = {}
+  for _, limits in ipairs({ OWN_LIMITS, text }) do
+    for name, value in string.gmatch(limits, '([%a_]+)=(%d+)') do values[name] = tonumber(value) end
+  end
+  JOBS_MAX, LEASE, ATTEMPTS_MAX, CLAIMS_MAX = values.jobs_max, values.lease, values.attempts_max, values.claims_max
+  OUTCOME_TTL, DEAD_TTL, DEAD_MAX = values.outcome_ttl, values.dead_ttl, values.dead_max
+  in_force = text
+end
 
 -- Arguments given to one command; Lua's stack holds 8,000.
 local ARGS_MAX = 2000
@@ -38,8 +59,9 @@ local function is_settled(record) return byte(record) == 83 end
 -- How often the clock was set back, and what it showed then. An outcome from before counts as settled then at the
 -- latest: otherwise it would be kept for longer than its time-to-live.
 local function read_epoch()
-  local state = call('HMGET', STATE, 'epoch', 'cut')
+  local state = call('HMGET', STATE, 'epoch', 'cut', 'limits')
   epoch, cut = tonumber(state[1]) or 0, tonumber(state[2]) or 0
+  use_limits(state[3])
 end
 
 -- The record, unless it is unknown or its outcome has expired.
@@ -117,11 +139,12 @@ local function publish_queued(id, rest, claims) publish(id, 'Q' .. pack('>I4', c
 local initialisers = {}
 local function register(name, flags, body)
   redis.register_function({
-    function_name = PREFIX .. name,
+    function_name = LIBRARY .. '_' .. name,
     flags = flags,
     callback = function(_, args)
       call, sub, byte, pack, unpack_at = redis.call, string.sub, string.byte, struct.pack, struct.unpack
       local time = call('TIME')
+      if not in_force then use_limits() end
       NOW, epoch, events = time[1] * 1000 + math.floor(time[2] / 1000), nil, {}
       for _, initialise in ipairs(initialisers) do initialise() end
       return body(args)

@@ -6,7 +6,7 @@ for n = 1, #ARGV, 3 do
   local record, answer = record_of(id), 0
   if record and not is_settled(record) then
     local held = holder(entry_of(record))
-    if held and held[2] == worker and tonumber(held[4]) == deliveries then
+    if is_held_by(held, worker, deliveries) then
       local attempts = attempts_of(entry_of(record), held)
       attempts.claims = math.max(attempts.claims - 1, 0)
       requeue(id, record, attempts)

@@ -1,4 +1,5 @@
 -- ARGV: job. Answers replayed, full or unknown.
+catch_up()
 local id = ARGV[1]
 local letter = call('HGET', LETTERS, id)
 local found = letter and call('XRANGE', DEAD, letter, letter)[1]

@@ -19,7 +19,7 @@ for n, id in ipairs(ids) do
       answer, seen[id] = 'done', true
     else
       local held = holder(entry)
-      if held and held[2] == worker and tonumber(held[4]) == deliveries then
+      if is_held_by(held, worker, deliveries) then
         held[3] = NOW - unpack_at('>L', claimed)
         answer, seen[id] = end_attempt(held, 'failed', said), true
       end

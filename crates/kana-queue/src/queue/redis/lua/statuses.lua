@@ -1,9 +1,11 @@
--- ARGV: jobs, or 'batch' and a batch. Answers, of each known job, its position, its id and its change.
-local ids = ARGV
+-- ARGV: jobs, or 'batch', a batch, and of its jobs how many to pass over and how many to look up. Answers how many jobs
+-- there are, and of each known one its position, its id and its change.
+local ids, count = ARGV, #ARGV
 if ARGV[1] == 'batch' then
   local joined = call('HGET', ROOT .. ':batch:' .. ARGV[2], 'jobs') or ''
-  ids = {}
-  for n = 1, #joined, 16 do ids[#ids + 1] = sub(joined, n, n + 15) end
+  local from = 16 * ARGV[3]
+  ids, count = {}, #joined / 16
+  for n = from + 1, math.min(from + 16 * ARGV[4], #joined), 16 do ids[#ids + 1] = sub(joined, n, n + 15) end
 end
 local answers = {}
 for n, record in pairs(records(ids)) do
@@ -20,4 +22,4 @@ for n, record in pairs(records(ids)) do
   end
   answers[#answers + 1] = { n, id, body }
 end
-return answers
+return { count, answers }

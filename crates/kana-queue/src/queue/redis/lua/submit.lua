@@ -1,4 +1,5 @@
 -- ARGV: batch, key or '', fingerprint, answer; then of each job its id, its change, and its image.
+catch_up()
 local batch, key, fingerprint, answer = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local repeats = ROOT .. ':key:' .. key
 if key ~= '' then

@@ -2,7 +2,9 @@
 //!
 //! Every test has a real server of its own. [`Proxied`] is a queue, the server, and the network between them.
 
+mod bounds;
 mod crashes;
+mod limits;
 mod outages;
 mod refusals;
 mod resets;

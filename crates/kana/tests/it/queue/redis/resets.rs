@@ -9,7 +9,7 @@ use kana_queue::{Claim, Error, Idempotency, Receipt, Settled, Submission};
 
 use crate::support::eventually;
 use crate::support::proxy::Way;
-use crate::support::queue::{Backend, LIMITS, NOW, Setup, an_answer, done_as, failed};
+use crate::support::queue::{Backend, LIMITS, LONG, NOW, Setup, an_answer, done_as, failed};
 
 use super::{Proxied, drain, every_verb, promptly};
 
@@ -216,6 +216,29 @@ async fn a_worker_that_lost_answers_keeps_what_did_reach_it() {
     assert_eq!(proxied.setup.settle(failed(&kept, "no")).await, Settled::Retried);
 }
 
+#[tokio::test]
+async fn a_claim_that_is_dropped_while_it_publishes_is_released_once_redis_is_back() {
+    let proxied = Proxied::with_manual_clock();
+    let id = proxied.setup.submit_one().await;
+    let direct = Setup::on(Backend::at(&proxied.server.url()));
+    // From the moment that Redis has the change to running until its answer arrives the claim waits for that answer.
+    proxied.proxy.latency(Duration::from_millis(100));
+    let published = async || (proxied.server.command(&["XLEN", "{kana}:changes"]) == "2").then_some(());
+
+    let worker = "worker".into();
+    tokio::select! {
+        claims = proxied.setup.queue.claim(&worker, 1, NOW) => panic!("too late: {claims:?}"),
+        () = eventually("the change to running", published) => {}
+    }
+    proxied.proxy.cut();
+    eventually("a queue that is away", async || proxied.setup.queue.depth().await.err()).await;
+    proxied.proxy.heal();
+
+    // No lease expires: the clock stands still.
+    let claims = direct.queue.claim(&"another".into(), 1, LONG / 10).await.unwrap();
+    assert_eq!(claims.iter().map(|claim| (claim.lease.job, claim.attempt)).collect::<Vec<_>>(), [(id, 1)]);
+}
+
 /// Jobs sent through a network that resets one in this many questions and answers.
 const MEAN: u32 = 9;
 const BATCHES: usize = 40;
@@ -265,7 +288,8 @@ async fn a_dead_worker_whose_last_claim_was_lost_leaves_its_jobs_to_others() {
     let id = proxied.setup.submit_one().await;
 
     lose_reply(&proxied, proxied.setup.queue.claim(&"worker".into(), 1, NOW)).await;
-    proxied.setup.advance(LIMITS.lease + Duration::from_millis(1));
+    connected(&proxied).await;
+    proxied.setup.advance(LIMITS.lease + Duration::from_millis(1)).await;
     let claims = retry(async || proxied.setup.queue.claim(&"another".into(), 1, NOW).await).await;
 
     assert_eq!(claims.iter().map(|claim| claim.lease.job).collect::<Vec<_>>(), [id]);

@@ -105,6 +105,45 @@ async fn one_job_is_handed_to_one_of_many_that_wait() {
 }
 
 #[tokio::test]
+async fn a_submission_is_spread_over_the_workers_that_wait() {
+    let server = RedisServer::start();
+    let setups: Vec<_> = (0..4).map(|_| at(&server.url())).collect();
+    let names = ["ka", "ki", "ku", "ke"].map(WorkerId::of_pod);
+    let submit = async {
+        eventually("four that wait", async || {
+            server.command(&["INFO", "clients"]).contains("blocked_clients:4").then_some(())
+        })
+        .await;
+        setups[0].submit(12).await
+    };
+    let claims = setups.iter().zip(&names).map(|(setup, name)| setup.queue.claim(name, 12, LONG));
+
+    let (claimed, _) = tokio::join!(futures::future::join_all(claims), submit);
+
+    let sizes: Vec<_> = claimed.into_iter().map(|claims| claims.unwrap().len()).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), 12);
+    assert!(sizes.iter().all(|size| *size <= 4), "{sizes:?}");
+}
+
+#[tokio::test]
+async fn one_worker_that_waits_alone_takes_all_that_it_may() {
+    let setup = Setup::redis();
+    let worker = "worker".into();
+    let submit = async {
+        eventually("one that waits", async || {
+            setup.server().command(&["INFO", "clients"]).contains("blocked_clients:1").then_some(())
+        })
+        .await;
+        setup.submit(12).await
+    };
+
+    let (claims, _) = tokio::join!(setup.queue.claim(&worker, 10, LONG), submit);
+
+    assert_eq!(claims.unwrap().len(), 10);
+    assert_eq!(setup.claim_as("another", 10).await.len(), 2);
+}
+
+#[tokio::test]
 async fn every_key_has_the_hash_tag_of_its_prefix() {
     for (url_ends, tag) in [("", "{kana}:"), ("?prefix=blue-2", "{blue-2}:")] {
         let server = RedisServer::start();
@@ -193,7 +232,7 @@ async fn consumers_that_hold_nothing_and_are_gone_do_not_pile_up() {
 
     // Longer than any consumer may be idle, of which whoever lives extends what it holds.
     for _ in 0..24 {
-        setup.advance(LIMITS.lease / 2);
+        setup.advance(LIMITS.lease / 2).await;
         setup.queue.extend(std::slice::from_ref(&held.lease)).await.unwrap();
         setup.queue.sweep().await.unwrap();
     }
@@ -240,7 +279,7 @@ async fn nothing_is_left_of_jobs_whose_time_to_live_has_ended() {
         setup.queue.settle(claims.iter().map(done).collect()).await.unwrap();
     }
 
-    setup.advance(LIMITS.dead_ttl * 2);
+    setup.advance(LIMITS.dead_ttl * 2).await;
     setup.queue.sweep().await.unwrap();
 
     for kind in ["at:*", "batch:*", "key:*", "tally", "open", "graves", "back", "again"] {
@@ -266,4 +305,68 @@ async fn in_a_redis_cluster_the_queue_is_found_wherever_it_lives() {
     jobs_are_done(&setup).await;
 
     assert_eq!(holding.command(&["EXISTS", "{kana}:jobs"]), "1");
+}
+
+/// The names of the libraries that a server has.
+fn libraries(server: &RedisServer) -> Vec<String> {
+    let listed = server.command(&["FUNCTION", "LIST"]);
+    let names = listed.lines().collect::<Vec<_>>();
+    names.windows(2).filter(|pair| pair[0] == "library_name").map(|pair| pair[1].to_owned()).collect()
+}
+
+/// Loads a library as another version of kana would, for the queue with this prefix.
+fn load_library(server: &RedisServer, name: &str, prefix: &str) {
+    let code = format!(
+        "#!lua name={name}\nlocal ROOT, JOBS_MAX = '{{{prefix}}}', 1\nredis.register_function('{name}_f', function() return 1 end)"
+    );
+    server.command(&["FUNCTION", "LOAD", &code]);
+}
+
+#[tokio::test]
+async fn a_library_that_nobody_used_for_a_day_is_removed_and_no_other() {
+    let setup = Setup::redis();
+    let server = setup.server();
+    load_library(server, "kana_old", "kana");
+    load_library(server, "kana_neighbour", "blue");
+    load_library(server, "stranger", "kana");
+    setup.submit_one().await;
+    let own = libraries(server).into_iter().find(|name| name.len() > "kana_neighbour".len()).expect("a library");
+    let load_again = async || {
+        server.command(&["FUNCTION", "DELETE", &own]);
+        setup.submit_one().await;
+    };
+    let noted = async || {
+        let used = server.command(&["HEXISTS", "{kana}:state", "used:kana_old"]);
+        (used == "1").then_some(())
+    };
+    eventually("the old library to be noted", noted).await;
+
+    setup.advance(Duration::from_secs(23 * 60 * 60)).await;
+    load_again().await;
+    // A library of this queue that is seen now for the first time: with it, the one that may go has been looked at.
+    load_library(server, "kana_older", "kana");
+    load_again().await;
+    let older = async || (server.command(&["HEXISTS", "{kana}:state", "used:kana_older"]) == "1").then_some(());
+    eventually("the older library to be noted", older).await;
+    assert_eq!(libraries(server).len(), 5);
+    setup.advance(Duration::from_secs(60 * 60)).await;
+    load_again().await;
+
+    let gone = async || (!libraries(server).contains(&"kana_old".to_owned())).then_some(());
+    eventually("the old library to be gone", gone).await;
+    assert_eq!(libraries(server).len(), 4, "{:?}", libraries(server));
+}
+
+#[tokio::test]
+async fn a_process_whose_library_was_removed_loads_it_again() {
+    let setup = Setup::redis();
+    let server = setup.server();
+    setup.submit_one().await;
+    for name in libraries(server) {
+        server.command(&["FUNCTION", "DELETE", &name]);
+    }
+
+    jobs_are_done(&setup).await;
+
+    assert_eq!(libraries(server).len(), 1);
 }

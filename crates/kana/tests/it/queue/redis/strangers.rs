@@ -125,7 +125,7 @@ async fn a_loss_is_found_by_a_later_sweep_where_the_latest_was_a_moment_ago() {
     setup.queue.sweep().await.unwrap();
     setup.server().command(&["XTRIM", JOBS, "MAXLEN", "0"]);
 
-    setup.advance(LIMITS.lease);
+    setup.advance(LIMITS.lease).await;
     setup.queue.sweep().await.unwrap();
 
     assert!(why_failed(&setup, id).await.expect("an outcome").contains("lost"));
