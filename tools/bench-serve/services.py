@@ -40,7 +40,7 @@ FORMS = {
     },
 }
 DESCRIPTIONS = {
-    "kana-up": "`kana up`, its own queue (SQLite)",
+    "kana-up": "`kana up`, its own queue",
     "kana-redis": "`kana up --queue redis://…`; Redis with `appendonly yes`, else its defaults, and its time counted",
     "kana-apart": "`kana gateway` and `kana worker`, `--queue sqlite:PATH`",
     "fastapi": "FastAPI, Pillow, ONNX Runtime: one uvicorn process, no queue",

@@ -19,9 +19,9 @@ use kana_train::data::{fetch, published};
 #[derive(Clone, Debug, Args)]
 pub struct QueueUrl {
     /// URL of the queue. sqlite:PATH is on this machine's disk: one gateway holds it, and any number of workers use it
-    /// there. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is
-    /// a Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds
-    /// a certificate authority of your own. Better set as KANA_QUEUE where it holds a password
+    /// there. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is a Redis server, where only HOST is required, such
+    /// as redis://redis.example; rediss:// uses TLS, and ca=FILE adds a certificate authority of your own. Better set as
+    /// KANA_QUEUE where it holds a password
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL", hide_env_values = true, value_parser = QueueUrlParser)]
     pub url: Url,
 }

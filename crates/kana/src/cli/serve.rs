@@ -36,10 +36,10 @@ pub struct Up {
     #[arg(long, env = "KANA_DATA_DIR", value_name = "DIR", default_value = "kana-data")]
     data_dir: PathBuf,
 
-    /// URL of the queue. sqlite:PATH is on this machine's disk, held by this process. redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is
-    /// a Redis server, where only HOST is required, such as redis://redis.example; rediss:// uses TLS, and ca=FILE adds
-    /// a certificate authority of your own. Better set as KANA_QUEUE where it holds a password [default: in the data
-    /// directory]
+    /// URL of the queue. sqlite:PATH is on this machine's disk, held by this process.
+    /// redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=NAME is a Redis server, where only HOST is required, such as
+    /// redis://redis.example; rediss:// uses TLS, and ca=FILE adds a certificate authority of your own. Better set as
+    /// KANA_QUEUE where it holds a password [default: in the data directory]
     #[arg(long = "queue", env = "KANA_QUEUE", value_name = "URL", hide_env_values = true,
           value_parser = flags::QueueUrlParser)]
     url: Option<queue::Url>,

@@ -2,9 +2,9 @@
 //!
 //! All that has piled up is taken as one group, written at once and synced where a submission is in it; then the answers
 //! that waited are let go. A thread does that, which may wait for the disk; what is only to be written is written by
-//! whoever changed it, unless the thread is at work. What is not urgent goes with the next group. A group without a submission is
-//! synced a moment later: only a power cut within [`SYNC_AFTER`] takes an outcome that was told, and its job then runs
-//! again.
+//! whoever changed it, unless the thread is at work. What is not urgent goes with the next group. A group without a
+//! submission is synced a moment later: only a power cut within [`SYNC_AFTER`] takes an outcome that was told, and its
+//! job then runs again.
 //!
 //! On a full disk submissions are taken back and refused. What was accepted is finished in the space of a file that was
 //! kept for this. After a failed sync nothing is let go until everything since the last good one is written anew.

@@ -98,8 +98,8 @@ impl Shared {
         !(is_wanted && self.state.lock().is_thread_asleep)
     }
 
-    /// Wakes those who wait for what changed after `latest`, and hands waiting jobs to those who wait for them.
-    pub fn dispatch(&self, state: &mut State, now: Timestamp) {
+    /// Hands waiting jobs to those who wait for them.
+    fn dispatch(&self, state: &mut State, now: Timestamp) {
         let State { jobs, claimers, .. } = state;
         while !claimers.is_empty() && jobs.waiting() > 0 {
             let Some((claimer, share)) = claimers.take(jobs.first_attempts(), |worker| !jobs.is_busy(worker)) else {
