@@ -12,6 +12,11 @@ use crate::clock::Timestamp;
 
 use super::Limits;
 
+/// Time without any call after which the queue has heard nobody, because the machine, the network or the queue itself was
+/// paused; no lease expires in such a time. Two rounds of whoever sweeps: a live gateway does every second, and so does
+/// a worker that waits.
+pub const SILENCE: Duration = Duration::from_secs(2);
+
 /// The claims of one job so far, and how many of them failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempts {

@@ -1,7 +1,7 @@
 //! Which process owns this data directory?
 //!
-//! Only one `kana up` at a time may own it, even where its queue is elsewhere. The kernel releases the lock when the process that holds it
-//! ends, however that happens.
+//! Only one `kana up` at a time may own it, even where its queue is elsewhere. The kernel releases the lock when the
+//! process that holds it ends, however that happens.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Seek, Write};

@@ -1,8 +1,8 @@
 //! How does the whole service run on one machine with one command?
 //!
 //! The gateway runs in this process, which holds the queue, every worker in a child of it, and the queue is kept in a data
-//! directory that one `kana up` owns at a time. However this process ends, its workers end with it, and the next `kana up` on the same
-//! directory continues with the jobs that are left.
+//! directory that one `kana up` owns at a time. However this process ends, its workers end with it, and the next `kana
+//! up` on the same directory continues with the jobs that are left.
 
 mod data_dir;
 

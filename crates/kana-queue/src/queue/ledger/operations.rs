@@ -28,10 +28,6 @@ const SETBACK: Duration = Duration::from_secs(1);
 /// Times that the clock was set back that are remembered.
 const SETBACKS_MAX: usize = 64;
 
-/// Time without any call after which the queue has heard nobody, because the machine or the process was paused: two
-/// rounds of whoever sweeps once a second. No lease expires in such a time.
-pub const SILENCE: Duration = Duration::from_secs(2);
-
 /// Every job of a queue, and every order in which jobs are asked for.
 #[derive(Debug)]
 pub struct Jobs {
@@ -346,7 +342,7 @@ impl Jobs {
     pub fn catch_up(&mut self, now: Timestamp) {
         let Limits { lease, outcome_ttl, dead_ttl, .. } = self.limits;
         if let Some(heard) = self.heard.replace(now) {
-            if now.since(heard) > SILENCE {
+            if now.since(heard) > rules::SILENCE {
                 self.leases.set_all(now.after(lease));
             }
             if heard.since(now) > SETBACK {

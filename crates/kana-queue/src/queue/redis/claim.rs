@@ -3,7 +3,8 @@
 //! A claim first calls the `claim` function, which requeues what expired and hands out jobs attempted or claimed
 //! before. Where there are none of those it reads new ones straight from the stream: its share, where others wait too.
 //! Where there are none either it waits for one: Redis wakes exactly as many workers as there are jobs, and each that was
-//! woken calls `claim_rest` for its share of what is left. What returns to a line meanwhile wakes one by a nudge, in a second stream.
+//! woken calls `claim_rest` for its share of what is left. What returns to a line meanwhile wakes one by a nudge, in a
+//! second stream.
 //!
 //! An answer may get lost on its way, with the jobs in it. So it is recorded which jobs reached which worker
 //! (`delivered`), and after anything that went wrong the others are released, at no cost to them.

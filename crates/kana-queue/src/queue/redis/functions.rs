@@ -13,6 +13,7 @@ use std::time::Duration;
 use redis::{Cmd, Value, cmd};
 
 use crate::queue::Limits;
+use crate::queue::rules::SILENCE;
 use crate::worker_id;
 
 use super::address::Address;
@@ -30,10 +31,6 @@ pub const EVENTS_MAX: usize = 100;
 
 /// The version of what is stored, as `encoding` and the names of keys say: another one is refused.
 pub const LAYOUT: u64 = 1;
-
-/// Time without any call after which it counts as a pause of the machines, the network or Redis, in which no lease
-/// expires. A live gateway sweeps every second, and so does a worker that waits.
-pub const SILENCE: Duration = Duration::from_secs(2);
 
 /// May run where Redis is out of memory, because it makes room or must not be lost.
 const ALWAYS: &str = "{'allow-oom'}";

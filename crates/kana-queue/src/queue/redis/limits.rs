@@ -68,8 +68,7 @@ pub fn text(limits: &Limits) -> String {
 pub fn opened(answer: Value, limits: &Limits, server: &str) -> Option<Result<Opened, Refusal>> {
     let mut words = answer.array()?.into_iter().map(Reply::bytes);
     let word = words.next()??;
-    let value = || words.next().flatten().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let mut value = value;
+    let mut value = || words.next().flatten().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     Some(match word.as_slice() {
         b"open" => Ok(Opened::Open),
         b"follows" => Ok(Opened::Follows(difference(&value()?, limits).0)),

@@ -1,9 +1,9 @@
 //! How is an image decoded without delaying other requests, and within bounded memory?
 //!
 //! A picture as small as a character is decoded at once, in less time than handing it to another thread takes. The rest
-//! goes to threads for blocking work, as many files at once as there are cores and memory for: a decoder needs between a few
-//! kilobytes and 200 MB, which the file's header tells in advance. Large pictures are decoded one after the other, so
-//! that small ones always find memory and a core. A decoder that panics fails its file and nothing else.
+//! goes to threads for blocking work, as many files at once as there are cores and memory for: a decoder needs between
+//! a few kilobytes and 200 MB, which the file's header tells in advance. Large pictures are decoded one after the
+//! other, so that small ones always find memory and a core. A decoder that panics fails its file and nothing else.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};

@@ -197,8 +197,8 @@ impl<D: Disk> Log<D> {
         self.archive.segments.read().last().cloned().expect("BUG: a journal has a file from its opening on")
     }
 
-    /// Writes a group of frames, which are these records and end there. The group outlives this process when this returns; where it
-    /// fails, nothing of it counts.
+    /// Writes a group of frames, which are these records and end there. The group outlives this process when this
+    /// returns; where it fails, nothing of it counts.
     pub fn append(&mut self, frames: &[u8], records: &[Record], ends: &[usize]) -> io::Result<()> {
         let segment = self.last();
         let end = segment.contents.read().end;
