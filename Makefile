@@ -29,8 +29,9 @@ test: ui/dist/index.html ## Install what the tests need, and run them all
 test-page: build ## The page in a real Chromium; GREP='kills a pod' for some of its tests
 	tools/test-page $(if $(GREP),-t '$(GREP)')
 
-check: ui/dist/index.html ## Format, lints, docs
+check: ui/dist/index.html ## Format, lock files, lints, docs
 	$(CARGO) fmt --check
+	$(CARGO) metadata --quiet --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	cd ui && $(NPM) run check
