@@ -3,6 +3,7 @@
 //! A handler's signature names the parts that it uses, and axum extracts them from the state by `FromRef`. No handler
 //! gets the whole state, so its signature shows what it can change.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -21,9 +22,13 @@ use super::{Config, Parts};
 use kana_engine::model::Card;
 use kana_queue::clock::Clock;
 
-/// State that handlers and background tasks share.
+/// Handle of the state that handlers and background tasks share. Every handler has one of its own for each request, so
+/// that copying it must cost next to nothing.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+/// What an [`AppState`] leads to.
+pub struct Shared {
     /// Configuration of the gateway.
     pub config: Arc<Config>,
     /// Tokens that are known at this moment.
@@ -79,7 +84,7 @@ impl AppState {
             metrics: metrics.clone(),
             ending: drain.waiting.clone(),
         };
-        Self {
+        Self(Arc::new(Shared {
             access: Access::new(config.tokens.clone()),
             config: Arc::new(config),
             card: parts.card,
@@ -91,7 +96,15 @@ impl AppState {
             live,
             metrics,
             drain,
-        }
+        }))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }
 

@@ -9,9 +9,9 @@ use ::image::ImageFormat;
 use super::format::{self, Kind};
 use super::{ALLOC_MAX, PIXELS_MAX, SIDE_MAX, gif, jpeg, plain, png, webp};
 
-/// Bytes for what does not grow with the picture: some rows of at most 65,535 pixels, the decoders' tables, the grids on
-/// which a glyph is located, an image of the model's size.
-const SLACK: u64 = 8 << 20;
+/// Least that [`memory_needed`] returns, in bytes: for what does not grow with the picture. That is some rows of at most
+/// 65,535 pixels, the decoders' tables, the grids on which a glyph is located, an image of the model's size.
+pub const MEMORY_MIN: u64 = 8 << 20;
 
 /// What a file's header says.
 pub(super) struct Header {
@@ -27,12 +27,12 @@ pub(super) struct Header {
 /// `bytes`, beyond the file itself; at most [`ALLOC_MAX`]. Read from the file's header, in constant time. Holds for every
 /// file; one that will be refused takes little.
 pub fn memory_needed(bytes: &[u8]) -> u64 {
-    let Kind::Accepted(format) = format::kind(bytes) else { return SLACK };
+    let Kind::Accepted(format) = format::kind(bytes) else { return MEMORY_MIN };
     let is_accepted = |header: &Header| {
         let pixels = u64::from(header.width) * u64::from(header.height);
         (1..=PIXELS_MAX).contains(&pixels) && header.width.max(header.height) <= SIDE_MAX && header.needed <= ALLOC_MAX
     };
-    header(bytes, format).filter(is_accepted).map_or(SLACK, |header| header.needed)
+    header(bytes, format).filter(is_accepted).map_or(MEMORY_MIN, |header| header.needed)
 }
 
 /// Reads the header of the file `bytes`; `None` where it has none that can be read.
@@ -70,7 +70,7 @@ pub(super) fn header(bytes: &[u8], format: ImageFormat) -> Option<Header> {
             (size.width, size.height, samples, size.channels)
         }
     };
-    let needed = decoding.max(pixels(width, height).saturating_mul(fitting(channels))).saturating_add(SLACK);
+    let needed = decoding.max(pixels(width, height).saturating_mul(fitting(channels))).saturating_add(MEMORY_MIN);
     Some(Header { width, height, needed })
 }
 

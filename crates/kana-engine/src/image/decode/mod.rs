@@ -26,7 +26,7 @@ use ::image::metadata::Orientation;
 use super::picture::Picture;
 use format::{ACCEPTED, Kind};
 
-pub use memory::memory_needed;
+pub use memory::{MEMORY_MIN, memory_needed};
 
 /// Pixels in a picture, at most: more than most telephones take, and 100 MB of colour with transparency.
 pub const PIXELS_MAX: u64 = 25_000_000;

@@ -7,9 +7,7 @@
 use std::io::Write as _;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -26,10 +24,8 @@ const TEXT: [&str; 5] =
 /// Media type of event streams, which are sent as they come.
 const EVENTS: &str = "text/event-stream";
 
-/// Compresses the response to a request that accepts it.
-pub async fn compressed(request: Request, next: Next) -> Response {
-    let is_accepted = accepts_gzip(request.headers());
-    let mut response = next.run(request).await;
+/// Compresses a response whose request accepts it.
+pub async fn compress(mut response: Response, is_accepted: bool) -> Response {
     let headers = response.headers_mut();
     if headers.contains_key(header::CONTENT_ENCODING) || !is_text(headers) {
         return response;

@@ -3,12 +3,10 @@
 //! Every request is a span with its method, its route and the id that the client gave it, if any. So each line that is
 //! logged while the request is served names the request.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::HeaderMap;
-use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument as _, debug, field, info_span};
 
@@ -45,15 +43,15 @@ const REQUEST_ID: &str = "x-request-id";
 /// Longest request id, in bytes: a longer id, or one that is not printable ASCII, is not logged.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
-/// Measures a request, and serves it inside its span.
-pub async fn request(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+/// Measures a request, and serves it by `serve` inside its span.
+pub async fn request(metrics: &Metrics, request: Request, serve: impl AsyncFnOnce(Request) -> Response) -> Response {
     let started = Instant::now();
     let route = route(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let id = request_id(request.headers()).map(field::display);
     let span = info_span!("request", %method, route = route.0, request.id = id);
     async {
-        let response = next.run(request).await;
+        let response = serve(request).await;
         let status = response.status();
         let answer = match status.as_u16() {
             500.. => Answer::Failed,
@@ -62,7 +60,7 @@ pub async fn request(State(metrics): State<Arc<Metrics>>, request: Request, next
         };
         let took = started.elapsed();
         metrics.record_request(route, answer, took);
-        debug!(%method, path, status = status.as_u16(), took_us = took.as_micros(), "answered a request");
+        debug!(%method, path = uri.path(), status = status.as_u16(), took_us = took.as_micros(), "answered a request");
         response
     }
     .instrument(span)

@@ -11,24 +11,19 @@
 //! loopback's own addresses are right. `X-Forwarded-Host` counts for nothing, because a rebound page can send it. This
 //! file only decides.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
-use axum::middleware::Next;
-use axum::response::Response;
 
 use super::host::Host;
 use super::problem::Problem;
 use crate::gateway::config::Config;
 
-/// Lets requests through that come from this service's own page or from a program.
+/// Lets a request through that comes from this service's own page or from a program.
 ///
 /// # Errors
 /// 400 where the request names several hosts, 403 where it comes from elsewhere.
-pub async fn own_pages(State(config): State<Arc<Config>>, request: Request, next: Next) -> Result<Response, Problem> {
-    Rules::of(&config).check(request.method(), request.uri(), request.headers())?;
-    Ok(next.run(request).await)
+pub fn check(config: &Config, request: &Request) -> Result<(), Problem> {
+    Rules::of(config).check(request.method(), request.uri(), request.headers())
 }
 
 /// Rules by which a listener tells its own pages from others.

@@ -194,7 +194,7 @@ impl From<pod::Error> for Problem {
 }
 
 /// Turns every failed response into a problem document, those of the router and of the extractors included.
-pub async fn everywhere(response: Response) -> Response {
+pub fn everywhere(response: Response) -> Response {
     let status = response.status();
     let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
     if is_problem || !(status.is_client_error() || status.is_server_error()) {

@@ -16,34 +16,17 @@ mod samples;
 mod scale;
 mod status;
 
-use std::any::Any;
 use std::str::FromStr;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
-use axum::response::{IntoResponse as _, Response};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::get;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
-use tracing::error;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::gateway::http::problem::{self, Problem};
-use crate::gateway::http::{auth, compression, content_encoding, observe, origin};
+use crate::gateway::http::{auth, rules};
 use crate::gateway::state::AppState;
-
-/// Headers of every response: the page may reach, and be embedded by, itself alone, and no content type is guessed.
-const HEADERS: [(HeaderName, &str); 6] = [
-    (header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-];
 
 /// Routes that need no token.
 fn open() -> OpenApiRouter<AppState> {
@@ -86,9 +69,8 @@ pub(super) fn all() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::without_routes()).merge(read()).merge(submit()).merge(operate()).merge(open())
 }
 
-/// Builds the whole service, with every layer that a request passes.
+/// Builds the whole service, within the rules that hold for every request.
 pub(super) fn service(state: &AppState) -> Router {
-    let config = &state.config;
     let read_only = from_fn_with_state(state.access.clone(), auth::read);
     let submit_only = from_fn_with_state(state.access.clone(), auth::submit);
     let operate_only = from_fn_with_state(state.access.clone(), auth::operate);
@@ -97,35 +79,20 @@ pub(super) fn service(state: &AppState) -> Router {
         .merge(submit().route_layer(submit_only))
         .merge(operate().route_layer(operate_only));
     let (routes, _) = documented.split_for_parts();
-    let mut routes = routes
+    routes
         .route("/openapi.json", get(openapi::file))
         .route("/docs", get(page::docs))
         .route("/docs/", get(page::file))
         .route("/", get(page::file))
         .fallback(page::file)
-        .layer(DefaultBodyLimit::disable())
-        .layer(from_fn(content_encoding::identity_only))
-        .layer(from_fn(compression::compressed))
-        .layer(from_fn_with_state(config.clone(), origin::own_pages))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(map_response(problem::everywhere));
-    for (name, value) in HEADERS {
-        routes = routes.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)));
-    }
-    routes.layer(from_fn_with_state(state.metrics.clone(), observe::request)).with_state(state.clone())
+        .layer(from_fn_with_state(state.clone(), rules::serve))
+        .with_state(state.clone())
 }
 
 /// Builds the service of the health port.
 pub(super) fn health_service(state: &AppState) -> Router {
     let (routes, _) = open().split_for_parts();
-    routes.layer(map_response(problem::everywhere)).with_state(state.clone())
-}
-
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-    error!(panic = text, "a request handler panicked");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed; its log says why").into_response()
+    routes.layer(map_response(async |response| problem::everywhere(response))).with_state(state.clone())
 }
 
 /// Parses an id in an address.

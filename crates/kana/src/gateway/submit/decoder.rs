@@ -14,7 +14,7 @@ use tracing::warn;
 
 use crate::gateway::config::Config;
 use kana_engine::image::Image;
-use kana_engine::image::decode::{decode, memory_needed};
+use kana_engine::image::decode::{MEMORY_MIN, decode, memory_needed};
 use kana_engine::image::fit::fit;
 use kana_engine::model::Card;
 
@@ -25,9 +25,10 @@ const PARALLEL_MAX: usize = 4;
 /// photograph of 2 megapixels is.
 const SMALL_BYTES: usize = 16 << 20;
 
-/// Bytes of a file, and of memory to decode it, up to which that takes some ten microseconds.
+/// Bytes of a file, and of memory that grows with the picture, up to which decoding takes some ten microseconds: the file's
+/// own bytes three times over, and some 64 × 64 pixels.
 const TINY_FILE_BYTES: usize = 4 << 10;
-const TINY_BYTES: usize = 64 << 10;
+const TINY_BYTES: usize = 32 << 10;
 
 /// Reason why a picture that shows nothing is refused, where it is.
 const BLANK: &str = "the picture is blank: it has a single colour, or nothing but shading and noise";
@@ -64,7 +65,7 @@ impl Decoder {
             return Err(format!("the picture needs {needed} MiB to decode, and this gateway has {max} MiB for one"));
         }
         let (card, reject_blank) = (self.card.clone(), self.reject_blank);
-        let is_tiny = file.len() <= TINY_FILE_BYTES && needed <= TINY_BYTES;
+        let is_tiny = file.len() <= TINY_FILE_BYTES && needed.saturating_sub(MEMORY_MIN as usize) <= TINY_BYTES;
         let decode = move || {
             // Nothing that the closure shares is changed by it, so that nothing half-changed is seen after a panic.
             catch_unwind(AssertUnwindSafe(|| {
@@ -110,4 +111,34 @@ pub fn parallel() -> usize {
 fn decode_and_fit(file: &[u8], card: &Card) -> Result<Image, String> {
     let picture = decode(file).map_err(|error| error.to_string())?;
     Ok(fit(&picture, card.input.shape, card.input.fit))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use futures::FutureExt as _;
+    use image::{DynamicImage, ImageFormat};
+    use kana_engine::model::Artifact;
+
+    use super::*;
+
+    fn picture(side: u32, format: ImageFormat) -> Bytes {
+        let mut file = Cursor::new(Vec::new());
+        DynamicImage::new_luma8(side, side).write_to(&mut file, format).unwrap();
+        file.into_inner().into()
+    }
+
+    #[tokio::test]
+    async fn a_picture_as_small_as_a_character_waits_for_no_thread_and_a_larger_one_does() {
+        let card = Artifact::built_in().unwrap().card().clone();
+        let decoder = Decoder::new(card, &Config::new(([127, 0, 0, 1], 0).into()));
+
+        for (format, side) in [(ImageFormat::Png, 28), (ImageFormat::Png, 64), (ImageFormat::Bmp, 28)] {
+            let decoded = decoder.decode(picture(side, format)).now_or_never();
+            assert!(matches!(decoded, Some(Ok(_))), "{format:?} of {side} × {side}: {decoded:?}");
+        }
+        let decoded = decoder.decode(picture(300, ImageFormat::Png)).now_or_never();
+        assert!(decoded.is_none(), "{decoded:?}");
+    }
 }
