@@ -1,16 +1,21 @@
 //! Which connection is closed when there is no room for another one?
 //!
 //! The one whose client has kept the gateway waiting for longest: idle between two requests, in the middle of a head or
-//! a body, or not reading its response. A connection that the gateway works for is never closed for another: where all
-//! are, the new one is refused. An address has a share of the connections, so that one client cannot take them all.
+//! a body, or not reading its response. A connection that the gateway works for is never closed for another, nor one whose
+//! client has had no time to answer: where there is no other, the new one is refused, with an answer. An address has a
+//! share of the connections, so that one client cannot take them all.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::peer::Peer;
+
+/// Time that a client has to send before its connection may be closed for another: a round trip to the other side of the
+/// earth. Without it, every further connection of a client with too many cuts off one whose request is under way.
+const ROUND_TRIP: Duration = Duration::from_millis(250);
 
 /// Open connections, with the limits on their number. A client is an address, or a network (`Peer::client`).
 pub struct Connections {
@@ -30,9 +35,9 @@ pub struct Room {
 /// Reason why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// All connections are being worked for. Answered by 503.
+    /// All connections are being worked for, or new. Answered by 503.
     Full,
-    /// All connections of this address are being worked for. Answered by 429.
+    /// All connections of this address are being worked for, or new. Answered by 429.
     ClientFull,
 }
 
@@ -70,7 +75,7 @@ impl Connections {
     /// Lets in a connection from `peer`, and closes another one where there is no room.
     ///
     /// # Errors
-    /// Where every connection that could be closed for it is being worked for.
+    /// Where every connection that could be closed for it is being worked for, or new.
     pub fn admit(&self, peer: Peer, now: Instant) -> Result<Admission, Refusal> {
         let is_same = |other: &Connection| other.peer.client() == peer.client();
         let mut open = self.open.lock();
@@ -81,7 +86,9 @@ impl Connections {
         let is_full = is_over_share || open.len() >= self.room.connections_max;
         if is_full {
             let candidates = open.iter().enumerate().filter(|(_, other)| !is_over_share || is_same(other));
-            let waiting = candidates.filter_map(|(index, other)| Some((other.waiting_since()?, index)));
+            let waiting = candidates
+                .filter_map(|(index, other)| Some((other.waiting_since()?, index)))
+                .filter(|(since, _)| now.saturating_duration_since(*since) >= ROUND_TRIP);
             let refusal = if is_over_share { Refusal::ClientFull } else { Refusal::Full };
             let (_, slowest) = waiting.min().ok_or(refusal)?;
             open.swap_remove(slowest).evicted.cancel();
@@ -219,6 +226,19 @@ mod tests {
         assert_eq!(connections.admit(BOB, in_a_minute()).map(|_| ()), Err(Refusal::Full));
         open.pop();
         assert!(connections.admit(BOB, in_a_minute()).is_ok(), "a closed connection leaves its place");
+    }
+
+    #[test]
+    fn a_client_that_has_had_no_time_to_send_is_not_cut_off_for_another() {
+        let (connections, now) = (connections(2, 1), Instant::now());
+        let open: Vec<_> = [ALICE, BOB].map(|peer| connections.admit(peer, now).unwrap().connection).into();
+
+        let at_once = [ALICE, peer(3)].map(|peer| connections.admit(peer, now + ROUND_TRIP / 2).map(|_| ()));
+        assert_eq!(at_once, [Err(Refusal::ClientFull), Err(Refusal::Full)]);
+        assert_eq!(evicted(&open), [false, false]);
+
+        assert!(connections.admit(ALICE, now + ROUND_TRIP).is_ok());
+        assert_eq!(evicted(&open), [true, false]);
     }
 
     #[test]

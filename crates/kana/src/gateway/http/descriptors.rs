@@ -6,10 +6,12 @@
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{debug, warn};
 
+use super::listener::PARTING_MAX;
 use crate::gateway::config::Limits;
 
-/// File descriptors for everything but connections: the queue's files, pipes to pods, the cluster, the health port.
-const RESERVED: u64 = 192;
+/// File descriptors for everything but connections: the queue's files, pipes to pods, the cluster, the health port; and the
+/// connections that are refused.
+const RESERVED: u64 = 192 + PARTING_MAX as u64;
 
 /// Fewest connections with which a gateway is of use: a page with its event stream, a probe, some uploads.
 const CONNECTIONS_MIN: u64 = 16;

@@ -17,7 +17,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -58,6 +60,13 @@ const SEND_BUFFER_BYTES: usize = 64 << 10;
 /// Responses that are being sent may take this much memory together, in bytes: some hundred batches of 1,024 jobs.
 const RESPONSE_BYTES_MAX: usize = 32 << 20;
 
+/// Time that the request of a connection that is refused has to begin: a round trip to the other side of the earth.
+const REQUEST_WAIT: Duration = Duration::from_millis(250);
+
+/// Connections that were refused and are not closed yet, at most: what they send is discarded for half a second. Any
+/// further ones are answered and closed at once.
+pub const PARTING_MAX: usize = 256;
+
 /// Answer to a connection that is not let in because of all others.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -73,6 +82,7 @@ pub struct Server {
     connections: Connections,
     streams: Streams,
     memory: exchange::Memory,
+    parting: Arc<Semaphore>,
     limits: Limits,
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
@@ -88,6 +98,7 @@ impl Server {
             connections: Connections::new(room),
             streams: Streams::new(STREAMS_MAX, limits.stall_max, shutdown.clone()),
             memory: exchange::Memory::new(RESPONSE_BYTES_MAX),
+            parting: Arc::new(Semaphore::new(PARTING_MAX)),
             limits,
             metrics: state.metrics.clone(),
             shutdown: shutdown.clone(),
@@ -104,7 +115,7 @@ impl Server {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, address)) => match self.connections.admit(Peer::of(address), Instant::now()) {
                         Ok(admission) => self.serve(stream, admission, &graceful, cut),
-                        Err(refusal) => self.refuse(&stream, refusal),
+                        Err(refusal) => self.refuse(stream, refusal),
                     },
                     Err(error) => {
                         warn!(error = %error, "could not accept a connection");
@@ -147,16 +158,30 @@ impl Server {
         });
     }
 
-    /// Answers a connection that is not let in, as far as its socket takes the answer at once.
-    fn refuse(&self, stream: &TcpStream, refusal: Refusal) {
+    /// Answers a connection that is not let in: after its request has begun to arrive, because clients take an answer to
+    /// nothing for an error; and closes it so that the rest of the request does not reset the answer.
+    fn refuse(&self, stream: TcpStream, refusal: Refusal) {
         let (answer, turn) = match refusal {
             Refusal::Full => (FULL, Turn::Full),
             Refusal::ClientFull => (CLIENT_FULL, Turn::ClientFull),
         };
         self.metrics.record_turned_away(turn);
-        if let Err(error) = stream.try_write(answer) {
-            debug!(error = %error, "could not answer a connection that was refused");
-        }
+        let Ok(parting) = self.parting.clone().try_acquire_owned() else {
+            // Most clients read this even so.
+            drop(stream.try_write(answer));
+            return;
+        };
+        let limits = self.limits;
+        self.shutdown.spawn(async move {
+            // Whether or not something has come, and as far as the socket takes the answer at once.
+            drop(tokio::time::timeout(REQUEST_WAIT, stream.readable()).await);
+            let answered = stream.try_write(answer);
+            let closed = Socket::new(stream, limits.head_time_max, limits.stall_max).shutdown().await;
+            if let Err(error) = answered.and(closed) {
+                debug!(error = %error, "could not answer a connection that was refused");
+            }
+            drop(parting);
+        });
     }
 }
 

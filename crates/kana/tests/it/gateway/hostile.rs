@@ -117,7 +117,8 @@ async fn half_sent_requests_make_room_for_whole_ones() {
         half.push(client);
     }
 
-    assert_eq!(app.get("/v1/scale").await.status(), 200);
+    // Each has a moment to send the rest.
+    eventually("room", async || (app.get("/v1/scale").await.status() == 200).then_some(())).await;
     half[0].closed().await;
     let metrics = app.get("/metrics").await.text().await.unwrap();
     assert!(metrics.contains("kana_http_connections_turned_away_total{reason=\"evicted\"} 1"), "{metrics}");
@@ -126,10 +127,32 @@ async fn half_sent_requests_make_room_for_whole_ones() {
 #[tokio::test]
 async fn an_idle_connection_of_a_client_beyond_its_share_is_closed() {
     let app = App::with(|config| config.limits.connections_per_client_max = 2).await;
-    let (mut first, _second, _third) =
-        (Raw::to(app.address).await, Raw::to(app.address).await, Raw::to(app.address).await);
+    let (mut first, _second) = (Raw::to(app.address).await, Raw::to(app.address).await);
 
+    // Not at once: a client has a moment to send.
+    let further = async || app.get("/livez").await.status();
+    assert_eq!(further().await, 429);
+    eventually("room", async || (further().await == 200).then_some(())).await;
     first.closed().await;
+}
+
+#[tokio::test]
+async fn of_more_connections_than_a_client_may_have_none_is_cut_off_without_an_answer() {
+    let app = App::with(|config| config.limits.connections_per_client_max = 8).await;
+    let clients = (0..100).map(async |number| {
+        let mut client = Raw::to(app.address).await;
+        // Connected at one time, and some of them let in: their requests come a little later.
+        tokio::task::yield_now().await;
+        client.send(format!("GET /v1/scale?{number} HTTP/1.1\r\nHost: {}\r\n\r\n", app.address)).await;
+        client.head().await
+    });
+
+    let heads = futures::future::join_all(clients).await;
+
+    let count = |status: &str| heads.iter().filter(|head| head.starts_with(&format!("HTTP/1.1 {status} "))).count();
+    assert_eq!(count("200") + count("429"), 100, "{heads:?}");
+    assert!(count("200") >= 8, "{heads:?}");
+    assert!(heads.iter().filter(|head| head.starts_with("HTTP/1.1 429")).all(|head| head.contains("Retry-After: ")));
 }
 
 #[tokio::test]
