@@ -6,12 +6,14 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::native::{Native, Weights};
+use super::threads::Threads;
 use super::{Card, Classifier, Error, check};
 
 /// File name of the card in an artifact's folder.
@@ -46,10 +48,7 @@ impl Artifact {
     /// # Errors
     /// [`Error::Refused`] where the binary is damaged.
     pub fn built_in() -> Result<Self, Error> {
-        Self::read("kana (built in)", |file, _| match BUILT_IN.iter().find(|(name, _)| *name == file) {
-            Some((_, bytes)) => Ok(bytes.to_vec()),
-            None => Err(Error::Unreadable { path: file.into(), source: std::io::ErrorKind::NotFound.into() }),
-        })
+        Self::of(Files::read(None)?)
     }
 
     /// Loads the model in `folder`: [`CARD_FILE`] and the weight files that it names.
@@ -57,12 +56,22 @@ impl Artifact {
     /// # Errors
     /// [`Error::Unreadable`] naming the file, and [`Error::Refused`] naming file, tensor, expected and found.
     pub fn load(folder: &Path) -> Result<Self, Error> {
-        Self::read(&folder.display().to_string(), |file, limit| read_bounded(&folder.join(file), limit))
+        Self::of(Files::read(Some(folder))?)
     }
 
     /// The model's card.
     pub fn card(&self) -> &Arc<Card> {
         &self.card
+    }
+
+    /// Creates a classifier that splits a batch over `threads` threads, each with an engine and its buffers.
+    ///
+    /// # Errors
+    /// As [`Artifact::classifier`].
+    pub fn classifier_on_threads(&self, threads: NonZero<usize>) -> Result<Box<dyn Classifier>, Error> {
+        let first = self.classifier()?;
+        let others: Vec<_> = (1..threads.get()).map(|_| self.classifier()).collect::<Result<_, _>>()?;
+        Ok(if others.is_empty() { first } else { Box::new(Threads::new(first, others)) })
     }
 
     /// Creates a classifier and runs the card's self-test on it. Classifiers of one artifact share its weights.
@@ -86,12 +95,57 @@ impl Artifact {
         Ok(Box::new(native))
     }
 
+    fn of(files: Files) -> Result<Self, Error> {
+        let mut members = Vec::with_capacity(files.weights.len());
+        for (member, bytes) in files.card.members.iter().zip(&files.weights) {
+            let weights = Weights::read(bytes, &files.card);
+            members.push(weights.map_err(|reason| files.refusal(&format!("{}: {reason}", member.file)))?);
+        }
+        Ok(Self { card: Arc::new(files.card), members: members.into() })
+    }
+}
+
+/// The files of an artifact, whose card is consistent and whose weights have the digests in it.
+pub(super) struct Files {
+    /// Name or folder of the artifact, for errors.
+    name: String,
+    /// The card.
+    pub card: Card,
+    /// The bytes of each member's weights, in the card's order.
+    pub weights: Vec<Vec<u8>>,
+}
+
+impl Files {
+    /// Reads the artifact in `folder`, or the one that is compiled into this crate.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`], and [`Error::Refused`] where the files do not match the card.
+    pub fn read(folder: Option<&Path>) -> Result<Self, Error> {
+        match folder {
+            Some(folder) => {
+                let fetch = |file: &str, limit| read_bounded(&folder.join(file), limit);
+                Self::fetched(folder.display().to_string(), fetch)
+            }
+            None => Self::fetched("kana (built in)".to_owned(), |file, _| {
+                match BUILT_IN.iter().find(|(name, _)| *name == file) {
+                    Some((_, bytes)) => Ok(bytes.to_vec()),
+                    None => Err(Error::Unreadable { path: file.into(), source: std::io::ErrorKind::NotFound.into() }),
+                }
+            }),
+        }
+    }
+
+    /// The error of an artifact that is refused for this reason.
+    pub fn refusal(&self, reason: &str) -> Error {
+        Error::Refused { name: self.name.clone(), reason: reason.to_owned() }
+    }
+
     /// Reads the artifact called `name`; `fetch(file, limit)` returns a file's bytes, at most `limit` of them.
-    fn read(name: &str, fetch: impl Fn(&str, usize) -> Result<Vec<u8>, Error>) -> Result<Self, Error> {
-        let refused = |reason: String| Error::Refused { name: name.to_owned(), reason };
+    fn fetched(name: String, fetch: impl Fn(&str, usize) -> Result<Vec<u8>, Error>) -> Result<Self, Error> {
+        let refused = |reason: String| Error::Refused { name: name.clone(), reason };
         let card = check::card(&fetch(CARD_FILE, CARD_BYTES_MAX)?)
             .map_err(|reason| refused(format!("{CARD_FILE}: {reason}")))?;
-        let mut members = Vec::with_capacity(card.members.len());
+        let mut weights = Vec::with_capacity(card.members.len());
         for member in &card.members {
             let bytes = fetch(&member.file, WEIGHTS_BYTES_MAX)?;
             let found = hex::encode(Sha256::digest(&bytes));
@@ -99,11 +153,9 @@ impl Artifact {
                 let reason = format!("{}: expected SHA-256 {}, found {found}", member.file, member.sha256);
                 return Err(refused(reason));
             }
-            let weights =
-                Weights::read(&bytes, &card).map_err(|reason| refused(format!("{}: {reason}", member.file)))?;
-            members.push(weights);
+            weights.push(bytes);
         }
-        Ok(Self { card: Arc::new(card), members: members.into() })
+        Ok(Self { name, card, weights })
     }
 }
 

@@ -8,6 +8,8 @@ pub mod artifact;
 pub mod card;
 mod check;
 mod native;
+pub mod onnx;
+mod threads;
 
 use crate::Prediction;
 use crate::image::{Image, Shape};

@@ -1,6 +1,7 @@
 //! Which flags do several commands share?
 
 use std::ffi::OsStr;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -142,6 +143,30 @@ pub struct Pace {
     /// more
     #[arg(long, env = "KANA_STUCK_AFTER", value_name = "DURATION", default_value = "30s", value_parser = span)]
     pub stuck_after: Duration,
+}
+
+/// The flag for the threads of a command that classifies by itself.
+#[derive(Clone, Debug, Args)]
+pub struct Threads {
+    /// Threads that classify [default: one for each core]
+    #[arg(long, env = "KANA_THREADS", value_name = "COUNT", value_parser = threads)]
+    threads: Option<NonZero<usize>>,
+}
+
+impl Threads {
+    /// Returns the number of threads.
+    pub fn count(&self) -> NonZero<usize> {
+        self.threads.unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN))
+    }
+}
+
+/// Largest number of threads: more than the cores of any machine, and few enough to start.
+const THREADS_MAX: usize = 1_024;
+
+/// Parses a number of threads.
+pub fn threads(text: &str) -> Result<NonZero<usize>, String> {
+    let count = text.parse().ok().filter(|count: &NonZero<usize>| count.get() <= THREADS_MAX);
+    count.ok_or_else(|| format!("expected 1 to {THREADS_MAX}"))
 }
 
 /// Resolves `--data` to a folder: the path itself, or for the name of a published data set the folder that

@@ -7,6 +7,7 @@
 mod client;
 mod data;
 mod environment;
+mod export;
 mod flags;
 mod kubernetes;
 mod print;
@@ -60,6 +61,8 @@ enum Command {
     Evaluate(train::Evaluate),
     /// Classify image files in this process, without a service
     Predict(train::Predict),
+    /// Write a model in a format that other programs compute
+    Export(export::Export),
     /// Send image files to a running service and print their outcomes, one JSON line each
     Submit(client::Submit),
     /// Download data sets, or write sample images
@@ -110,6 +113,7 @@ impl Cli {
             Command::Train(train) => train.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
+            Command::Export(export) => export.run(),
             Command::Submit(submit) => submit.run(),
             Command::Data(data) => data.run(),
             Command::Dead(dead) => dead.run(),

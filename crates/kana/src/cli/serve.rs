@@ -3,6 +3,7 @@
 //! Each command is turned into the configuration of its role and run until a signal ends it.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -119,6 +120,10 @@ pub struct Worker {
 
     #[command(flatten)]
     model: flags::Model,
+
+    /// Threads that classify a batch together. A worker more uses a core more as well, and claims on its own
+    #[arg(long, env = "KANA_THREADS", value_name = "COUNT", default_value = "1", value_parser = flags::threads)]
+    threads: NonZero<usize>,
 
     #[command(flatten)]
     pace: flags::Pace,
@@ -323,8 +328,8 @@ impl Worker {
                 lease: self.queue.lease,
                 listen: self.listen,
             };
-            let model = self.model;
-            let engine: worker::Factory = Box::new(move || model.load()?.classifier());
+            let (model, threads) = (self.model, self.threads);
+            let engine: worker::Factory = Box::new(move || model.load()?.classifier_on_threads(threads));
             let worker = worker::Worker::bind(config, queue, engine).await?;
             let (address, mut readiness) = (worker.address(), worker.readiness());
             if let Some(pod) = own_pod {

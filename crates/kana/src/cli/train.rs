@@ -126,6 +126,9 @@ pub struct Evaluate {
     #[arg(long, env = "KANA_ALL")]
     all: bool,
 
+    #[command(flatten)]
+    threads: flags::Threads,
+
     /// Print one JSON object instead of tables: accuracy, figures of each class, and the confusion matrix
     #[arg(long, env = "KANA_JSON")]
     json: bool,
@@ -136,6 +139,9 @@ pub struct Evaluate {
 pub struct Predict {
     #[command(flatten)]
     model: flags::Model,
+
+    #[command(flatten)]
+    threads: flags::Threads,
 
     /// Print one JSON object for each file, one a line, instead of a table
     #[arg(long, env = "KANA_JSON")]
@@ -210,7 +216,7 @@ impl Train {
 impl Evaluate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let artifact = self.model.load()?;
-        let mut classifier = artifact.classifier()?;
+        let mut classifier = artifact.classifier_on_threads(self.threads.count())?;
         let folder = Folder::load(&flags::data_set(&self.data)?)?;
         let (total, held_out) = (folder.test.len(), split::held_out(&folder, artifact.card()));
         let images = if self.all { folder.test } else { held_out };
@@ -257,49 +263,82 @@ fn tables(report: &ClassificationReport) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
+/// Files that a thread classifies before results are printed: few enough to see them come.
+const FILES_A_THREAD: usize = 16;
+
 /// Output for one file. The names of the fields are those of the JSON.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum FileResult {
+enum FileResult<'a> {
     Classified {
-        file: String,
+        #[serde(serialize_with = "shown")]
+        file: &'a Path,
         #[serde(flatten)]
         prediction: Prediction,
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         blank: bool,
     },
     Failed {
-        file: String,
+        #[serde(serialize_with = "shown")]
+        file: &'a Path,
         error: String,
     },
 }
 
+/// Writes a path as far as it is text.
+fn shown<S: serde::Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&path.display())
+}
+
 impl Predict {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let mut classifier = self.model.load()?.classifier()?;
+        let artifact = self.model.load()?;
+        let threads = self.threads.count().get().min(self.files.len());
+        let mut classifiers = (0..threads).map(|_| artifact.classifier()).collect::<Result<Vec<_>, _>>()?;
         let mut all_classified = true;
-        for path in &self.files {
-            let file = path.display().to_string();
-            let result = match predict(classifier.as_mut(), path) {
-                Ok((prediction, blank)) => FileResult::Classified { file, prediction, blank },
-                Err(error) => {
-                    all_classified = false;
-                    FileResult::Failed { file, error: format!("{error:#}") }
-                }
-            };
-            match (self.json, &result) {
-                (true, result) => print::json(result)?,
-                (false, FileResult::Classified { prediction: Prediction { label, confidence, .. }, blank, .. }) => {
-                    let mut line = OsString::from(format!("{label}\t{:6.2} %\t", 100.0 * confidence));
-                    line.push(path);
-                    line.push(if *blank { "\tblank" } else { "" });
-                    print::text(line)?;
-                }
-                (false, FileResult::Failed { file, error }) => print::note(&format!("error: {file}: {error}\n")),
+        for files in self.files.chunks(threads * FILES_A_THREAD) {
+            for result in predict_all(&mut classifiers, files) {
+                all_classified &= matches!(result, FileResult::Classified { .. });
+                self.print(&result)?;
             }
         }
         Ok(if all_classified { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
     }
+
+    fn print(&self, result: &FileResult<'_>) -> anyhow::Result<()> {
+        match result {
+            result if self.json => print::json(result),
+            FileResult::Classified { file, prediction: Prediction { label, confidence, .. }, blank } => {
+                let mut line = OsString::from(format!("{label}\t{:6.2} %\t", 100.0 * confidence));
+                line.push(file);
+                line.push(if *blank { "\tblank" } else { "" });
+                Ok(print::text(line)?)
+            }
+            FileResult::Failed { file, error } => {
+                print::note(&format!("error: {}: {error}\n", file.display()));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Classifies files on a thread for each of `classifiers`; the results are in the order of the files.
+fn predict_all<'a>(classifiers: &mut [Box<dyn Classifier>], files: &'a [PathBuf]) -> Vec<FileResult<'a>> {
+    let share = files.len().div_ceil(classifiers.len());
+    let predict_share = |classifier: &mut Box<dyn Classifier>, files: &'a [PathBuf]| {
+        let predict = |file: &'a PathBuf| match predict(classifier.as_mut(), file) {
+            Ok((prediction, blank)) => FileResult::Classified { file, prediction, blank },
+            Err(error) => FileResult::Failed { file, error: format!("{error:#}") },
+        };
+        files.iter().map(predict).collect::<Vec<_>>()
+    };
+    std::thread::scope(|scope| {
+        let shares = classifiers.iter_mut().zip(files.chunks(share));
+        let running: Vec<_> =
+            shares.map(|(classifier, files)| scope.spawn(move || predict_share(classifier, files))).collect();
+        let joined = running.into_iter().map(|share| share.join());
+        joined.flat_map(|share| share.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
 }
 
 /// Classifies a file. Returns the answer, and whether its picture is blank.

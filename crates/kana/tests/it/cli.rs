@@ -24,7 +24,9 @@ fn help_names_every_command() {
     let output = run(&["--help"]);
 
     assert_eq!(output.status.code(), Some(0));
-    for command in ["up", "gateway", "worker", "train", "evaluate", "predict", "submit", "data", "dead", "bench"] {
+    for command in
+        ["up", "gateway", "worker", "train", "evaluate", "predict", "export", "submit", "data", "dead", "bench"]
+    {
         assert!(stdout(&output).contains(&format!("\n  {command} ")), "{command} is missing");
     }
 }
@@ -47,6 +49,9 @@ fn a_bad_value_is_named_and_exits_with_2() {
         (&["train", "--data", "x", "--out", "y", "--device", "abacus"], "abacus"),
         (&["train", "--data", "x", "--out", "y", "--dropout", "0.7"], "0.7"),
         (&["train", "--data", "x", "--out", "y", "--learning-rate", "NaN"], "NaN"),
+        (&["predict", "--threads", "0", "a.png"], "'0'"),
+        (&["worker", "--queue", "sqlite:x", "--threads", "2000"], "2000"),
+        (&["export"], "--onnx"),
         (&["dance"], "dance"),
     ] {
         let output = run(arguments);
@@ -180,6 +185,41 @@ fn files_that_are_no_images_are_named_and_the_others_are_still_read() {
     assert_eq!(lines[0]["file"], bad.to_str().unwrap());
     assert!(lines[0]["error"].as_str().is_some_and(|error| error.contains("text")), "{}", lines[0]);
     assert_eq!(lines[1]["probabilities"].as_array().map(Vec::len), Some(10));
+}
+
+#[test]
+fn files_are_classified_in_their_order_on_any_number_of_threads() {
+    let folder = tempdir().unwrap();
+    let files: Vec<_> = (0..40).map(|number| folder.path().join(format!("{number}.png"))).collect();
+    for (file, (_, bytes)) in files.iter().zip(pngs(40)) {
+        std::fs::write(file, bytes).unwrap();
+    }
+    std::fs::write(&files[21], "not a picture").unwrap();
+
+    let outputs = ["1", "2", "3", "64"].map(|threads| {
+        let output = kana().args(["predict", "--json", "--threads", threads]).args(&files).output().expect("kana runs");
+        assert_eq!(output.status.code(), Some(1), "{threads}: {}", stderr(&output));
+        stdout(&output)
+    });
+
+    let names = outputs[0].lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["file"].clone());
+    assert!(names.eq(files.iter().map(|file| serde_json::json!(file))), "{}", outputs[0]);
+    assert!(outputs.iter().all(|output| *output == outputs[0]), "{outputs:?}");
+}
+
+#[test]
+fn a_model_is_exported_to_the_named_file() {
+    let folder = tempdir().unwrap();
+    let (file, nowhere) = (folder.path().join("kana.onnx"), folder.path().join("nowhere/kana.onnx"));
+
+    let written = kana().args(["export", "--onnx"]).arg(&file).output().expect("kana runs");
+    let failed = kana().args(["export", "--onnx"]).arg(&nowhere).output().expect("kana runs");
+
+    assert_eq!(written.status.code(), Some(0), "{}", stderr(&written));
+    assert_eq!(stdout(&written).trim_end(), file.to_str().unwrap());
+    assert!(std::fs::metadata(&file).unwrap().len() > 100_000, "the weights are in it");
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(stderr(&failed).contains(nowhere.to_str().unwrap()), "{}", stderr(&failed));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Does the engine compute the network as defined, and refuse an artifact that does not match its card?
 
 mod fixture;
+mod onnx;
 mod reference;
 
+use std::num::NonZero;
 use std::path::Path;
 
 use kana_engine::image::{Image, Shape};
@@ -102,6 +104,27 @@ fn an_image_has_the_same_probabilities_to_the_last_bit_alone_and_in_any_batch() 
 
     assert_eq!(together, alone);
     assert_eq!(together, halves);
+}
+
+#[test]
+fn an_image_has_the_same_probabilities_to_the_last_bit_on_any_number_of_threads() {
+    let fixture = Fixture::new([1, 28, 28], 8, 10, 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    fixture.write(folder.path());
+    let artifact = Artifact::load(folder.path()).expect("a whole artifact");
+    let images: Vec<Image> = (0..33).map(|seed| image([1, 28, 28], fixture.pixels(seed))).collect();
+    let alone = artifact.classifier().and_then(|mut one| one.classify(&images)).expect("answers");
+
+    for threads in 1..=5 {
+        let threads = NonZero::new(threads).expect("not 0");
+        let mut classifier = artifact.classifier_on_threads(threads).expect("engines");
+        for count in [0, 1, 4, 5, 9, 33] {
+            let answers = classifier.classify(&images[..count]).expect("answers");
+            assert_eq!(answers, alone[..count], "{count} images on {threads} threads");
+        }
+        let wrong = image([1, 20, 20], vec![0; 400]);
+        assert!(matches!(classifier.classify(&[wrong]), Err(Error::Shape { .. })));
+    }
 }
 
 #[test]
