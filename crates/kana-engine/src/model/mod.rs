@@ -16,7 +16,7 @@ use crate::image::{Image, Shape};
 
 pub use artifact::{Artifact, CARD_FILE};
 pub use card::Card;
-pub use native::{FAMILY, NORM_EPSILON};
+pub use native::{Explanation, FAMILY, Instructions, LayerCost, NORM_EPSILON, NotAvailable};
 
 /// Errors of loading and using a model.
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,14 @@
 //! How is the network computed?
 //!
-//! One image at a time on one thread, in buffers that are allocated once; for more threads, create more engines. The
-//! normalisations are folded into the weights when these are read, see [`weights`]; the arithmetic is in [`kernel`].
+//! On one thread, in buffers that are allocated once; for more threads, create more engines. The normalisations are folded
+//! into the weights when these are read ([`weights`]), a [`plan`] chooses how each layer is computed, and the arithmetic is
+//! in [`layers`]. Convolutions take one image after another, whose activations then stay in the cache; the dense layers
+//! take several images together, because reading their weights costs more than the arithmetic.
 
-mod kernel;
+mod explain;
+mod instructions;
+mod layers;
+mod plan;
 mod weights;
 
 use std::sync::Arc;
@@ -11,69 +16,118 @@ use std::sync::Arc;
 use super::{Card, Classifier, Error};
 use crate::Prediction;
 use crate::image::Image;
-use kernel::{Activations, Level, convolve, multiply, pool, softmax};
+use layers::Vector;
+use plan::{Workspace, grow};
 
-use weights::Extent;
+pub use explain::{Explanation, LayerCost};
+pub use instructions::{Instructions, NotAvailable};
+pub use plan::Plan;
 pub use weights::{NORM_EPSILON, Weights};
 
 /// The family of networks that this engine computes, as cards name it.
 pub const FAMILY: &str = "kana-cnn";
 
+/// Images whose dense layers are computed together, at most: two full sets of sums with AVX2.
+const IMAGES_MAX: usize = 12;
+
 /// Computes networks of the family [`FAMILY`]; several members' probabilities are averaged.
 pub struct Native {
     card: Arc<Card>,
-    members: Arc<[Weights]>,
-    extents: [Extent; 7],
-    level: Level,
-    /// The current layer's input and output; swapped after each layer.
-    front: Vec<f32>,
-    back: Vec<f32>,
+    members: Arc<[Plan]>,
+    instructions: Instructions,
+    buffers: Buffers,
+}
+
+/// What the layers leave for each other; as long as the largest member needs.
+#[derive(Default)]
+struct Buffers {
+    /// The image's samples.
+    input: Vec<f32>,
+    /// Inputs and outputs of the convolutions, in turn.
+    front: Vec<Vector>,
+    back: Vec<Vector>,
+    workspace: Workspace,
+    /// Outputs of the last convolution, of the first and of the second dense layer, for each image.
+    features: Vec<Vector>,
+    hidden: Vec<Vector>,
+    logits: Vec<Vector>,
+    /// One image's probabilities by one member.
+    probabilities: Vec<f32>,
+    /// The sums over the members, for each image.
+    totals: Vec<f32>,
 }
 
 impl Native {
-    /// Creates an engine for weights that were all read for `card`.
-    pub fn new(card: Arc<Card>, members: Arc<[Weights]>) -> Self {
-        let extents = weights::extents(card.input.shape)
-            .expect("BUG: Weights::read refuses a card whose input is too small, and there are no other weights");
-        let convolved = |m: &Weights| {
-            let outputs = m.convolutions.iter().zip([1, 2, 4, 6]);
-            outputs.map(|(layer, at)| extents[at].pixels() * layer.outputs).max()
-        };
-        let dense = |m: &Weights| m.dense.iter().map(|layer| layer.outputs).max();
-        let length = members.iter().flat_map(|m| [convolved(m), dense(m)]).flatten().max().unwrap_or_default();
-        let length = length.max(card.input.shape.bytes());
-        Self { card, members, extents, level: Level::detect(), front: vec![0.0; length], back: vec![0.0; length] }
+    /// Creates an engine for plans of weights that were all read for `card`.
+    pub fn new(card: Arc<Card>, members: Arc<[Plan]>, instructions: Instructions) -> Self {
+        let mut buffers = Buffers::default();
+        for member in members.iter() {
+            let [second, third, fourth] = &member.convolutions;
+            grow(&mut buffers.front, member.first.output_vectors().max(third.output_vectors()));
+            grow(&mut buffers.back, second.output_vectors());
+            [second, third, fourth].into_iter().for_each(|layer| buffers.workspace.reserve(layer));
+            let [hidden, last] = &member.dense;
+            grow(&mut buffers.features, IMAGES_MAX * hidden.inputs());
+            grow(&mut buffers.hidden, IMAGES_MAX * hidden.outputs());
+            grow(&mut buffers.logits, IMAGES_MAX * last.outputs());
+        }
+        buffers.input.resize(card.input.shape.bytes(), 0.0);
+        buffers.probabilities.resize(card.labels.len(), 0.0);
+        buffers.totals.resize(IMAGES_MAX * card.labels.len(), 0.0);
+        Self { card, members, instructions, buffers }
     }
 
-    /// Adds a member's probabilities for `image` to `total`.
-    fn add(&mut self, member: usize, image: &Image, total: &mut [f32]) {
-        let Weights { convolutions, dense } = &self.members[member];
-        for (float, byte) in self.front.iter_mut().zip(image.pixels()) {
-            *float = f32::from(*byte);
-        }
-        // The extents before each convolution, and whether it is pooled.
-        for (layer, (at, pooled)) in convolutions.iter().zip([(0, false), (1, true), (3, true), (5, false)]) {
-            let Extent { height, width } = self.extents[at];
-            convolve(self.level, layer, Activations { values: &self.front, height, width }, &mut self.back);
-            std::mem::swap(&mut self.front, &mut self.back);
-            if pooled {
-                let convolved = Activations { values: &self.front, height: height - 2, width: width - 2 };
-                pool(convolved, layer.outputs, &mut self.back);
-                std::mem::swap(&mut self.front, &mut self.back);
+    /// Computes the mean of the members' probabilities for up to [`IMAGES_MAX`] images, `[images][labels]`.
+    fn probabilities(&mut self, images: &[Image]) -> &[f32] {
+        let Self { card, members, instructions, buffers } = self;
+        let classes = card.labels.len();
+        let totals = &mut buffers.totals[..images.len() * classes];
+        totals.fill(0.0);
+        for member in members.iter() {
+            let [hidden, last] = &member.dense;
+            let features = &mut buffers.features[..images.len() * hidden.inputs()];
+            for (image, features) in images.iter().zip(features.chunks_exact_mut(hidden.inputs())) {
+                for (float, byte) in buffers.input.iter_mut().zip(image.pixels()) {
+                    *float = f32::from(*byte);
+                }
+                let [second, third, fourth] = &member.convolutions;
+                let (front, back, workspace) = (&mut buffers.front, &mut buffers.back, &mut buffers.workspace);
+                member.first.run(*instructions, &buffers.input, front);
+                second.run(*instructions, front, workspace, back);
+                third.run(*instructions, back, workspace, front);
+                fourth.run(*instructions, front, workspace, features);
+            }
+            let middle = &mut buffers.hidden[..images.len() * hidden.outputs()];
+            let logits = &mut buffers.logits[..images.len() * last.outputs()];
+            hidden.run(*instructions, features, middle);
+            last.run(*instructions, middle, logits);
+            for (logits, totals) in logits.chunks_exact(last.outputs()).zip(totals.chunks_exact_mut(classes)) {
+                let row = &mut buffers.probabilities;
+                for (probability, logit) in row.iter_mut().zip(logits.iter().flat_map(|vector| vector.0)) {
+                    *probability = logit;
+                }
+                softmax(row);
+                for (total, probability) in totals.iter_mut().zip(row) {
+                    *total += *probability;
+                }
             }
         }
-        let flat = self.extents[6].pixels() * convolutions[3].outputs;
-        let [hidden, last] = dense;
-        multiply(self.level, hidden, &self.front[..flat], &mut self.back[..hidden.outputs]);
-        for value in &mut self.back[..hidden.outputs] {
-            *value = value.max(0.0);
-        }
-        multiply(self.level, last, &self.back[..weights::HIDDEN], &mut self.front[..last.outputs]);
-        let logits = &mut self.front[..total.len()];
-        softmax(logits);
-        for (sum, probability) in total.iter_mut().zip(logits) {
-            *sum += *probability;
-        }
+        let share = 1.0 / members.len() as f32;
+        totals.iter_mut().for_each(|total| *total *= share);
+        totals
+    }
+}
+
+/// Converts logits to probabilities, in place; subtracts the greatest first so that none overflows.
+fn softmax(logits: &mut [f32]) {
+    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut total = 0.0;
+    for logit in logits.iter_mut() {
+        *logit = (*logit - greatest).exp();
+        total += *logit;
+    }
+    for logit in logits.iter_mut() {
+        *logit /= total;
     }
 }
 
@@ -83,23 +137,32 @@ impl Classifier for Native {
         if let Some(image) = images.iter().find(|image| image.shape() != expected) {
             return Err(Error::Shape { expected, found: image.shape() });
         }
-        let share = 1.0 / self.members.len() as f32;
+        let card = self.card.clone();
         let mut predictions = Vec::with_capacity(images.len());
-        for image in images {
-            let mut probabilities = vec![0.0; self.card.labels.len()];
-            for member in 0..self.members.len() {
-                self.add(member, image, &mut probabilities);
+        for images in images.chunks(IMAGES_MAX) {
+            for row in self.probabilities(images).chunks_exact(card.labels.len()) {
+                let prediction = Prediction::from_probabilities(row.to_vec(), &card.labels);
+                predictions.push(prediction.expect("BUG: a card without labels is refused when it is read"));
             }
-            for probability in &mut probabilities {
-                *probability *= share;
-            }
-            let prediction = Prediction::from_probabilities(probabilities, &self.card.labels);
-            predictions.push(prediction.expect("BUG: a card without labels is refused when it is read"));
         }
         Ok(predictions)
     }
 
     fn card(&self) -> &Card {
         &self.card
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_softmax_of_huge_logits_is_finite_and_sums_to_one() {
+        let mut logits = [1e30, 1e30, -1e30];
+
+        softmax(&mut logits);
+
+        assert_eq!(logits, [0.5, 0.5, 0.0]);
     }
 }

@@ -1,4 +1,4 @@
-//! Are these bytes the network's weights, and which layout do the kernels need?
+//! Are these bytes the network's weights?
 //!
 //! Input normalisation and batch normalisation are affine in each channel, and every convolution is valid (no padding
 //! that would mix in zeros), so each folds exactly into the weights and bias of the convolution after it.
@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use safetensors::{Dtype, SafeTensors};
 
-use super::kernel::{Convolution, Dense, LANES, padded};
+use super::layers::dense::Dense;
+use super::layers::{Extent, Kernels, LANES, Vector, blocks_of};
 use crate::image::Shape;
 use crate::model::Card;
 
@@ -24,7 +25,7 @@ pub const HIDDEN: usize = 128;
 #[derive(Clone, Debug)]
 pub struct Weights {
     /// The four convolutions, in order.
-    pub convolutions: [Convolution; 4],
+    pub convolutions: [Kernels; 4],
     /// The two dense layers, in order.
     pub dense: [Dense; 2],
 }
@@ -33,26 +34,6 @@ pub struct Weights {
 struct Affine {
     scale: Vec<f64>,
     shift: Vec<f64>,
-}
-
-/// Height and width of the activations between two layers.
-#[derive(Clone, Copy, Debug)]
-pub struct Extent {
-    /// Rows; at least one.
-    pub height: usize,
-    /// Columns; at least one.
-    pub width: usize,
-}
-
-impl Extent {
-    fn new(height: usize, width: usize) -> Option<Self> {
-        (height > 0 && width > 0).then_some(Self { height, width })
-    }
-
-    /// Pixels: height × width.
-    pub fn pixels(self) -> usize {
-        self.height * self.width
-    }
 }
 
 /// The extents of the network's activations: of the input, then after each layer that changes them. `None` where the input
@@ -83,15 +64,15 @@ impl Weights {
         let (channels, width, classes) = (shape.channels, card.architecture.width, card.labels.len());
         let mut tensors = Tensors { file: &file, read: BTreeSet::new() };
         let input = Affine::of_input(card);
-        let first = tensors.convolution("conv1", &input, Inputs { given: channels, stored: channels }, width)?;
+        let first = tensors.convolution("conv1", &input, channels, width)?;
         let norm = tensors.norm("norm1", width)?;
-        let second = tensors.convolution("conv2", &norm, Inputs::padded(width), width)?;
+        let second = tensors.convolution("conv2", &norm, width, width)?;
         let norm = tensors.norm("norm2", width)?;
-        let third = tensors.convolution("conv3", &norm, Inputs::padded(width), 2 * width)?;
+        let third = tensors.convolution("conv3", &norm, width, 2 * width)?;
         let norm = tensors.norm("norm3", 2 * width)?;
-        let fourth = tensors.convolution("conv4", &norm, Inputs::padded(2 * width), 2 * width)?;
+        let fourth = tensors.convolution("conv4", &norm, 2 * width, 2 * width)?;
         let flat = Layout { channels: 2 * width, pixels: extents[6].pixels() };
-        let hidden = tensors.dense("dense1", &flat, HIDDEN)?;
+        let hidden = tensors.dense("dense1", &flat, HIDDEN)?.rectified();
         let last = tensors.dense("dense2", &Layout { channels: HIDDEN, pixels: 1 }, classes)?;
         if let Some(extra) = file.names().into_iter().find(|name| !tensors.read.contains(*name)) {
             return Err(format!("tensor {extra}: expected none of this name"));
@@ -106,21 +87,6 @@ impl Affine {
         let input = &card.input;
         let each = || input.mean.iter().zip(&input.deviation).map(|(m, d)| (f64::from(*m), f64::from(*d)));
         Self { scale: each().map(|(_, d)| 1.0 / (255.0 * d)).collect(), shift: each().map(|(m, d)| -m / d).collect() }
-    }
-}
-
-/// A convolution's input channels.
-#[derive(Clone, Copy)]
-struct Inputs {
-    /// Channels in the file.
-    given: usize,
-    /// Channels in the engine's activations.
-    stored: usize,
-}
-
-impl Inputs {
-    fn padded(channels: usize) -> Self {
-        Self { given: channels, stored: padded(channels) }
     }
 }
 
@@ -167,44 +133,39 @@ impl Tensors<'_> {
         Ok(Affine { scale, shift })
     }
 
-    /// Reads a convolution with `to` output channels and folds the affine map `before` it into its weights.
-    fn convolution(&mut self, name: &str, before: &Affine, inputs: Inputs, to: usize) -> Result<Convolution, String> {
-        let Inputs { given, stored } = inputs;
-        let weights = self.tensor(&format!("{name}.weight"), &[to, given, 3, 3])?;
-        let mut bias = self.tensor(&format!("{name}.bias"), &[to])?;
-        let outputs = padded(to);
-        let mut laid = vec![0.0; 9 * stored * outputs];
-        for (out, kernel) in weights.chunks_exact(9 * given).enumerate() {
-            let (block, lane) = (out / LANES, out % LANES);
-            let mut shifted = f64::from(bias[out]);
-            for (channel, taps) in kernel.chunks_exact(9).enumerate() {
-                for (tap, weight) in taps.iter().map(|weight| f64::from(*weight)).enumerate() {
-                    shifted += weight * before.shift[channel];
-                    laid[((block * 9 + tap) * stored + channel) * LANES + lane] =
-                        (weight * before.scale[channel]) as f32;
+    /// Reads a convolution `from` input channels `to` output channels and folds the affine map `before` it into it.
+    fn convolution(&mut self, name: &str, before: &Affine, from: usize, to: usize) -> Result<Kernels, String> {
+        let read = self.tensor(&format!("{name}.weight"), &[to, from, 3, 3])?;
+        let bias = self.tensor(&format!("{name}.bias"), &[to])?;
+        let mut weights: Vec<f64> = read.into_iter().map(f64::from).collect();
+        let mut bias: Vec<f64> = bias.into_iter().map(f64::from).collect();
+        for (kernel, shifted) in weights.chunks_exact_mut(9 * from).zip(&mut bias) {
+            for (channel, taps) in kernel.chunks_exact_mut(9).enumerate() {
+                for weight in taps {
+                    *shifted += *weight * before.shift[channel];
+                    *weight *= before.scale[channel];
                 }
             }
-            bias[out] = shifted as f32;
         }
-        if !laid.iter().chain(&bias).all(|folded| folded.is_finite()) {
+        if !weights.iter().chain(&bias).all(|folded| (*folded as f32).is_finite()) {
             return Err(format!("tensor {name}.weight: too large to fold the normalisation before it into it"));
         }
-        bias.resize(outputs, 0.0);
-        Ok(Convolution { inputs: stored, outputs, weights: laid, bias })
+        Ok(Kernels { inputs: from, outputs: to, weights, bias })
     }
 
     fn dense(&mut self, name: &str, from: &Layout, to: usize) -> Result<Dense, String> {
         let weights = self.tensor(&format!("{name}.weight"), &[to, from.channels * from.pixels])?;
-        let mut bias = self.tensor(&format!("{name}.bias"), &[to])?;
-        let (inputs, outputs) = (padded(from.channels), padded(to));
-        let mut laid = vec![0.0; from.pixels * inputs * outputs];
+        let bias = self.tensor(&format!("{name}.bias"), &[to])?;
+        let blocks = from.channels.div_ceil(LANES);
+        let mut laid = vec![[Vector::ZERO; LANES]; to.div_ceil(LANES) * from.pixels * blocks];
         for (out, row) in weights.chunks_exact(from.channels * from.pixels).enumerate() {
             for (at, weight) in row.iter().enumerate() {
                 let (channel, pixel) = (at / from.pixels, at % from.pixels);
-                laid[(pixel * inputs + channel) * outputs + out] = *weight;
+                let block = (out / LANES * from.pixels + pixel) * blocks + channel / LANES;
+                laid[block][channel % LANES].0[out % LANES] = *weight;
             }
         }
-        bias.resize(outputs, 0.0);
-        Ok(Dense { outputs, weights: laid, bias })
+        let bias: Vec<f64> = bias.into_iter().map(f64::from).collect();
+        Ok(Dense::new(from.pixels * blocks, laid, blocks_of(&bias)))
     }
 }

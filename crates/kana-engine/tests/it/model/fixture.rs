@@ -39,13 +39,17 @@ impl Fixture {
         });
         let members = (0..members).map(|seed| weights(shape, width, classes, seed)).collect();
         let mut fixture = Self { card, members, shape };
-        fixture.card["self_test"] = (0..2)
-            .map(|seed| {
-                let pixels = fixture.pixels(seed);
-                json!({"pixels": hex::encode(&pixels), "probabilities": fixture.probabilities(&pixels)})
-            })
-            .collect();
+        fixture.card["self_test"] = fixture.self_test();
         fixture
+    }
+
+    /// Specimens with the reference's probabilities.
+    pub fn self_test(&self) -> Value {
+        let specimen = |seed| {
+            let pixels = self.pixels(seed);
+            json!({"pixels": hex::encode(&pixels), "probabilities": self.probabilities(&pixels)})
+        };
+        (0..2).map(specimen).collect()
     }
 
     /// The smallest artifact that is accepted.

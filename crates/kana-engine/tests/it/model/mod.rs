@@ -1,19 +1,18 @@
-//! Does the engine compute the network as defined, and refuse an artifact that does not match its card?
+//! Does the engine refuse an artifact that does not match its card, and images that do not match the artifact?
 
 mod fixture;
+mod numbers;
 mod onnx;
 mod reference;
 
-use std::num::NonZero;
 use std::path::Path;
 
 use kana_engine::image::{Image, Shape};
-use kana_engine::model::{Artifact, Card, Classifier, Error};
-use safetensors::SafeTensors;
+use kana_engine::model::{Artifact, Classifier, Error};
 use serde_json::json;
 
 use fixture::{Fixture, digest};
-use reference::{Reference, Tensors};
+use reference::Tensors;
 
 /// How far the engine's single precision may lie from the reference's double.
 const NEAR: f64 = 1e-5;
@@ -46,96 +45,6 @@ fn refusal(fixture: &Fixture) -> String {
 fn assert_near(found: &[f32], expected: &[f64]) {
     let far = found.iter().zip(expected).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
     assert!(found.len() == expected.len() && far <= NEAR, "{far:e} apart: {found:?} and {expected:?}");
-}
-
-#[test]
-fn the_engine_agrees_with_the_definition_of_the_network_for_any_width_shape_and_number_of_classes() {
-    let architectures = [([1, 28, 28], 32, 10), ([1, 20, 20], 1, 1), ([3, 23, 31], 5, 3), ([2, 40, 21], 17, 150)];
-    for (shape, width, classes) in architectures {
-        let fixture = Fixture::new(shape, width, classes, 1);
-        let pixels = fixture.pixels(7);
-
-        let found = engine(&fixture).classify(&[image(shape, pixels.clone())]).expect("an image of its shape");
-
-        assert_near(&found[0].probabilities, &fixture.probabilities(&pixels));
-    }
-}
-
-#[test]
-fn the_shipped_weights_give_what_the_definition_of_the_network_gives() {
-    let artifact = Artifact::built_in().expect("the shipped model");
-    let card: &Card = artifact.card();
-    let folder = crate::drawings::project().join("models/kana");
-    let members: Vec<Tensors> = card.members.iter().map(|member| tensors(&folder.join(&member.file))).collect();
-    let specimen = hex::decode(&card.self_test[0].pixels).expect("hexadecimal");
-
-    let mut classifier = artifact.classifier().expect("an engine that passes the self-test");
-    let found = classifier.classify(&[Image::new(card.input.shape, specimen.clone()).expect("a whole image")]);
-
-    let input = &card.input;
-    let rows: Vec<Vec<f64>> = members
-        .iter()
-        .map(|tensors| Reference { tensors, mean: &input.mean, deviation: &input.deviation })
-        .map(|reference| reference.probabilities(&specimen, input.shape.height, input.shape.width))
-        .collect();
-    let mean: Vec<f64> =
-        (0..card.labels.len()).map(|k| rows.iter().map(|row| row[k]).sum::<f64>() / rows.len() as f64).collect();
-    assert_near(&found.expect("an answer")[0].probabilities, &mean);
-}
-
-fn tensors(file: &Path) -> Tensors {
-    let bytes = std::fs::read(file).expect("weights");
-    let file = SafeTensors::deserialize(&bytes).expect("a safetensors file");
-    let floats = |data: &[u8]| data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-    let tensors = file.iter().map(|(name, t)| (name.to_owned(), (t.shape().to_vec(), floats(t.data()))));
-    tensors.collect()
-}
-
-#[test]
-fn an_image_has_the_same_probabilities_to_the_last_bit_alone_and_in_any_batch() {
-    let fixture = Fixture::new([1, 28, 28], 8, 10, 2);
-    let images: Vec<Image> = (0..33).map(|seed| image([1, 28, 28], fixture.pixels(seed))).collect();
-    let mut classifier = engine(&fixture);
-
-    let together = classifier.classify(&images).expect("answers");
-    let halves = [&images[..5], &images[5..]].map(|half| classifier.classify(half).expect("answers")).concat();
-    let alone: Vec<_> =
-        images.iter().flat_map(|one| classifier.classify(std::slice::from_ref(one)).expect("an answer")).collect();
-
-    assert_eq!(together, alone);
-    assert_eq!(together, halves);
-}
-
-#[test]
-fn an_image_has_the_same_probabilities_to_the_last_bit_on_any_number_of_threads() {
-    let fixture = Fixture::new([1, 28, 28], 8, 10, 1);
-    let folder = tempfile::tempdir().expect("a folder");
-    fixture.write(folder.path());
-    let artifact = Artifact::load(folder.path()).expect("a whole artifact");
-    let images: Vec<Image> = (0..33).map(|seed| image([1, 28, 28], fixture.pixels(seed))).collect();
-    let alone = artifact.classifier().and_then(|mut one| one.classify(&images)).expect("answers");
-
-    for threads in 1..=5 {
-        let threads = NonZero::new(threads).expect("not 0");
-        let mut classifier = artifact.classifier_on_threads(threads).expect("engines");
-        for count in [0, 1, 4, 5, 9, 33] {
-            let answers = classifier.classify(&images[..count]).expect("answers");
-            assert_eq!(answers, alone[..count], "{count} images on {threads} threads");
-        }
-        let wrong = image([1, 20, 20], vec![0; 400]);
-        assert!(matches!(classifier.classify(&[wrong]), Err(Error::Shape { .. })));
-    }
-}
-
-#[test]
-fn the_probabilities_of_several_members_are_averaged() {
-    let fixture = Fixture::new([1, 28, 28], 4, 5, 3);
-    let pixels = fixture.pixels(1);
-
-    let found = engine(&fixture).classify(&[image([1, 28, 28], pixels.clone())]).expect("an answer");
-
-    assert_near(&found[0].probabilities, &fixture.probabilities(&pixels));
-    assert!((found[0].probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use image::GrayImage;
 use kana_engine::image::Image;
-use kana_engine::model::{Artifact, Classifier as _, onnx};
+use kana_engine::model::{Artifact, onnx};
 
 use super::fixture::Fixture;
 use super::{NEAR, assert_near, refusal_of};
