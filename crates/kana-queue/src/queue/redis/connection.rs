@@ -20,7 +20,7 @@ use crate::queue::{Error, Limits};
 use super::address::{Address, Node};
 use super::blocking::{BlockingConnection, is_broken};
 use super::error::{BoxError, ConnectionError, Unreachable, failed};
-use super::functions::{self, Functions};
+use super::functions::Functions;
 use super::limits::{self, Opened};
 use super::settings::Info;
 
@@ -136,14 +136,22 @@ impl Connection {
     }
 
     async fn in_time<T>(&self, asking: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
-        match timeout(ANSWER_MAX, asking).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let error = ConnectionError::TimedOut { server: self.server.clone() };
-                self.mark_unreachable(&error);
-                Err(error.into())
-            }
-        }
+        timeout(ANSWER_MAX, asking).await.unwrap_or_else(|_| Err(self.timed_out().into()))
+    }
+
+    /// Waits for the answer to a call that others share, as long as for one of its own.
+    pub async fn answered<T>(
+        &self,
+        action: &'static str,
+        asking: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        timeout(ANSWER_MAX, asking).await.unwrap_or_else(|_| Err(failed(action, self.timed_out().into())))
+    }
+
+    fn timed_out(&self) -> ConnectionError {
+        let error = ConnectionError::TimedOut { server: self.server.clone() };
+        self.mark_unreachable(&error);
+        error
     }
 
     async fn attempt<F>(&self, send: impl Fn(Live) -> F) -> Result<Value, BoxError>
@@ -292,7 +300,7 @@ impl Connection {
         )]
         tokio::spawn(async move {
             // A library too many does no harm, and this user may not be allowed to look.
-            if let Err(error) = remove_unused_libraries(&functions, live, &server).await {
+            if let Err(error) = functions.remove_unused_libraries(live.connection, &server).await {
                 debug!(server, error = %error, "could not remove unused libraries from {server}");
             }
         });
@@ -370,17 +378,4 @@ impl Connection {
 /// Whether a function was called that the server does not know.
 pub fn is_function_missing(error: &RedisError) -> bool {
     error.detail().is_some_and(|detail| detail.starts_with("Function not found"))
-}
-
-/// Removes the libraries of this queue that nobody used for a day: those of other versions and other limits.
-async fn remove_unused_libraries(functions: &Functions, live: Live, server: &str) -> Result<(), RedisError> {
-    let mut connection = live.connection;
-    let listed: Value = functions.list().query_async(&mut connection).await?;
-    let Some(call) = functions.unused_libraries(listed) else { return Ok(()) };
-    let unused: Vec<String> = call.query_async(&mut connection).await?;
-    for library in unused {
-        functions::forget(&library).exec_async(&mut connection).await?;
-        info!(server, library, "removed the library {library} from {server}: unused for a day");
-    }
-    Ok(())
 }
