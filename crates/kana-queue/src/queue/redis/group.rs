@@ -1,8 +1,9 @@
 //! How do callers of one process share calls of Redis?
 //!
-//! A request that finds no call under way is sent at once, alone. While calls are under way the requests of others wait,
-//! and the next call takes all of them, up to its bounds: a call costs Redis far more than one job more in it does. Each
-//! caller gets its own answer; only what becomes of the call itself, such as a broken connection, is the same for all.
+//! A request that finds no call under way is sent at once, alone, and so is a second one beside it: neither of two callers
+//! waits for the other. What comes meanwhile waits, and the next call takes all of it, up to its bounds: a call costs
+//! Redis far more than one job more in it does. With more calls under way each would have fewer requests and cost as much.
+//! Each caller gets its own answer; only what becomes of the call itself, such as a broken connection, is the same for all.
 //!
 //! A task sends the calls, not a caller, so that a caller may be dropped at any moment: what it asked for is left out
 //! where no call has taken it yet, and otherwise happens. The others never learn of it.
@@ -17,10 +18,6 @@ use tokio::sync::oneshot;
 use crate::queue::Error;
 
 use super::error::BoxError;
-
-/// Calls of one function under way at once, at most: while Redis runs one, the next is on its way. With one, a second
-/// caller waits for the whole answer to the first; with more, each call has fewer requests, and costs as much.
-const CALLS_MAX: usize = 2;
 
 /// Jobs in one call, at most: Redis answers nobody else while a call runs, and this many take a few milliseconds. A
 /// request that has more goes alone.
@@ -78,6 +75,13 @@ struct State<C: Call> {
     waiting: VecDeque<Waiting<C>>,
     /// Tasks that send calls.
     senders: usize,
+    /// Requests in the calls that they have sent.
+    under_way: usize,
+}
+
+/// Whether a call may begin, where so many other senders have sent so many requests.
+fn is_turn(others: usize, under_way: usize) -> bool {
+    others == 0 || others == 1 && under_way == 1
 }
 
 /// A request that no call has taken yet.
@@ -96,7 +100,7 @@ struct Group<C: Call> {
 impl<C: Call> Groups<C> {
     /// Creates the groups of `call`, none of them under way.
     pub fn new(call: C) -> Self {
-        Self(Arc::new(Shared { call, state: Mutex::new(State { waiting: VecDeque::new(), senders: 0 }) }))
+        Self(Arc::new(Shared { call, state: Mutex::new(State { waiting: VecDeque::new(), senders: 0, under_way: 0 }) }))
     }
 
     /// Asks in the next call, together with whoever else waits for it.
@@ -106,9 +110,9 @@ impl<C: Call> Groups<C> {
         let sender = {
             let mut state = self.0.state.lock();
             state.waiting.push_back(Waiting { request, size, caller });
-            (state.senders < CALLS_MAX).then(|| {
+            is_turn(state.senders, state.under_way).then(|| {
                 state.senders += 1;
-                Sender { shared: Arc::clone(&self.0), has_ended: false }
+                Sender { shared: Arc::clone(&self.0), sent: 0, has_ended: false }
             })
         };
         if let Some(sender) = sender {
@@ -125,6 +129,8 @@ impl<C: Call> Groups<C> {
 /// A task that sends one call after the other until nobody waits.
 struct Sender<C: Call> {
     shared: Arc<Shared<C>>,
+    /// Requests in its call.
+    sent: usize,
     has_ended: bool,
 }
 
@@ -139,30 +145,42 @@ impl<C: Call> Sender<C> {
         }
     }
 
-    /// Takes the requests of the next call: of those whose callers still wait, the oldest, and as many more as fit.
+    /// Takes the requests of the next call; `None` where there are none, or another call takes them.
     fn next_group(&mut self) -> Option<Group<C>> {
         let mut state = self.shared.state.lock();
+        state.under_way -= std::mem::take(&mut self.sent);
+        if is_turn(state.senders - 1, state.under_way)
+            && let Some(group) = state.take_group()
+        {
+            self.sent = group.requests.len();
+            state.under_way += self.sent;
+            return Some(group);
+        }
+        // Under the same lock: whoever comes next finds that a sender is missing.
+        state.senders -= 1;
+        self.has_ended = true;
+        None
+    }
+}
+
+impl<C: Call> State<C> {
+    /// Takes, of those whose callers still wait, the oldest request and as many more as fit.
+    fn take_group(&mut self) -> Option<Group<C>> {
         let (mut group, mut size) = (Group { requests: Vec::new(), callers: Vec::new() }, Size::default());
-        while let Some(next) = state.waiting.front() {
+        while let Some(next) = self.waiting.front() {
             let is_wanted = !next.caller.is_closed();
             let with_next = size.plus(next.size);
             if is_wanted && !group.requests.is_empty() && !with_next.is_within_bounds() {
                 break;
             }
-            let Some(Waiting { request, caller, .. }) = state.waiting.pop_front() else { break };
+            let Some(Waiting { request, caller, .. }) = self.waiting.pop_front() else { break };
             if is_wanted {
                 size = with_next;
                 group.requests.push(request);
                 group.callers.push(caller);
             }
         }
-        if group.requests.is_empty() {
-            // Under the same lock: whoever comes next finds that a sender is missing.
-            state.senders -= 1;
-            self.has_ended = true;
-            return None;
-        }
-        Some(group)
+        (!group.requests.is_empty()).then_some(group)
     }
 }
 
@@ -174,6 +192,7 @@ impl<C: Call> Drop for Sender<C> {
         // Its runtime ended, or it panicked: whoever waits for it learns of that, and the next caller starts another.
         let mut state = self.shared.state.lock();
         state.senders -= 1;
+        state.under_way -= self.sent;
         if state.senders == 0 {
             state.waiting.clear();
         }
@@ -245,11 +264,14 @@ mod tests {
         }
     }
 
+    /// Calls that are under way when a test begins.
+    const BEGUN: usize = 2;
+
     /// Groups with two calls under way already, which ask 1 and 2.
     async fn busy() -> (Arc<Groups<Echo>>, Arc<Calls>) {
         let calls = Arc::new(Calls::default());
         let groups = Arc::new(Groups::new(Echo(Arc::clone(&calls))));
-        for number in 1..=CALLS_MAX {
+        for number in 1..=BEGUN {
             ask(&groups, number);
             begun(&calls, number).await;
         }
@@ -276,7 +298,7 @@ mod tests {
     }
 
     fn calls_after_the_first(calls: &Calls) -> Vec<Vec<usize>> {
-        calls.begun.lock()[CALLS_MAX..].to_vec()
+        calls.begun.lock()[BEGUN..].to_vec()
     }
 
     #[tokio::test]
@@ -285,12 +307,40 @@ mod tests {
         let asked = [3, 4, 5].map(|number| ask(&groups, number));
         waiting(&groups, asked.len()).await;
 
-        calls.permits.add_permits(CALLS_MAX + 1);
+        calls.permits.add_permits(BEGUN + 1);
         let answers = join_all(asked).await;
 
         assert_eq!(calls_after_the_first(&calls), [[3, 4, 5]]);
         let answers: Vec<_> = answers.into_iter().map(|answer| answer.expect("a task").expect("an answer")).collect();
         assert_eq!(answers, [3, 4, 5]);
+    }
+
+    #[tokio::test]
+    async fn of_two_callers_neither_waits_for_the_other_and_a_third_waits() {
+        let (groups, calls) = busy().await;
+
+        let third = ask(&groups, 3);
+        waiting(&groups, 1).await;
+
+        assert_eq!(*calls.begun.lock(), [[1], [2]]);
+        third.abort();
+    }
+
+    #[tokio::test]
+    async fn no_call_begins_beside_one_that_several_share() {
+        let (groups, calls) = busy().await;
+        let shared = [3, 4].map(|number| ask(&groups, number));
+        waiting(&groups, shared.len()).await;
+        calls.permits.add_permits(BEGUN);
+        begun(&calls, BEGUN + 1).await;
+
+        let next = ask(&groups, 5);
+        waiting(&groups, 1).await;
+        assert_eq!(calls_after_the_first(&calls), [[3, 4]]);
+        calls.permits.add_permits(2);
+
+        assert_eq!(next.await.expect("a task").expect("an answer"), 5);
+        assert_eq!(calls_after_the_first(&calls), [vec![3, 4], vec![5]]);
     }
 
     #[tokio::test]
@@ -300,7 +350,7 @@ mod tests {
         let asked = [half, half, half, 2 * JOBS_PER_CALL, half].map(|number| ask(&groups, number));
         waiting(&groups, asked.len()).await;
 
-        calls.permits.add_permits(CALLS_MAX + asked.len());
+        calls.permits.add_permits(BEGUN + asked.len());
         join_all(asked).await;
 
         assert_eq!(calls_after_the_first(&calls), [vec![half; 2], vec![half], vec![2 * JOBS_PER_CALL], vec![half]]);
@@ -315,7 +365,7 @@ mod tests {
         let [first, dropped, last] = asked;
         dropped.abort();
         drop(dropped.await);
-        calls.permits.add_permits(CALLS_MAX + 1);
+        calls.permits.add_permits(BEGUN + 1);
         let answers = join_all([first, last]).await;
 
         assert_eq!(calls_after_the_first(&calls), [[3, 5]]);
@@ -327,8 +377,8 @@ mod tests {
         let (groups, calls) = busy().await;
         let asked = [3, 4].map(|number| ask(&groups, number));
         waiting(&groups, asked.len()).await;
-        calls.permits.add_permits(CALLS_MAX);
-        begun(&calls, CALLS_MAX + 1).await;
+        calls.permits.add_permits(BEGUN);
+        begun(&calls, BEGUN + 1).await;
 
         let [dropped, stays] = asked;
         dropped.abort();
@@ -344,7 +394,7 @@ mod tests {
         let asked = [JOBS_PER_CALL, REFUSED, 3].map(|number| ask(&groups, number));
         waiting(&groups, asked.len()).await;
 
-        calls.permits.add_permits(CALLS_MAX + asked.len());
+        calls.permits.add_permits(BEGUN + asked.len());
         let answers = join_all(asked).await;
 
         let says: Vec<_> = answers
