@@ -19,6 +19,7 @@ use crate::queue::{Error, Limits};
 
 use super::address::{Address, Node};
 use super::blocking::{BlockingConnection, is_broken};
+use super::caller::Client;
 use super::error::{BoxError, ConnectionError, Unreachable, failed};
 use super::functions::Functions;
 use super::limits::{self, Opened};
@@ -346,7 +347,7 @@ impl Connection {
             };
             match idle {
                 Some(idle) => Ok(idle),
-                None => Ok(BlockingConnection { connection: self.open().await?, run: live.run }),
+                None => Ok(BlockingConnection::new(self.open().await?, live.run).await),
             }
         };
         self.in_time(opening).await.map_err(|source| failed(action, source))
@@ -357,6 +358,16 @@ impl Connection {
         let mut state = self.state.lock();
         if state.idle.len() < IDLE_MAX {
             state.idle.push(blocking);
+        }
+    }
+
+    /// Ends what a client waits for in a blocking call, where the server is the same and this user may.
+    pub async fn unblock(&self, client: &Client) {
+        let live = self.state.lock().live.clone().filter(|live| live.run == client.run);
+        if let Some(mut live) = live {
+            let mut unblock = redis::cmd("CLIENT");
+            unblock.arg("UNBLOCK").arg(client.id);
+            drop(timeout(ANSWER_MAX, live.connection.send_packed_command(&unblock)).await);
         }
     }
 

@@ -22,10 +22,11 @@
 //!
 //! Leases are the group's own pending entries: reading gives one, a heartbeat renews it. Only the clock of Redis counts,
 //! so that the clocks of its clients do not matter. Every verb is one function (`functions`, `lua/`), which Redis runs
-//! completely or not at all.
+//! completely or not at all. Concurrent submissions share calls, and so do concurrent settlements (`group`).
 
 mod address;
 mod blocking;
+mod caller;
 mod changes;
 mod claim;
 mod connection;
