@@ -7,12 +7,14 @@
 //! second stream.
 //!
 //! An answer may get lost on its way, with the jobs in it. So it is recorded which jobs reached which worker
-//! (`delivered`), and after anything that went wrong the others are released, at no cost to them.
+//! (`delivered`), and after anything that went wrong the others are released, at no cost to them. What a claim has begun
+//! in Redis is finished although its caller is gone (`caller`).
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, Pipeline, Value, pipe};
+use redis::{Cmd, Pipeline, RedisError, Value, pipe};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
@@ -23,6 +25,8 @@ use crate::backoff::{Backoff, Bounds};
 use crate::job::JobId;
 use crate::queue::{Claim, Error, Lease};
 
+use super::blocking::BlockingConnection;
+use super::caller::Caller;
 use super::connection::{Connection, is_function_missing};
 use super::delivered::Delivered;
 use super::delivery::{self, ClaimReply, Deliveries, Delivery, StreamReply, Token};
@@ -31,7 +35,7 @@ use super::functions::{CHANGES_KEPT, EVENTS_MAX, GROUP};
 use super::reply::Reply;
 
 /// How often a waiting claim looks for expired leases, of which no notification comes.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How many reads in a row may break off before a claim gives up.
 const BREAKS_MAX: usize = 2;
@@ -78,15 +82,21 @@ impl Claims {
         let (mut sender, receiver) = oneshot::channel();
         let (claims, worker) = (Arc::clone(self), worker.to_owned());
         let task = async move {
+            let caller = Caller::default();
+            let mut claiming = pin!(claims.wait_for_jobs(&worker, limit, wait, &caller));
             let claimed = tokio::select! {
                 biased;
                 // Whatever went wrong, it may have gone wrong after a delivery.
-                claimed = claims.wait_for_jobs(&worker, limit, wait) => {
-                    claimed.inspect_err(|_| claims.delivered.record_lost_answer(&worker))
-                }
+                claimed = &mut claiming => claimed.inspect_err(|_| claims.delivered.record_lost_answer(&worker)),
                 () = sender.closed() => {
-                    claims.delivered.record_lost_answer(&worker);
-                    return claims.give_back(&Abandoned::Undelivered(worker)).await;
+                    match caller.finish(&claims.connection, claiming).await {
+                        Ok(claimed) => {
+                            claims.delivered.remove(claimed.iter().map(|claim| &claim.lease));
+                            claims.delivered.record_undelivered(&worker, Instant::now());
+                        }
+                        Err(_) => claims.delivered.record_lost_answer(&worker),
+                    }
+                    return claims.give_back(&Abandoned::Undelivered(worker.clone())).await;
                 }
             };
             let runtime = Handle::current();
@@ -103,14 +113,20 @@ impl Claims {
         in_transit.map(InTransit::arrive)
     }
 
-    async fn wait_for_jobs(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Result<Vec<Claim>, Error> {
+    async fn wait_for_jobs(
+        &self,
+        worker: &WorkerId,
+        limit: usize,
+        wait: Duration,
+        caller: &Caller,
+    ) -> Result<Vec<Claim>, Error> {
         let deadline = Instant::now().checked_add(wait);
         let mut breaks = 0;
         loop {
             self.release_undelivered(worker).await?;
             let reading = self.delivered.reading(worker).read_owned().await;
             let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.saturating_duration_since(Instant::now()));
-            let read = self.read(worker, limit, left.min(LOOK_AGAIN)).await?;
+            let read = self.read(worker, limit, left.min(LOOK_AGAIN), caller).await?;
             match read {
                 Read::Jobs(deliveries) => {
                     let claims = self.receive(worker, deliveries).await?;
@@ -129,7 +145,7 @@ impl Claims {
             drop(reading);
             // After a break it is not known yet whether there are any.
             let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
-            if is_over && (breaks == 0 || breaks >= BREAKS_MAX) {
+            if caller.is_gone() || is_over && (breaks == 0 || breaks >= BREAKS_MAX) {
                 return Ok(Vec::new());
             }
         }
@@ -137,7 +153,7 @@ impl Claims {
 
     /// Asks for jobs once, and waits for new ones for `wait` where there are none: first for what comes before new jobs,
     /// which expired, was released or is tried again.
-    async fn read(&self, worker: &WorkerId, limit: usize, wait: Duration) -> Result<Read, Error> {
+    async fn read(&self, worker: &WorkerId, limit: usize, wait: Duration, caller: &Caller) -> Result<Read, Error> {
         let functions = &self.connection.functions;
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let mut call = functions.call("claim");
@@ -149,8 +165,11 @@ impl Claims {
                 let mut read = pipe();
                 read.cmd("XREADGROUP").arg("GROUP").arg(GROUP).arg(worker).arg("COUNT").arg(share);
                 self.add_streams(&mut read).cmd("TIME");
-                self.read_new(&read, Duration::ZERO, delivery::stream_reply).await
+                let mut blocking = self.connection.blocking(ACTION).await?;
+                let answers = blocking.ask(&read, Duration::ZERO).await;
+                self.read_new(blocking, answers, delivery::stream_reply).await
             }
+            ClaimReply::Wait if caller.is_gone() => Ok(Read::Nothing),
             ClaimReply::Wait => {
                 let mut read = pipe();
                 // One, so that Redis wakes as many workers as there are jobs; each then gets its share of the rest.
@@ -158,7 +177,11 @@ impl Claims {
                 let mut rest = functions.call("claim_rest");
                 rest.arg(worker).arg(limit.saturating_sub(1));
                 self.add_streams(&mut read).add_command(rest);
-                self.read_new(&read, wait, delivery::wait_reply).await
+                let mut blocking = self.connection.blocking(ACTION).await?;
+                caller.record_wait(blocking.client.clone());
+                let answers = blocking.ask(&read, wait).await;
+                caller.record_wait(None);
+                self.read_new(blocking, answers, delivery::wait_reply).await
             }
         }
     }
@@ -169,16 +192,15 @@ impl Claims {
         read.arg("STREAMS").arg(&functions.jobs).arg(&functions.nudges).arg(">").arg(">")
     }
 
-    /// Reads new jobs, by commands of which the first may block for `wait`.
+    /// Reads the answers to commands that read new jobs.
     async fn read_new(
         &self,
-        read: &Pipeline,
-        wait: Duration,
+        blocking: BlockingConnection,
+        answers: Result<Option<Vec<Value>>, RedisError>,
         reply: fn(Vec<Value>, &str) -> Option<StreamReply>,
     ) -> Result<Read, Error> {
         let functions = &self.connection.functions;
-        let mut blocking = self.connection.blocking(ACTION).await?;
-        let answers = match blocking.ask(read, wait).await {
+        let answers = match answers {
             Ok(Some(answers)) => answers,
             Ok(None) => return Ok(Read::BrokeOff),
             // The stream or its group was deleted.
@@ -257,7 +279,7 @@ impl Claims {
         }
         let reading = self.delivered.reading(worker);
         let _alone = reading.write().await;
-        let delivered = self.delivered.jobs(worker);
+        let (asked, delivered) = (Instant::now(), self.delivered.jobs(worker));
         let mut after = Some(Vec::new());
         while let Some(entry) = after {
             let mut call = self.connection.functions.call("release_undelivered");
@@ -269,7 +291,7 @@ impl Claims {
             let entry = answer.ok_or_else(|| self.connection.unexpected(ACTION))?;
             after = (!entry.is_empty()).then_some(entry);
         }
-        self.delivered.clear_lost_answer(worker);
+        self.delivered.record_release(worker, asked);
         Ok(())
     }
 
@@ -306,7 +328,12 @@ impl Claims {
                 Abandoned::Undelivered(worker) => self.release_undelivered(worker).await,
                 Abandoned::Claimed(leases) => self.release(leases).await,
             };
-            if released.is_ok() || begun.elapsed() >= 2 * self.lease {
+            // What a read that broke off is given after this is released the next time.
+            let is_done = match abandoned {
+                Abandoned::Undelivered(worker) => !self.delivered.has_lost_answer(worker),
+                Abandoned::Claimed(_) => released.is_ok(),
+            };
+            if is_done || begun.elapsed() >= 2 * self.lease {
                 return;
             }
             sleep(backoff.fail()).await;

@@ -19,8 +19,9 @@ use crate::queue::{Error, Limits};
 
 use super::address::{Address, Node};
 use super::blocking::{BlockingConnection, is_broken};
+use super::caller::Client;
 use super::error::{BoxError, ConnectionError, Unreachable, failed};
-use super::functions::{self, Functions};
+use super::functions::Functions;
 use super::limits::{self, Opened};
 use super::settings::Info;
 
@@ -136,14 +137,22 @@ impl Connection {
     }
 
     async fn in_time<T>(&self, asking: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
-        match timeout(ANSWER_MAX, asking).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let error = ConnectionError::TimedOut { server: self.server.clone() };
-                self.mark_unreachable(&error);
-                Err(error.into())
-            }
-        }
+        timeout(ANSWER_MAX, asking).await.unwrap_or_else(|_| Err(self.timed_out().into()))
+    }
+
+    /// Waits for the answer to a call that others share, as long as for one of its own.
+    pub async fn answered<T>(
+        &self,
+        action: &'static str,
+        asking: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        timeout(ANSWER_MAX, asking).await.unwrap_or_else(|_| Err(failed(action, self.timed_out().into())))
+    }
+
+    fn timed_out(&self) -> ConnectionError {
+        let error = ConnectionError::TimedOut { server: self.server.clone() };
+        self.mark_unreachable(&error);
+        error
     }
 
     async fn attempt<F>(&self, send: impl Fn(Live) -> F) -> Result<Value, BoxError>
@@ -292,7 +301,7 @@ impl Connection {
         )]
         tokio::spawn(async move {
             // A library too many does no harm, and this user may not be allowed to look.
-            if let Err(error) = remove_unused_libraries(&functions, live, &server).await {
+            if let Err(error) = functions.remove_unused_libraries(live.connection, &server).await {
                 debug!(server, error = %error, "could not remove unused libraries from {server}");
             }
         });
@@ -338,7 +347,7 @@ impl Connection {
             };
             match idle {
                 Some(idle) => Ok(idle),
-                None => Ok(BlockingConnection { connection: self.open().await?, run: live.run }),
+                None => Ok(BlockingConnection::new(self.open().await?, live.run).await),
             }
         };
         self.in_time(opening).await.map_err(|source| failed(action, source))
@@ -349,6 +358,16 @@ impl Connection {
         let mut state = self.state.lock();
         if state.idle.len() < IDLE_MAX {
             state.idle.push(blocking);
+        }
+    }
+
+    /// Ends what a client waits for in a blocking call, where the server is the same and this user may.
+    pub async fn unblock(&self, client: &Client) {
+        let live = self.state.lock().live.clone().filter(|live| live.run == client.run);
+        if let Some(mut live) = live {
+            let mut unblock = redis::cmd("CLIENT");
+            unblock.arg("UNBLOCK").arg(client.id);
+            drop(timeout(ANSWER_MAX, live.connection.send_packed_command(&unblock)).await);
         }
     }
 
@@ -370,17 +389,4 @@ impl Connection {
 /// Whether a function was called that the server does not know.
 pub fn is_function_missing(error: &RedisError) -> bool {
     error.detail().is_some_and(|detail| detail.starts_with("Function not found"))
-}
-
-/// Removes the libraries of this queue that nobody used for a day: those of other versions and other limits.
-async fn remove_unused_libraries(functions: &Functions, live: Live, server: &str) -> Result<(), RedisError> {
-    let mut connection = live.connection;
-    let listed: Value = functions.list().query_async(&mut connection).await?;
-    let Some(call) = functions.unused_libraries(listed) else { return Ok(()) };
-    let unused: Vec<String> = call.query_async(&mut connection).await?;
-    for library in unused {
-        functions::forget(&library).exec_async(&mut connection).await?;
-        info!(server, library, "removed the library {library} from {server}: unused for a day");
-    }
-    Ok(())
 }

@@ -10,7 +10,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use redis::{Cmd, Value, cmd};
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, RedisError, Value, cmd};
+use tracing::info;
 
 use crate::queue::Limits;
 use crate::queue::rules::SILENCE;
@@ -151,15 +153,31 @@ impl Functions {
         load
     }
 
+    /// Removes the libraries of this queue that nobody used for a day: those of other versions and other limits.
+    pub async fn remove_unused_libraries(
+        &self,
+        mut connection: MultiplexedConnection,
+        server: &str,
+    ) -> Result<(), RedisError> {
+        let listed: Value = self.list().query_async(&mut connection).await?;
+        let Some(call) = self.unused_libraries(listed) else { return Ok(()) };
+        let unused: Vec<String> = call.query_async(&mut connection).await?;
+        for library in unused {
+            forget(&library).exec_async(&mut connection).await?;
+            info!(server, library, "removed the library {library} from {server}: unused for a day");
+        }
+        Ok(())
+    }
+
     /// The command that lists the libraries of every queue of kana, with their code.
-    pub fn list(&self) -> Cmd {
+    fn list(&self) -> Cmd {
         let mut list = cmd("FUNCTION");
         list.arg("LIST").arg("LIBRARYNAME").arg("kana_*").arg("WITHCODE");
         list
     }
 
     /// The call that answers which libraries of this queue may go, where `listed` is the answer to [`list`](Self::list).
-    pub fn unused_libraries(&self, listed: Value) -> Option<Cmd> {
+    fn unused_libraries(&self, listed: Value) -> Option<Cmd> {
         let mut call = self.call("unused_libraries");
         call.arg(u64::try_from(UNUSED_MAX.as_millis()).unwrap_or(u64::MAX)).arg(marked(listed, &self.mark)?);
         Some(call)
@@ -180,7 +198,7 @@ fn marked(answer: Value, mark: &str) -> Option<Vec<String>> {
 }
 
 /// The command that makes Redis forget a library. Whoever still uses it loads it again.
-pub fn forget(library: &str) -> Cmd {
+fn forget(library: &str) -> Cmd {
     let mut forget = cmd("FUNCTION");
     forget.arg("DELETE").arg(library);
     forget

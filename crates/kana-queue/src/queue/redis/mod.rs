@@ -22,10 +22,11 @@
 //!
 //! Leases are the group's own pending entries: reading gives one, a heartbeat renews it. Only the clock of Redis counts,
 //! so that the clocks of its clients do not matter. Every verb is one function (`functions`, `lua/`), which Redis runs
-//! completely or not at all.
+//! completely or not at all. Concurrent submissions share calls, and so do concurrent settlements (`group`).
 
 mod address;
 mod blocking;
+mod caller;
 mod changes;
 mod claim;
 mod connection;
@@ -34,9 +35,12 @@ mod delivery;
 mod encoding;
 mod error;
 mod functions;
+mod group;
 mod limits;
 mod reply;
 mod settings;
+mod settle;
+mod submit;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,11 +60,10 @@ pub use address::Address;
 use changes::ChangeStream;
 use claim::{Claims, add_leases};
 use connection::Connection;
-use delivery::Token;
+use group::{Call, Groups, JOBS_PER_CALL};
 use reply::{Reply, Submitted, exactly, field};
-
-/// Jobs in one call, at most: Redis answers nobody else while a call runs, and this many take a few milliseconds.
-const JOBS_PER_CALL: usize = 200;
+use settle::Settle;
+use submit::Submit;
 
 /// Jobs looked up in one call, at most: some two milliseconds.
 const LOOK_UPS_PER_CALL: usize = 500;
@@ -69,6 +72,8 @@ const LOOK_UPS_PER_CALL: usize = 500;
 pub struct Redis {
     connection: Arc<Connection>,
     claims: Arc<Claims>,
+    submits: Groups<Submit>,
+    settles: Groups<Settle>,
     changes: ChangeStream,
     limits: Limits,
 }
@@ -87,7 +92,9 @@ impl Redis {
         let connection = Arc::new(Connection::new(address, limits));
         let claims = Arc::new(Claims::new(Arc::clone(&connection), limits.lease));
         let changes = ChangeStream::new(Arc::clone(&connection));
-        Self { connection, claims, changes, limits }
+        let submits = Groups::new(Submit(Arc::clone(&connection)));
+        let settles = Groups::new(Settle { connection: Arc::clone(&connection), claims: Arc::clone(&claims) });
+        Self { connection, claims, submits, settles, changes, limits }
     }
 
     /// Calls a function that answers 1 or 0 for each lease.
@@ -106,33 +113,6 @@ impl Redis {
             holds.extend(answers.iter().map(hold));
         }
         Ok(holds)
-    }
-
-    /// Settles up to [`JOBS_PER_CALL`] jobs in one call.
-    async fn settle_some(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, Error> {
-        let action = "settle jobs";
-        let mut call = self.connection.functions.call("settle");
-        for Settlement { lease: Lease { job, worker, token }, result } in settlements {
-            let Token { claimed, deliveries } = Token::unpack(*token);
-            call.arg(job.as_bytes()).arg(worker).arg(deliveries).arg(&claimed.to_be_bytes());
-            match result {
-                Ok(inference) => call.arg("1").arg(encoding::done_tail(worker, inference)),
-                Err(why) => call.arg("0").arg(why),
-            };
-        }
-        let answers = self.connection.ask(action, &call).await?.array().unwrap_or_default();
-        let settled = |answer: redis::Value| match answer.bytes()?.as_slice() {
-            b"done" => Some(Settled::Done),
-            b"retried" => Some(Settled::Retried),
-            b"dead" => Some(Settled::Dead),
-            b"late" => Some(Settled::Late),
-            _ => None,
-        };
-        let answers = answers.into_iter().map(settled).collect::<Option<Vec<_>>>();
-        let answers = answers.filter(|answers| answers.len() == settlements.len());
-        let answers = answers.ok_or_else(|| self.connection.unexpected(action))?;
-        self.claims.delivered.remove(settlements.iter().map(|settlement| &settlement.lease));
-        Ok(answers)
     }
 
     /// Calls a function with one job, and returns its answer.
@@ -163,23 +143,11 @@ impl Redis {
 #[async_trait]
 impl Queue for Redis {
     async fn submit(&self, submission: Submission) -> Result<Receipt, Error> {
-        let action = "submit jobs";
-        let mut call = self.connection.functions.call("submit");
-        call.arg(submission.batch.as_bytes());
-        match &submission.idempotency {
-            Some(idempotency) => call.arg(&idempotency.key).arg(&idempotency.fingerprint).arg(&idempotency.answer),
-            None => call.arg("").arg("").arg(""),
-        };
-        for job in &submission.jobs {
-            call.arg(job.id.as_bytes()).arg(encoding::queued(job)).arg(encoding::image(&job.image));
-        }
-        let answer = self.connection.ask(action, &call).await?;
-        match reply::submitted(answer).ok_or_else(|| self.connection.unexpected(action))? {
+        let key = submission.idempotency.as_ref().map(|idempotency| idempotency.key.clone());
+        match self.connection.answered(Submit::ACTION, self.submits.ask(submission)).await? {
             Submitted::Receipt(receipt) => Ok(receipt),
             Submitted::Full => Err(Error::Full { limit: self.limits.jobs_max }),
-            Submitted::KeyReused => Err(Error::KeyReused {
-                key: submission.idempotency.map_or_else(String::new, |idempotency| idempotency.key),
-            }),
+            Submitted::KeyReused => Err(Error::KeyReused { key: key.unwrap_or_default() }),
         }
     }
 
@@ -201,11 +169,14 @@ impl Queue for Redis {
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
-        let mut settled = Vec::with_capacity(settlements.len());
-        for settlements in settlements.chunks(JOBS_PER_CALL) {
-            settled.extend(self.settle_some(settlements).await?);
+        let (mut settled, mut settlements) = (Vec::with_capacity(settlements.len()), settlements.into_iter());
+        loop {
+            let some: Vec<_> = settlements.by_ref().take(JOBS_PER_CALL).collect();
+            if some.is_empty() {
+                return Ok(settled);
+            }
+            settled.extend(self.connection.answered(Settle::ACTION, self.settles.ask(some)).await?);
         }
-        Ok(settled)
     }
 
     async fn reclaim(&self, worker: &WorkerId, cause: Cause) -> Result<usize, Error> {

@@ -40,6 +40,10 @@ struct Weather {
     is_cut: bool,
     is_stalled: bool,
     swallowed: Option<Way>,
+    /// Whether the server does not learn that a client has closed its connection.
+    are_ends_held: bool,
+    /// Number of times that every client was reset.
+    client_resets: usize,
     /// Delay of all bytes, in both directions.
     latency: Duration,
 }
@@ -127,6 +131,19 @@ impl Proxy {
         self.weather.send_modify(|weather| weather.swallowed = Some(swallowed));
     }
 
+    /// Keeps connections open to the server that clients close, until [`Proxy::heal`].
+    pub fn hold_ends(&self) {
+        self.weather.send_modify(|weather| weather.are_ends_held = true);
+    }
+
+    /// Resets every connection to a client, and keeps those to the server open until [`Proxy::heal`].
+    pub fn reset_clients(&self) {
+        self.weather.send_modify(|weather| {
+            weather.are_ends_held = true;
+            weather.client_resets += 1;
+        });
+    }
+
     /// Delays all bytes, in both directions.
     pub fn latency(&self, latency: Duration) {
         self.weather.send_modify(|weather| weather.latency = latency);
@@ -151,7 +168,8 @@ impl Proxy {
     pub fn heal(&self) {
         let mut plans = self.plans();
         (plans.trap, plans.dice) = (None, None);
-        self.weather.send_replace(Weather::default());
+        let healed = |weather: &Weather| Weather { client_resets: weather.client_resets, ..Weather::default() };
+        self.weather.send_modify(|weather| *weather = healed(weather));
     }
 
     fn plans(&self) -> MutexGuard<'_, Plans> {
@@ -238,6 +256,8 @@ impl Connection {
         };
         if !is_over {
             client.set_zero_linger()?;
+            drop(client);
+            drop(connection.weather().wait_for(|weather| !weather.are_ends_held).await);
         }
         Ok(())
     }
@@ -248,6 +268,8 @@ impl Connection {
         loop {
             let read = from.read(&mut buffer).await?;
             if read == 0 {
+                let mut weather = self.weather();
+                drop(weather.wait_for(|weather| way == Way::ToClient || !weather.are_ends_held).await);
                 return to.shutdown().await;
             }
             let arrived = Instant::now();
@@ -289,15 +311,16 @@ impl Connection {
         spared.map(|spared| spared.min(chunk.len()))
     }
 
-    /// Waits until the connection is cut, or until it turns out that bytes of it are missing.
+    /// Waits until the connection is cut or its client reset, or until it turns out that bytes of it are missing.
     async fn is_broken(&self) {
         let (mut cut, mut healed, mut has_gap) = (self.weather(), self.weather(), self.has_gap.subscribe());
         let found_out = async {
             let _ = has_gap.wait_for(|has_gap| *has_gap).await;
             let _ = healed.wait_for(|weather| weather.swallowed.is_none()).await;
         };
+        let resets = cut.borrow().client_resets;
         tokio::select! {
-            _ = cut.wait_for(|weather| weather.is_cut) => {}
+            _ = cut.wait_for(|weather| weather.is_cut || weather.client_resets != resets) => {}
             () = found_out => {}
         }
     }

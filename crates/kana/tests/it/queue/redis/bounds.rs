@@ -20,11 +20,11 @@ fn roomy() -> Setup {
 }
 
 /// How often functions were called since the last [`reset`].
-fn calls(server: &RedisServer) -> u64 {
+pub fn calls(server: &RedisServer) -> u64 {
     statistic(server, "fcall", "calls")
 }
 
-fn reset(server: &RedisServer) {
+pub fn reset(server: &RedisServer) {
     server.command(&["CONFIG", "RESETSTAT"]);
 }
 

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod crashes;
+mod groups;
 mod limits;
 mod outages;
 mod refusals;

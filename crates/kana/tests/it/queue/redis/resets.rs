@@ -10,6 +10,7 @@ use kana_queue::{Claim, Error, Idempotency, Receipt, Settled, Submission};
 use crate::support::eventually;
 use crate::support::proxy::Way;
 use crate::support::queue::{Backend, LIMITS, LONG, NOW, Setup, an_answer, done_as, failed};
+use crate::support::redis::RedisServer;
 
 use super::{Proxied, drain, every_verb, promptly};
 
@@ -236,6 +237,106 @@ async fn a_claim_that_is_dropped_while_it_publishes_is_released_once_redis_is_ba
 
     // No lease expires: the clock stands still.
     let claims = direct.queue.claim(&"another".into(), 1, LONG / 10).await.unwrap();
+    assert_eq!(claims.iter().map(|claim| (claim.lease.job, claim.attempt)).collect::<Vec<_>>(), [(id, 1)]);
+}
+
+/// A claim of a worker that waits for jobs in Redis, by way of the proxy.
+async fn waits(proxied: &Proxied, claim: &mut (impl Future<Output = Result<Vec<Claim>, Error>> + Unpin)) {
+    let blocked = eventually("one that waits", async || {
+        proxied.server.command(&["INFO", "clients"]).contains("blocked_clients:1").then_some(())
+    });
+    tokio::select! {
+        claims = claim => panic!("nothing to claim: {claims:?}"),
+        () = blocked => {}
+    }
+}
+
+/// Waits until Redis knows of no worker that waits for jobs.
+async fn nobody_waits(server: &RedisServer) {
+    eventually("a claim that is over", async || (server.command(&["ZCARD", "{kana}:idle"]) == "0").then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_job_goes_to_nobody_whose_claim_was_dropped_although_redis_has_not_noticed() {
+    let proxied = Proxied::with_manual_clock();
+    let direct = Setup::on(Backend::at(&proxied.server.url()));
+    direct.queue.depth().await.unwrap();
+    let worker = "worker".into();
+    let mut claim = proxied.setup.queue.claim(&worker, 1, LONG);
+    waits(&proxied, &mut claim).await;
+    proxied.proxy.hold_ends();
+
+    drop(claim);
+    nobody_waits(&proxied.server).await;
+    let id = direct.submit_one().await;
+
+    // No lease expires: the clock stands still.
+    let claims = direct.queue.claim(&"another".into(), 1, LONG / 10).await.unwrap();
+    assert_eq!(claims.iter().map(|claim| (claim.lease.job, claim.attempt)).collect::<Vec<_>>(), [(id, 1)]);
+}
+
+#[tokio::test]
+async fn a_job_assigned_to_a_claim_at_the_moment_that_it_is_dropped_goes_to_another_at_once() {
+    let proxied = Proxied::with_manual_clock();
+    let direct = Setup::on(Backend::at(&proxied.server.url()));
+    direct.queue.depth().await.unwrap();
+    let worker = "worker".into();
+    let mut claim = proxied.setup.queue.claim(&worker, 1, LONG);
+    waits(&proxied, &mut claim).await;
+    proxied.proxy.stall();
+
+    let id = direct.submit_one().await;
+    drop(claim);
+    proxied.proxy.heal();
+
+    let claims = direct.queue.claim(&"another".into(), 1, LONG / 10).await.unwrap();
+    assert_eq!(claims.iter().map(|claim| (claim.lease.job, claim.attempt)).collect::<Vec<_>>(), [(id, 1)]);
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_end_waits_still_gives_back_what_a_dropped_claim_is_assigned() {
+    // By a clock that moves: Redis ends waits by it.
+    let proxied = Proxied::new();
+    let direct = Setup::on(Backend::at(&proxied.server.url()));
+    direct.queue.depth().await.unwrap();
+    proxied.server.command(&["ACL", "SETUSER", "default", "-client|unblock"]);
+    let worker = "worker".into();
+    let mut claim = proxied.setup.queue.claim(&worker, 1, LONG);
+    waits(&proxied, &mut claim).await;
+    proxied.proxy.hold_ends();
+
+    drop(claim);
+    nobody_waits(&proxied.server).await;
+    let id = direct.submit_one().await;
+
+    // A lease that expired would have cost an attempt.
+    let claims = direct.queue.claim(&"another".into(), 1, LONG).await.unwrap();
+    assert_eq!(claims.iter().map(|claim| (claim.lease.job, claim.attempt)).collect::<Vec<_>>(), [(id, 1)]);
+}
+
+#[tokio::test]
+async fn a_job_assigned_by_a_read_that_broke_off_costs_it_nothing() {
+    // By a clock that moves: Redis ends waits by it.
+    let proxied = Proxied::new();
+    let direct = Setup::on(Backend::at(&proxied.server.url()));
+    direct.queue.depth().await.unwrap();
+    let worker = "worker".into();
+    let mut claim = proxied.setup.queue.claim(&worker, 1, LONG);
+    waits(&proxied, &mut claim).await;
+
+    // Redis goes on waiting for a connection that the claim has replaced, and serves it first.
+    proxied.proxy.reset_clients();
+    let submitted = async {
+        eventually("a second read", async || {
+            proxied.server.command(&["INFO", "clients"]).contains("blocked_clients:2").then_some(())
+        })
+        .await;
+        direct.submit_one().await
+    };
+    let (claims, id) = tokio::join!(claim, submitted);
+
+    // A lease that expired would have cost an attempt.
+    let claims = claims.unwrap();
     assert_eq!(claims.iter().map(|claim| (claim.lease.job, claim.attempt)).collect::<Vec<_>>(), [(id, 1)]);
 }
 
