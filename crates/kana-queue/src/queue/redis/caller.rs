@@ -1,8 +1,8 @@
 //! What becomes of a read of jobs whose caller is gone?
 //!
 //! The read is not dropped. Redis takes a moment to notice that a connection is closed, and until then gives the next
-//! job to whoever waited on it: to nobody, after what nobody has was released. So the wait is ended, by Redis where this
-//! user may ask for that, and otherwise by itself within a second. Then it is known what to release.
+//! job to whoever waited on it: to nobody, after what nobody has was released. So the wait is ended, by Redis where
+//! this user may ask for that, and otherwise by itself within a second. Then it is known what to release.
 
 use std::pin::pin;
 use std::sync::Arc;
