@@ -14,7 +14,7 @@ use super::layers::{Extent, LANES, Vector, accumulate};
 use super::{Buffers, IMAGES_MAX, Native};
 
 /// Times that a layer is measured; the least counts, which nothing else on the machine made longer.
-const RUNS: usize = 64;
+const RUNS: usize = 256;
 
 /// Steps of the loop whose speed is the processor's peak: long enough to be timed, a few microseconds.
 const PEAK_STEPS: usize = 1_000;
