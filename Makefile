@@ -8,8 +8,8 @@ export KANA_CHROMIUM
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/docs ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test test-neon test-page check help fmt openapi bench-queue bench-serve soak simulate-scale attack fuzz picture-corpus build-time \
-	image image-tar test-image test-chart e2e clean
+.PHONY: up build test test-neon test-page check help fmt openapi bench-engine bench-queue bench-serve soak simulate-scale attack fuzz \
+	picture-corpus build-time image image-tar test-image test-chart e2e clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
 	target/release/kana up
@@ -17,14 +17,18 @@ up: build ## Build all and serve at http://127.0.0.1:8080
 build: ui/dist/index.html ## Leave target/release/kana, with page and model inside
 	$(CARGO) build --release --locked --package kana
 
-# What is tested is what ships, and its dependencies compile once for both.
+# Everything below the crate `kana` is tested as it ships, and compiles once for both. That crate by itself takes the
+# compiler four times as long with optimisation, and is compiled three times for its tests; the page's tests, the image's
+# and those on a cluster try it as it ships.
+UNOPTIMISED := --config 'profile.release.package.kana.opt-level=0'
+
 test: ui/dist/index.html ## Install what the tests need, and run them all
 	tools/install-test-needs
 	cd ui && $(NPM) test
-	$(CARGO) test --release --locked --workspace --lib --test it --test conformance
-	$(CARGO) test --release --locked --workspace --doc
+	$(CARGO) test --release --locked $(UNOPTIMISED) --workspace --lib --test it --test conformance
+	$(CARGO) test --release --locked $(UNOPTIMISED) --workspace --doc
 	$(CARGO) run --release --locked --package kana-queue --example custom_queue --features conformance
-	tools/test-page
+	$(MAKE) test-page
 
 test-page: build ## The page in a real Chromium; GREP='kills a pod' for some of its tests
 	tools/test-page $(if $(GREP),-t '$(GREP)')
@@ -41,6 +45,9 @@ check: ui/dist/index.html ## Format, lock files, lints, docs
 
 bench-queue: ## Jobs a second through each queue; the last line is one JSON object
 	$(CARGO) bench --locked --package kana --bench queue
+
+bench-engine: build ## What an image costs the engine and ONNX Runtime, in one run; the last line is one JSON object
+	tools/bench-engine/main
 
 bench-serve: build ## What a request costs kana, FastAPI, LitServe and MLServer; FLAGS='--only kana-up,fastapi', or --idle
 	tools/bench-serve/main $(FLAGS)

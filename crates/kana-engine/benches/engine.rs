@@ -4,8 +4,12 @@
 //! else the machine does slows all of them; compare them as ratios. The least time is the engine's own, the median what
 //! this machine gave it. Then each layer by itself, beside the processor's peak, measured in the same run. The last line is
 //! one JSON object. Run with `cargo bench -p kana-engine --bench engine`.
+//!
+//! With `-- --best` every time of the best set, on one thread and on two, as one JSON object: for `tools/bench-engine`, which
+//! compares them.
 #![expect(clippy::disallowed_macros, reason = "a benchmark prints its report")]
 
+use std::num::NonZero;
 use std::time::Instant;
 
 use kana_engine::image::Image;
@@ -29,13 +33,46 @@ struct Measured {
     times: Vec<f64>,
 }
 
-fn main() -> Result<(), Error> {
-    let artifact = Artifact::built_in()?;
+/// Threads and images classified together with `--best`, and how often.
+const BEST_THREADS: [usize; 2] = [1, 2];
+const BEST_BATCHES: [usize; 4] = [1, 8, 32, 128];
+const BEST_IMAGES: usize = 1_024;
+
+/// Images of every brightness; pictures do not change the time.
+fn images(artifact: &Artifact, count: usize) -> Vec<Image> {
     let shape = artifact.card().input.shape;
-    // Pictures do not change the time; these have every brightness.
     let pixel = |image: usize, at: usize| ((at * 7_919 + image * 131) % 251) as u8;
     let pixels = |image| (0..shape.bytes()).map(|at| pixel(image, at)).collect::<Vec<u8>>();
-    let images: Vec<Image> = (0..32).filter_map(|image| Image::new(shape, pixels(image))).collect();
+    (0..count).filter_map(|image| Image::new(shape, pixels(image))).collect()
+}
+
+/// Prints the times of the best instruction set.
+fn best(artifact: &Artifact) -> Result<(), Error> {
+    let images = images(artifact, BEST_BATCHES[BEST_BATCHES.len() - 1]);
+    let mut rows = Vec::new();
+    for threads in BEST_THREADS {
+        let threads_of = NonZero::new(threads).unwrap_or(NonZero::<usize>::MIN);
+        let mut classifier = artifact.classifier_on_threads(Instructions::best(), threads_of)?;
+        for batch in BEST_BATCHES {
+            let mut times = Vec::new();
+            for _ in 0..BEST_IMAGES / batch {
+                let begun = Instant::now();
+                classifier.classify(&images[..batch])?;
+                times.push(begun.elapsed().as_secs_f64() * 1e6 / batch as f64);
+            }
+            rows.push(json!({"threads": threads, "batch": batch, "times_us": times}));
+        }
+    }
+    println!("{}", json!({"instructions": Instructions::best().name(), "images": rows}));
+    Ok(())
+}
+
+fn main() -> Result<(), Error> {
+    let artifact = Artifact::built_in()?;
+    if std::env::args().any(|argument| argument == "--best") {
+        return best(&artifact);
+    }
+    let images = images(&artifact, BATCHES[BATCHES.len() - 1]);
     let mut measured = Vec::new();
     for instructions in Instructions::available() {
         for batch in BATCHES {
@@ -64,13 +101,7 @@ fn main() -> Result<(), Error> {
     for instructions in Instructions::available() {
         let explanation = artifact.explain(instructions);
         println!("\n{explanation}");
-        let layers = explanation.layers.iter().map(|layer| {
-            let (name, algorithm) = (layer.name, layer.algorithm);
-            json!({"name": name, "algorithm": algorithm, "mflop": layer.mflop, "us": layer.micros,
-                "peak_share": layer.peak_share})
-        });
-        let (name, layers) = (instructions.name(), layers.collect::<Vec<_>>());
-        explained.push(json!({"instructions": name, "peak_gflops": explanation.peak_gflops, "layers": layers}));
+        explained.push(explanation);
     }
     println!("\n{}", json!({"images": rows, "explained": explained}));
     Ok(())

@@ -68,9 +68,13 @@ impl Artifact {
     ///
     /// # Errors
     /// As [`Artifact::classifier`].
-    pub fn classifier_on_threads(&self, threads: NonZero<usize>) -> Result<Box<dyn Classifier>, Error> {
-        let first = self.classifier()?;
-        let others: Vec<_> = (1..threads.get()).map(|_| self.classifier()).collect::<Result<_, _>>()?;
+    pub fn classifier_on_threads(
+        &self,
+        instructions: Instructions,
+        threads: NonZero<usize>,
+    ) -> Result<Box<dyn Classifier>, Error> {
+        let first = self.classifier_on(instructions)?;
+        let others: Vec<_> = (1..threads.get()).map(|_| self.classifier_on(instructions)).collect::<Result<_, _>>()?;
         Ok(if others.is_empty() { first } else { Box::new(Threads::new(first, others)) })
     }
 

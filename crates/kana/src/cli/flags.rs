@@ -12,7 +12,7 @@ use clap::{Arg, Args, Command};
 
 use super::Usage;
 use crate::gateway;
-use kana_engine::model::{self, Artifact};
+use kana_engine::model::{self, Artifact, Instructions};
 use kana_queue::{Limits, Url};
 use kana_train::data::{fetch, published};
 
@@ -143,6 +143,21 @@ pub struct Pace {
     /// more
     #[arg(long, env = "KANA_STUCK_AFTER", value_name = "DURATION", default_value = "30s", value_parser = span)]
     pub stuck_after: Duration,
+}
+
+/// The flags for the engine of a process that classifies.
+#[derive(Clone, Debug, Args)]
+pub struct Engine {
+    /// Vector instructions to compute with: avx512, avx2, neon or portable [default: the fastest of this processor]
+    #[arg(long, env = "KANA_INSTRUCTIONS", value_name = "SET")]
+    instructions: Option<Instructions>,
+}
+
+impl Engine {
+    /// Returns the instructions to compute with.
+    pub fn instructions(&self) -> Instructions {
+        self.instructions.unwrap_or_else(Instructions::best)
+    }
 }
 
 /// The flag for the threads of a command that classifies by itself.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
 
 use super::{FAILED, Threads, Usage, block_on, environment, flags, kubernetes, print};
 use crate::cluster::{Kubernetes, local};
@@ -120,6 +121,9 @@ pub struct Worker {
 
     #[command(flatten)]
     model: flags::Model,
+
+    #[command(flatten)]
+    engine: flags::Engine,
 
     /// Threads that classify a batch together. A worker more uses a core more as well, and claims on its own
     #[arg(long, env = "KANA_THREADS", value_name = "COUNT", default_value = "1", value_parser = flags::threads)]
@@ -328,8 +332,9 @@ impl Worker {
                 lease: self.queue.lease,
                 listen: self.listen,
             };
-            let (model, threads) = (self.model, self.threads);
-            let engine: worker::Factory = Box::new(move || model.load()?.classifier_on_threads(threads));
+            let (model, instructions, threads) = (self.model, self.engine.instructions(), self.threads);
+            info!(%instructions, threads, "classifies by {instructions} on {threads} threads");
+            let engine: worker::Factory = Box::new(move || model.load()?.classifier_on_threads(instructions, threads));
             let worker = worker::Worker::bind(config, queue, engine).await?;
             let (address, mut readiness) = (worker.address(), worker.readiness());
             if let Some(pod) = own_pod {

@@ -119,12 +119,19 @@ pub struct Evaluate {
 
     /// Data set: a folder with the IDX files of MNIST (such as t10k-images-idx3-ubyte.gz), or the name kmnist or mnist
     /// after `kana data fetch kmnist`
-    #[arg(long, env = "KANA_DATA", value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, env = "KANA_DATA", value_name = "DIR", required_unless_present = "explain")]
+    data: Option<PathBuf>,
+
+    /// Measure what each layer takes instead: its algorithm, MFLOP, microseconds, and share of the processor's peak
+    #[arg(long, env = "KANA_EXPLAIN")]
+    explain: bool,
 
     /// Evaluate on all images, including those that the model was trained on
     #[arg(long, env = "KANA_ALL")]
     all: bool,
+
+    #[command(flatten)]
+    engine: flags::Engine,
 
     #[command(flatten)]
     threads: flags::Threads,
@@ -139,6 +146,9 @@ pub struct Evaluate {
 pub struct Predict {
     #[command(flatten)]
     model: flags::Model,
+
+    #[command(flatten)]
+    engine: flags::Engine,
 
     #[command(flatten)]
     threads: flags::Threads,
@@ -216,8 +226,16 @@ impl Train {
 impl Evaluate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let artifact = self.model.load()?;
-        let mut classifier = artifact.classifier_on_threads(self.threads.count())?;
-        let folder = Folder::load(&flags::data_set(&self.data)?)?;
+        let Some(data) = self.data.as_deref().filter(|_| !self.explain) else {
+            let explanation = artifact.explain(self.engine.instructions());
+            match self.json {
+                true => print::json(&explanation)?,
+                false => print::text(explanation.to_string())?,
+            }
+            return Ok(ExitCode::SUCCESS);
+        };
+        let mut classifier = artifact.classifier_on_threads(self.engine.instructions(), self.threads.count())?;
+        let folder = Folder::load(&flags::data_set(data)?)?;
         let (total, held_out) = (folder.test.len(), split::held_out(&folder, artifact.card()));
         let images = if self.all { folder.test } else { held_out };
         if images.len() < total {
@@ -294,7 +312,8 @@ impl Predict {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let artifact = self.model.load()?;
         let threads = self.threads.count().get().min(self.files.len());
-        let mut classifiers = (0..threads).map(|_| artifact.classifier()).collect::<Result<Vec<_>, _>>()?;
+        let mut classifiers =
+            (0..threads).map(|_| artifact.classifier_on(self.engine.instructions())).collect::<Result<Vec<_>, _>>()?;
         let mut all_classified = true;
         for files in self.files.chunks(threads * FILES_A_THREAD) {
             for result in predict_all(&mut classifiers, files) {

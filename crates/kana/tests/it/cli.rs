@@ -52,6 +52,8 @@ fn a_bad_value_is_named_and_exits_with_2() {
         (&["predict", "--threads", "0", "a.png"], "'0'"),
         (&["worker", "--queue", "sqlite:x", "--threads", "2000"], "2000"),
         (&["export"], "--onnx"),
+        (&["predict", "--instructions", "mmx", "a.png"], "portable"),
+        (&["evaluate"], "--data"),
         (&["dance"], "dance"),
     ] {
         let output = run(arguments);
@@ -205,6 +207,19 @@ fn files_are_classified_in_their_order_on_any_number_of_threads() {
     let names = outputs[0].lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["file"].clone());
     assert!(names.eq(files.iter().map(|file| serde_json::json!(file))), "{}", outputs[0]);
     assert!(outputs.iter().all(|output| *output == outputs[0]), "{outputs:?}");
+}
+
+#[test]
+fn every_layer_of_a_model_is_explained() {
+    let text = run(&["evaluate", "--explain", "--instructions", "portable"]);
+    let json = run(&["evaluate", "--explain", "--json"]);
+
+    assert!(stdout(&text).starts_with("instructions portable"), "{}", stdout(&text));
+    let explanation: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let layers = explanation["layers"].as_array().unwrap();
+    let names: Vec<_> = layers.iter().filter_map(|layer| layer["name"].as_str()).collect();
+    assert_eq!(names, ["conv1", "conv2", "conv3", "conv4", "dense1", "dense2"]);
+    assert!(layers.iter().all(|layer| layer["micros"].as_f64().is_some_and(|micros| micros > 0.0)), "{explanation}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Instant;
 
 use pulp::Simd;
+use serde::Serialize;
 
 use super::instructions::{Instructions, Kernel};
 use super::layers::{Extent, LANES, Vector, accumulate};
@@ -20,7 +21,7 @@ const RUNS: usize = 256;
 const PEAK_STEPS: usize = 1_000;
 
 /// What each layer of a model takes, for one image by its first member.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
     /// The instructions used.
     pub instructions: Instructions,
@@ -31,7 +32,7 @@ pub struct Explanation {
 }
 
 /// What one layer takes, with its activation and pool.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct LayerCost {
     /// Name of its weights in the model's file.
     pub name: &'static str,

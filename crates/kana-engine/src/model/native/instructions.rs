@@ -10,6 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use pulp::{NullaryFnOnce, Scalar128b, Simd};
+use serde::{Serialize, Serializer};
 
 use super::layers::LANES;
 
@@ -120,6 +121,12 @@ impl PartialEq for Instructions {
 }
 
 impl Eq for Instructions {}
+
+impl Serialize for Instructions {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
 
 impl fmt::Display for Instructions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -192,7 +192,7 @@ fn an_image_has_the_same_probabilities_to_the_last_bit_on_any_number_of_threads(
 
     for threads in 1..=5 {
         let threads = NonZero::new(threads).expect("not 0");
-        let mut classifier = artifact.classifier_on_threads(threads).expect("engines");
+        let mut classifier = artifact.classifier_on_threads(Instructions::best(), threads).expect("engines");
         for count in [0, 1, 4, 5, 9, 33] {
             let answers = classifier.classify(&images[..count]).expect("answers");
             assert_eq!(answers, alone[..count], "{count} images on {threads} threads");
