@@ -17,8 +17,8 @@ use crate::model::native::plan::grow;
 use steps::{Multiply, Place, TransformInput, TransformOutput};
 use transform::{Four, Transform, Two};
 
-/// Tiles that pass through the three steps together, at most. Fewer read the weights more often; 36 took 3 % longer on a
-/// processor with 32 KiB of first cache.
+/// Tiles that pass through the three steps together, at most: few enough for the caches, and each pass reads the weights
+/// again. 6 take as long, within the noise of a measurement.
 const TILES_MAX: usize = 12;
 
 /// The size of a tile of outputs.
@@ -74,9 +74,9 @@ pub struct Winograd {
 /// What the steps leave for each other; as long as the largest layer needs.
 #[derive(Default)]
 pub struct Scratch {
-    /// `[points][input blocks][tiles]`.
+    /// `[input blocks][tiles][points]`.
     inputs: Vec<Vector>,
-    /// `[points][tiles]`, of one block of outputs.
+    /// `[tiles][points]`, of one block of outputs.
     products: Vec<Vector>,
 }
 
@@ -145,12 +145,14 @@ impl Winograd {
     ) {
         let points = IN * IN;
         let inputs = &mut scratch.inputs[..points * self.blocks * self.pass];
+        let inputs = inputs.as_chunks_mut::<IN>().0.as_chunks_mut::<IN>().0;
         let products = &mut scratch.products[..points * self.pass];
+        let products = products.as_chunks_mut::<IN>().0.as_chunks_mut::<IN>().0;
         for pass in 0..self.tiles.pixels().div_ceil(self.pass) {
             let first = (pass * self.pass).min(self.tiles.pixels() - self.pass);
             instructions.run(TransformInput::<T, OUT, IN>::new(self, first, input, inputs));
             for (block, weights) in self.weights.chunks_exact(points * self.blocks).enumerate() {
-                instructions.run(Multiply { inputs, weights, tiles: self.pass, blocks: self.blocks, products });
+                instructions.run(Multiply { inputs, weights, products });
                 let place = Place { first, block };
                 instructions.run(TransformOutput::<T, OUT, IN>::new(self, place, products, output));
             }

@@ -12,12 +12,15 @@ use super::{Winograd, outputs};
 use crate::model::native::instructions::Kernel;
 use crate::model::native::layers::{LANES, Vector, accumulate, balanced, with_rows};
 
+/// A transformed tile of one block of channels: a vector for each point.
+pub type Points<const IN: usize> = [[Vector; IN]; IN];
+
 /// Transforms a pass's tiles of the input.
 pub struct TransformInput<'a, T, const OUT: usize, const IN: usize> {
     layer: &'a Winograd,
     first: usize,
     input: &'a [Vector],
-    inputs: &'a mut [Vector],
+    inputs: &'a mut [Points<IN>],
     transform: PhantomData<T>,
 }
 
@@ -33,35 +36,31 @@ pub struct Place {
 pub struct TransformOutput<'a, T, const OUT: usize, const IN: usize> {
     layer: &'a Winograd,
     place: Place,
-    products: &'a [Vector],
+    products: &'a [Points<IN>],
     output: &'a mut [Vector],
     transform: PhantomData<T>,
 }
 
 /// Multiplies all points of a pass's tiles by the weights of one block of output channels.
-pub struct Multiply<'a> {
-    /// `[points][blocks][tiles]`.
-    pub inputs: &'a [Vector],
+pub struct Multiply<'a, const IN: usize> {
+    /// `[blocks][tiles]`.
+    pub inputs: &'a [Points<IN>],
     /// `[points][blocks][LANES inputs]`.
     pub weights: &'a [[Vector; LANES]],
-    /// Tiles of the pass.
-    pub tiles: usize,
-    /// Blocks of input channels.
-    pub blocks: usize,
-    /// `[points][tiles]`.
-    pub products: &'a mut [Vector],
+    /// A tile each.
+    pub products: &'a mut [Points<IN>],
 }
 
 impl<'a, T, const OUT: usize, const IN: usize> TransformInput<'a, T, OUT, IN> {
-    /// From the tile `first` on, `inputs` being `[points][blocks][tiles]`.
-    pub fn new(layer: &'a Winograd, first: usize, input: &'a [Vector], inputs: &'a mut [Vector]) -> Self {
+    /// From the tile `first` on, `inputs` being `[blocks][tiles]`.
+    pub fn new(layer: &'a Winograd, first: usize, input: &'a [Vector], inputs: &'a mut [Points<IN>]) -> Self {
         Self { layer, first, input, inputs, transform: PhantomData }
     }
 }
 
 impl<'a, T, const OUT: usize, const IN: usize> TransformOutput<'a, T, OUT, IN> {
-    /// At `place`, `products` being `[points][tiles]`.
-    pub fn new(layer: &'a Winograd, place: Place, products: &'a [Vector], output: &'a mut [Vector]) -> Self {
+    /// At `place`, `products` being a tile each.
+    pub fn new(layer: &'a Winograd, place: Place, products: &'a [Points<IN>], output: &'a mut [Vector]) -> Self {
         Self { layer, place, products, output, transform: PhantomData }
     }
 }
@@ -89,11 +88,11 @@ impl<T: Transform<OUT, IN>, const OUT: usize, const IN: usize> Kernel for Transf
                             half[y][x] = column[y];
                         }
                     }
+                    let transformed = &mut inputs[block * layer.pass + tile];
                     for y in 0..IN {
                         let points = T::input(simd, half[y]);
                         for x in 0..IN {
-                            let vector = &mut inputs[((y * IN + x) * blocks + block) * layer.pass + tile];
-                            S::as_mut_simd_f32s(&mut vector.0).0[register] = points[x];
+                            S::as_mut_simd_f32s(&mut transformed[y][x].0).0[register] = points[x];
                         }
                     }
                 }
@@ -102,35 +101,36 @@ impl<T: Transform<OUT, IN>, const OUT: usize, const IN: usize> Kernel for Transf
     }
 }
 
-impl Kernel for Multiply<'_> {
+impl<const IN: usize> Kernel for Multiply<'_, IN> {
     #[inline(always)]
     fn run<S: Simd, const REGISTERS: usize, const ROWS: usize>(self, simd: S) {
-        let (_, rows) = balanced(self.tiles, ROWS);
-        with_rows!(rows, ROWS, multiply::<S, REGISTERS>(simd, self))
+        let (_, rows) = balanced(self.products.len(), ROWS);
+        with_rows!(rows, ROWS, multiply::<S, IN, REGISTERS>(simd, self))
     }
 }
 
 /// Multiplies `ROWS` tiles at a time.
 #[inline(always)]
-fn multiply<S: Simd, const REGISTERS: usize, const ROWS: usize>(simd: S, work: Multiply<'_>) {
-    let Multiply { inputs, weights, tiles, blocks, products } = work;
-    let points = inputs.chunks_exact(blocks * tiles).zip(weights.chunks_exact(blocks));
-    for ((inputs, weights), products) in points.zip(products.chunks_exact_mut(tiles)) {
+fn multiply<S: Simd, const IN: usize, const REGISTERS: usize, const ROWS: usize>(simd: S, work: Multiply<'_, IN>) {
+    let Multiply { inputs, weights, products } = work;
+    let tiles = products.len();
+    for (point, weights) in weights.chunks_exact(inputs.len() / tiles).enumerate() {
+        let (y, x) = (point / IN, point % IN);
         for group in 0..tiles.div_ceil(ROWS) {
             let first = (group * ROWS).min(tiles - ROWS);
             let mut sums = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
             for (inputs, weights) in inputs.chunks_exact(tiles).zip(weights) {
-                let rows: &[Vector; ROWS] = inputs[first..].first_chunk().expect("BUG: a group is whole");
+                let rows: &[Points<IN>; ROWS] = inputs[first..].first_chunk().expect("BUG: a group is whole");
                 for (lane, weights) in weights.iter().enumerate() {
                     let mut values = [0.0; ROWS];
                     for row in 0..ROWS {
-                        values[row] = rows[row].0[lane];
+                        values[row] = rows[row][y][x].0[lane];
                     }
                     accumulate::<S, REGISTERS, ROWS>(simd, &mut sums, values, weights);
                 }
             }
             for (product, sum) in products[first..][..ROWS].iter_mut().zip(sums) {
-                product.store::<S, REGISTERS>(sum);
+                product[y][x].store::<S, REGISTERS>(sum);
             }
         }
     }
@@ -143,14 +143,13 @@ impl<T: Transform<OUT, IN>, const OUT: usize, const IN: usize> Kernel for Transf
         let columns = outputs(layer.input, layer.is_pooled).width;
         let blocks = layer.bias.len();
         let mut half = [[simd.splat_f32s(0.0); IN]; OUT];
-        for tile in 0..layer.pass {
+        for (tile, points) in products.iter().enumerate() {
             let (row, column) = layer.corner(first + tile);
             for register in 0..REGISTERS {
                 for x in 0..IN {
                     let mut column = [simd.splat_f32s(0.0); IN];
                     for y in 0..IN {
-                        let vector = &products[(y * IN + x) * layer.pass + tile];
-                        column[y] = S::as_simd_f32s(&vector.0).0[register];
+                        column[y] = S::as_simd_f32s(&points[y][x].0).0[register];
                     }
                     let column = T::output(simd, column);
                     for y in 0..OUT {
