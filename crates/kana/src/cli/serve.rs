@@ -333,7 +333,7 @@ impl Worker {
                 listen: self.listen,
             };
             let (model, instructions, threads) = (self.model, self.engine.instructions(), self.threads);
-            info!(%instructions, threads, "classifies by {instructions} on {threads} threads");
+            info!(%instructions, threads, "classifies by {instructions}, threads: {threads}");
             let engine: worker::Factory = Box::new(move || model.load()?.classifier_on_threads(instructions, threads));
             let worker = worker::Worker::bind(config, queue, engine).await?;
             let (address, mut readiness) = (worker.address(), worker.readiness());

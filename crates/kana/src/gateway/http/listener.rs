@@ -173,11 +173,11 @@ impl Server {
         };
         let limits = self.limits;
         self.shutdown.spawn(async move {
-            // Whether or not something has come, and as far as the socket takes the answer at once.
-            drop(tokio::time::timeout(REQUEST_WAIT, stream.readable()).await);
-            let answered = stream.try_write(answer);
-            let closed = Socket::new(stream, limits.head_time_max, limits.stall_max).shutdown().await;
-            if let Err(error) = answered.and(closed) {
+            // Whether or not something has come.
+            drop(tokio::time::timeout(REQUEST_WAIT, stream.peek(&mut [0])).await);
+            let mut socket = Socket::new(stream, limits.head_time_max, limits.stall_max);
+            let answered = socket.write_all(answer).await;
+            if let Err(error) = answered.and(socket.shutdown().await) {
                 debug!(error = %error, "could not answer a connection that was refused");
             }
             drop(parting);

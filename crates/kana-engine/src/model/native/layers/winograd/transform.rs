@@ -64,7 +64,7 @@ impl Transform<4, 6> for Four {
 
     #[inline(always)]
     fn input<S: Simd>(simd: S, d: [S::f32s; 6]) -> [S::f32s; 6] {
-        let times = scaled(simd);
+        let times = |a, factor, sum| scaled(simd, a, factor, sum);
         // For ±p, the even powers are the same and the odd ones have opposite signs.
         let (near_even, near_odd) = (times(d[2], -2.0, d[4]), times(d[1], -2.0, d[3]));
         let (far_even, far_odd) = (times(d[2], -0.5, d[4]), times(d[1], -0.5, d[3]));
@@ -80,7 +80,7 @@ impl Transform<4, 6> for Four {
 
     #[inline(always)]
     fn output<S: Simd>(simd: S, m: [S::f32s; 6]) -> [S::f32s; 4] {
-        let times = scaled(simd);
+        let times = |a, factor, sum| scaled(simd, a, factor, sum);
         let add = |a, b| simd.add_f32s(a, b);
         let subtract = |a, b| simd.sub_f32s(a, b);
         let (near_even, near_odd) = (add(m[1], m[2]), subtract(m[1], m[2]));
@@ -99,6 +99,6 @@ impl Transform<4, 6> for Four {
 
 /// `a * factor + sum`.
 #[inline(always)]
-fn scaled<S: Simd>(simd: S) -> impl Fn(S::f32s, f32, S::f32s) -> S::f32s {
-    move |a, factor, sum| multiply_add(simd, a, simd.splat_f32s(factor), sum)
+fn scaled<S: Simd>(simd: S, a: S::f32s, factor: f32, sum: S::f32s) -> S::f32s {
+    multiply_add(simd, a, simd.splat_f32s(factor), sum)
 }
