@@ -62,6 +62,9 @@ pub struct Up {
     cool_down: Duration,
 
     #[command(flatten)]
+    engine: flags::Engine,
+
+    #[command(flatten)]
     pace: flags::Pace,
 
     #[command(flatten)]
@@ -257,6 +260,7 @@ impl Up {
         let worker = up::WorkerConfig {
             program: std::env::current_exe().context("could not find this program's own file")?,
             model: self.model.folder()?,
+            instructions: self.engine.instructions(),
             batch_max: self.pace.batch_max,
             inference_delay: self.pace.inference_delay,
             stuck_after: self.pace.stuck_after,

@@ -20,7 +20,7 @@ use crate::cluster::{Local, local};
 use crate::gateway::{self, Gateway, Parts};
 use crate::shutdown::Shutdown;
 use data_dir::DataDir;
-use kana_engine::model::Card;
+use kana_engine::model::{Card, Instructions};
 use kana_queue::clock::{Clock, SystemClock};
 use kana_queue::{self as queue, Limits, Queue};
 
@@ -58,6 +58,8 @@ pub struct WorkerConfig {
     pub program: PathBuf,
     /// The model's directory; the model inside the program where `None`.
     pub model: Option<PathBuf>,
+    /// Vector instructions to compute with.
+    pub instructions: Instructions,
     /// Images classified at once, at most.
     pub batch_max: usize,
     /// Time added to each image.
@@ -120,6 +122,7 @@ impl WorkerConfig {
         let count = |count: String| OsString::from(count);
         // The command comes first: people look for it in a list of processes.
         let mut arguments: Vec<OsString> = vec!["worker".into(), "--listen".into(), "127.0.0.1:0".into()];
+        arguments.extend(["--instructions".into(), self.instructions.name().into()]);
         arguments.extend(["--batch-max".into(), count(self.batch_max.to_string())]);
         arguments.extend(["--inference-delay".into(), span(self.inference_delay)]);
         arguments.extend(["--stuck-after".into(), span(self.stuck_after)]);

@@ -209,6 +209,15 @@ fn files_are_classified_in_their_order_on_any_number_of_threads() {
     assert!(outputs.iter().all(|output| *output == outputs[0]), "{outputs:?}");
 }
 
+#[tokio::test]
+async fn a_worker_says_which_instructions_it_computes_with_and_kana_up_chooses_them() {
+    let data = tempdir().unwrap();
+
+    let up = Up::start(data.path(), &["--min", "1", "--instructions", "portable"]).await;
+
+    up.logged("classifies by portable, threads: 1").await;
+}
+
 #[test]
 fn every_layer_of_a_model_is_explained() {
     let text = run(&["evaluate", "--explain", "--instructions", "portable"]);
