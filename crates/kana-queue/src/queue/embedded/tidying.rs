@@ -85,6 +85,8 @@ impl Tidying {
                     copies.push(Record::Outcome(outcome));
                 }
                 Record::Death { death, .. } if jobs.is_dead(death) => jobs.writes.death(death),
+                // Without it the next opening would take this one's number, and give its places and changes once more.
+                Record::Opened { epoch } if epoch == jobs.epoch() => copies.push(Record::Opened { epoch }),
                 _ => {}
             }
         }

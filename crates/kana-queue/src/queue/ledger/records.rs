@@ -149,6 +149,11 @@ impl Jobs {
         self.writes = Writes::journaled(epoch);
     }
 
+    /// How many times the journal was opened, this time included.
+    pub fn epoch(&self) -> u64 {
+        self.changed >> CHANGE_BITS
+    }
+
     /// Takes back a submission that could not be written, as though it had never been made.
     pub fn retract(&mut self, jobs: &[JobId], key: Option<&str>) {
         for id in jobs {

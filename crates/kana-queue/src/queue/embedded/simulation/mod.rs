@@ -37,8 +37,8 @@ const SMALL: Limits = Limits {
     ..LIMITS
 };
 
-/// Files so small that a history fills several.
-const SIZES: Sizes = Sizes { segment: 1_024, slack: 512, tidied_at_once: 256, kept_in_memory: 3 };
+/// Files so small that a history fills several, and has the oldest tidied away while it still goes on.
+const SIZES: Sizes = Sizes { segment: 512, slack: 0, tidied_at_once: 128, kept_in_memory: 3 };
 
 /// Histories that are run where no seed is given, and their steps.
 const CRASHES: u64 = 100_000;
