@@ -38,7 +38,7 @@ test-neon: ## The engine's numbers on 64-bit Arm, emulated by qemu
 
 check: ui/dist/index.html ## Format, lock files, lints, docs
 	$(CARGO) fmt --check
-	$(CARGO) metadata --quiet --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
+	tools/fuzz --lock
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	cd ui && $(NPM) run check
