@@ -236,8 +236,7 @@ async fn a_claim_that_is_dropped_while_it_publishes_is_released_once_redis_is_ba
     proxied.proxy.heal();
 
     // No lease expires: the clock stands still.
-    let claims = direct.queue.claim(&"another".into(), 1, LONG / 10).await.unwrap();
-    assert_eq!(claims.iter().map(|claim| (claim.lease.job, claim.attempt)).collect::<Vec<_>>(), [(id, 1)]);
+    assert_goes_to_another(&direct, id, LONG / 10).await;
 }
 
 /// A claim of a worker that waits for jobs in Redis, by way of the proxy.
@@ -256,6 +255,13 @@ async fn nobody_waits(server: &RedisServer) {
     eventually("a claim that is over", async || (server.command(&["ZCARD", "{kana}:idle"]) == "0").then_some(())).await;
 }
 
+/// Asserts that another worker gets the job within `wait`, and that the job was charged for no attempt before.
+async fn assert_goes_to_another(direct: &Setup, job: JobId, wait: Duration) {
+    let claims = direct.queue.claim(&"another".into(), 1, wait).await.unwrap();
+
+    assert_eq!(claims.iter().map(|claim| (claim.lease.job, claim.attempt)).collect::<Vec<_>>(), [(job, 1)]);
+}
+
 #[tokio::test]
 async fn a_job_goes_to_nobody_whose_claim_was_dropped_although_redis_has_not_noticed() {
     let proxied = Proxied::with_manual_clock();
@@ -271,8 +277,7 @@ async fn a_job_goes_to_nobody_whose_claim_was_dropped_although_redis_has_not_not
     let id = direct.submit_one().await;
 
     // No lease expires: the clock stands still.
-    let claims = direct.queue.claim(&"another".into(), 1, LONG / 10).await.unwrap();
-    assert_eq!(claims.iter().map(|claim| (claim.lease.job, claim.attempt)).collect::<Vec<_>>(), [(id, 1)]);
+    assert_goes_to_another(&direct, id, LONG / 10).await;
 }
 
 #[tokio::test]
@@ -289,8 +294,7 @@ async fn a_job_assigned_to_a_claim_at_the_moment_that_it_is_dropped_goes_to_anot
     drop(claim);
     proxied.proxy.heal();
 
-    let claims = direct.queue.claim(&"another".into(), 1, LONG / 10).await.unwrap();
-    assert_eq!(claims.iter().map(|claim| (claim.lease.job, claim.attempt)).collect::<Vec<_>>(), [(id, 1)]);
+    assert_goes_to_another(&direct, id, LONG / 10).await;
 }
 
 #[tokio::test]
@@ -310,8 +314,7 @@ async fn a_user_who_may_not_end_waits_still_gives_back_what_a_dropped_claim_is_a
     let id = direct.submit_one().await;
 
     // A lease that expired would have cost an attempt.
-    let claims = direct.queue.claim(&"another".into(), 1, LONG).await.unwrap();
-    assert_eq!(claims.iter().map(|claim| (claim.lease.job, claim.attempt)).collect::<Vec<_>>(), [(id, 1)]);
+    assert_goes_to_another(&direct, id, LONG).await;
 }
 
 #[tokio::test]
