@@ -34,6 +34,7 @@
 //! ```
 
 pub mod image;
+pub mod kernels;
 pub mod model;
 mod prediction;
 

@@ -38,12 +38,8 @@
 //! # Ok(())
 //! # }
 //! ```
-//!
-//! # Features
-//!
-//! `cuda` trains on an NVIDIA GPU ([`Device::Cuda`]).
 
 pub mod data;
 mod train;
 
-pub use train::{Completion, Config, Device, Schedule, probabilities, run};
+pub use train::{Completion, Config, Schedule, probabilities, run};

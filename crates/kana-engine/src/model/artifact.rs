@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::native::{Explanation, Instructions, Native, Plan, Weights};
+use super::native::{Explanation, Native, Plan, Weights};
 use super::threads::Threads;
 use super::{Card, Classifier, Error, check};
+use crate::kernels::Instructions;
 
 /// File name of the card in an artifact's folder.
 pub const CARD_FILE: &str = "card.json";

@@ -14,9 +14,10 @@ mod threads;
 use crate::Prediction;
 use crate::image::{Image, Shape};
 
+pub use crate::kernels::{Instructions, NotAvailable};
 pub use artifact::{Artifact, CARD_FILE};
 pub use card::Card;
-pub use native::{Explanation, FAMILY, Instructions, LayerCost, NORM_EPSILON, NotAvailable};
+pub use native::{Explanation, FAMILY, LayerCost, NORM_EPSILON};
 
 /// Errors of loading and using a model.
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@
 use anyhow::ensure;
 use rand::RngExt;
 
+use super::native::Layer;
 use crate::data::random::{Purpose, stream};
 use kana_engine::image::Shape;
 
@@ -27,18 +28,6 @@ pub struct Architecture {
     pub width: usize,
     /// Number of classes.
     pub class_count: usize,
-}
-
-/// Shapes of the activations that dropout applies to, for one image.
-pub struct DropoutShapes {
-    /// Output of norm2, `[C, H, W]`.
-    pub norm2: [usize; 3],
-    /// Output of norm3, `[C, H, W]`.
-    pub norm3: [usize; 3],
-    /// Input of dense1.
-    pub flat: usize,
-    /// Output of dense1.
-    pub dense1: usize,
 }
 
 /// Name and shape of a tensor of the network.
@@ -78,19 +67,10 @@ impl Architecture {
         Ok(self)
     }
 
-    /// Returns the shapes of the activations that dropout applies to.
-    pub fn dropout_shapes(&self) -> DropoutShapes {
-        let shrink = |side: usize, by: usize| side.saturating_sub(by);
-        let second =
-            [self.image_shape.height, self.image_shape.width].map(|side| shrink(side, 2 * (KERNEL_SIZE - 1)) / 2);
-        let third = second.map(|side| shrink(side, KERNEL_SIZE - 1) / 2);
-        let last = third.map(|side| shrink(side, KERNEL_SIZE - 1));
-        DropoutShapes {
-            norm2: [self.width, second[0], second[1]],
-            norm3: [2 * self.width, third[0], third[1]],
-            flat: 2 * self.width * last[0] * last[1],
-            dense1: DENSE_WIDTH,
-        }
+    /// Returns the number of inputs of the first dense layer.
+    pub fn features(&self) -> usize {
+        let [_, _, _, last] = Layer::of_network(self);
+        last.outputs * last.output().pixels()
     }
 
     /// Lists the trainable parameters, in the order of use.
@@ -107,7 +87,7 @@ impl Architecture {
                 specs.push(TensorSpec::new(format!("norm{layer}.beta"), &[to]));
             }
         }
-        specs.push(TensorSpec::new("dense1.weight", &[DENSE_WIDTH, self.dropout_shapes().flat]));
+        specs.push(TensorSpec::new("dense1.weight", &[DENSE_WIDTH, self.features()]));
         specs.push(TensorSpec::new("dense1.bias", &[DENSE_WIDTH]));
         specs.push(TensorSpec::new("dense2.weight", &[self.class_count, DENSE_WIDTH]));
         specs.push(TensorSpec::new("dense2.bias", &[self.class_count]));
@@ -164,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_smallest_image_leaves_one_pixel_a_channel() {
-        assert_eq!(SMALLEST.dropout_shapes().flat, 6);
+        assert_eq!(SMALLEST.features(), 6);
     }
 
     #[test]

@@ -6,7 +6,6 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 
 use super::architecture::{Architecture, Parameters};
@@ -78,7 +77,7 @@ pub fn probabilities(folder: &Path, images: &[Image]) -> anyhow::Result<Vec<Vec<
         let bytes = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
         let parameters =
             parse_weights(&architecture, &bytes).with_context(|| format!("could not parse {}", path.display()))?;
-        let evaluator = Evaluator::new(architecture, &parameters, card.input.clone(), &Device::flex())?;
+        let evaluator = Evaluator::new(&architecture, &parameters, card.input.clone());
         for (mean, probabilities) in mean.iter_mut().zip(evaluator.probabilities(&dataset)) {
             let share = card.members.len() as f32;
             mean.iter_mut().zip(probabilities).for_each(|(mean, probability)| *mean += probability / share);

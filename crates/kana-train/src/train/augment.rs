@@ -118,7 +118,7 @@ fn lerp(one: f32, other: f32, share: f32) -> f32 {
 
 /// Interpolates the sample of a channel at a point (y, x), in [0, 1].
 fn bilinear(pixels: &[u8], shape: Shape, at: [f32; 2], channel: usize) -> f32 {
-    let (top, left) = (at[0].floor(), at[1].floor());
+    let (top, left) = (floor(at[0]), floor(at[1]));
     let (down, right) = (at[0] - top, at[1] - left);
     let (row, column) = (top as isize, left as isize);
     let pixel = |row: isize, column: isize| {
@@ -131,19 +131,34 @@ fn bilinear(pixels: &[u8], shape: Shape, at: [f32; 2], channel: usize) -> f32 {
     lerp(above, below, down) / 255.0
 }
 
+/// Largest whole number not above `value`. The library's is a function call without instructions that not every processor
+/// has.
+fn floor(value: f32) -> f32 {
+    let whole = value as i32 as f32;
+    if whole > value { whole - 1.0 } else { whole }
+}
+
 /// Mixes each sample with its neighbours, first along the rows and then along the columns.
 fn filter(samples: &[f32], shape: Shape, neighbour: f32) -> Vec<f32> {
-    let row_stride = shape.width * shape.channels;
-    let along = |samples: &[f32], stride: usize, extent: usize| -> Vec<f32> {
-        let mix = |(index, &own): (usize, &f32)| {
-            let place = index / stride % extent;
-            let before = if place > 0 { samples[index - stride] } else { own };
-            let after = if place + 1 < extent { samples[index + stride] } else { own };
-            (own + neighbour * (before + after - 2.0 * own)).clamp(0.0, 1.0)
-        };
-        samples.iter().enumerate().map(mix).collect()
-    };
-    along(&along(samples, shape.channels, shape.width), row_stride, shape.height)
+    let mix = |own: f32, before: f32, after: f32| (own + neighbour * (before + after - 2.0 * own)).clamp(0.0, 1.0);
+    let (channels, row_stride) = (shape.channels, shape.width * shape.channels);
+    let mut along_rows = Vec::with_capacity(samples.len());
+    for row in samples.chunks_exact(row_stride) {
+        let last = row_stride - channels;
+        along_rows.extend((0..row_stride).map(|at| {
+            let before = if at < channels { at } else { at - channels };
+            let after = if at < last { at + channels } else { at };
+            mix(row[at], row[before], row[after])
+        }));
+    }
+    let rows: Vec<&[f32]> = along_rows.chunks_exact(row_stride).collect();
+    let mut filtered = Vec::with_capacity(samples.len());
+    for (place, row) in rows.iter().enumerate() {
+        let (before, after) = (rows[place.saturating_sub(1)], rows[(place + 1).min(rows.len() - 1)]);
+        let each = row.iter().zip(before.iter().zip(after));
+        filtered.extend(each.map(|(own, (before, after))| mix(*own, *before, *after)));
+    }
+    filtered
 }
 
 #[cfg(test)]

@@ -1,21 +1,18 @@
 //! How well does a network do on images that it is not trained on?
 
-use burn::tensor::{Device, Tensor, activation};
-
 use super::architecture::{Architecture, Parameters};
 use super::loader::undistorted;
-use super::network::{Network, to_vec};
+use super::native::Finished;
 use crate::data::Dataset;
 use kana_engine::model::card::Input;
 
-/// Images per forward pass.
-const BATCH_SIZE: usize = 128;
+/// Images per forward pass: few enough that their activations need little memory.
+const BATCH_SIZE: usize = 512;
 
 /// A network that is not trained, with running statistics and without dropout.
 pub struct Evaluator {
     input: Input,
-    network: Network,
-    device: Device,
+    network: Finished,
 }
 
 /// Result of a network on a data set.
@@ -35,30 +32,22 @@ impl Score {
 }
 
 impl Evaluator {
-    /// Creates the network with `parameters` on `device`, for images normalised as `input` says.
-    ///
-    /// # Errors
-    /// Returns an error when the parameters do not fit the architecture.
-    pub fn new(
-        architecture: Architecture,
-        parameters: &Parameters,
-        input: Input,
-        device: &Device,
-    ) -> anyhow::Result<Self> {
-        let device = device.clone().inner();
-        Ok(Self { input, network: Network::new(architecture, parameters, &device)?, device })
+    /// Creates the network with `parameters`, which fit the architecture, for images normalised as `input` says.
+    pub fn new(architecture: &Architecture, parameters: &Parameters, input: Input) -> Self {
+        Self { input, network: Finished::new(architecture, parameters) }
     }
 
-    /// Returns the probabilities of all classes for each image, `[N, classes]`.
+    /// Returns the probabilities of all classes for each image, `[images][classes]`.
     pub fn probabilities(&self, dataset: &Dataset) -> Vec<Vec<f32>> {
-        self.forward(dataset, |logits| activation::softmax(logits, 1))
+        let mut rows = self.log_probabilities(dataset);
+        rows.iter_mut().flatten().for_each(|value| *value = value.exp());
+        rows
     }
 
     /// Scores the network on `dataset`.
     pub fn score(&self, dataset: &Dataset) -> Score {
-        let rows = self.forward(dataset, |logits| activation::log_softmax(logits, 1));
         let (mut correct, mut loss) = (0, 0.0);
-        for (row, &label) in rows.iter().zip(dataset.labels()) {
+        for (row, &label) in self.log_probabilities(dataset).iter().zip(dataset.labels()) {
             let truth = row[usize::from(label)];
             let is_correct = row.iter().enumerate().all(|(class, &other)| class == usize::from(label) || other < truth);
             correct += usize::from(is_correct);
@@ -67,13 +56,16 @@ impl Evaluator {
         Score { correct, loss: (loss / dataset.len().max(1) as f64) as f32 }
     }
 
-    fn forward(&self, dataset: &Dataset, finish: impl Fn(Tensor<2>) -> Tensor<2>) -> Vec<Vec<f32>> {
-        let classes = self.network.architecture().class_count;
+    fn log_probabilities(&self, dataset: &Dataset) -> Vec<Vec<f32>> {
         let mut rows = Vec::with_capacity(dataset.len());
         for start in (0..dataset.len()).step_by(BATCH_SIZE) {
             let images = undistorted(dataset, start..(start + BATCH_SIZE).min(dataset.len()), &self.input);
-            let values = to_vec(finish(self.network.forward(images.to_device(&self.device))));
-            rows.extend(values.chunks_exact(classes).map(<[f32]>::to_vec));
+            rows.extend(self.network.logits(&images));
+        }
+        for row in &mut rows {
+            let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let total: f32 = row.iter().map(|logit| (logit - greatest).exp()).sum();
+            row.iter_mut().for_each(|logit| *logit -= greatest + total.ln());
         }
         rows
     }

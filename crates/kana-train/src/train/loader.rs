@@ -6,14 +6,15 @@
 
 use std::ops::{ControlFlow, Range};
 
-use burn::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::architecture::Architecture;
+use super::architecture::{Architecture, DENSE_WIDTH};
 use super::augment::{self, Distortion};
+use super::native::Layer;
 use crate::data::Dataset;
 use crate::data::random::{Purpose, stream};
+use kana_engine::kernels::{LANES, Vector};
 use kana_engine::model::card::Input;
 
 /// Settings that determine the batches of a run.
@@ -38,6 +39,15 @@ pub struct Position {
     pub epoch: usize,
     /// Number of batches of the current pass.
     pub batch: usize,
+}
+
+/// Which of the loaders of a run prepares a batch: each in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Number of this loader, from 0.
+    pub turn: usize,
+    /// Number of loaders.
+    pub count: usize,
 }
 
 /// Assignment of images to the batches of an epoch.
@@ -82,46 +92,65 @@ impl Sampler {
     }
 }
 
-/// Data of one step, in host memory.
+/// Data of one step.
 pub struct Batch {
     /// Position of the step.
     pub position: Position,
-    /// Normalised samples, `[N, C, H, W]`.
-    pub images: HostTensor<4>,
-    /// Smoothed target probabilities, `[N, classes]`.
-    pub targets: HostTensor<2>,
-    /// Factors of the activations.
+    /// Normalised samples, `[images][H][W][C]`.
+    pub samples: Vec<f32>,
+    /// Smoothed target probabilities, `[images][classes]`.
+    pub targets: Vec<f32>,
+    /// Activations that are dropped.
     pub masks: DropoutMasks,
+    images: usize,
 }
 
-/// A tensor in host memory.
-pub struct HostTensor<const D: usize> {
-    values: Vec<f32>,
-    shape: [usize; D],
-}
-
-impl<const D: usize> HostTensor<D> {
-    /// Returns the size of each dimension.
-    pub fn shape(&self) -> [usize; D] {
-        self.shape
+impl Batch {
+    /// Collects what a step of `images` images needs.
+    pub fn new(position: Position, samples: Vec<f32>, targets: Vec<f32>, masks: DropoutMasks, images: usize) -> Self {
+        Self { position, samples, targets, masks, images }
     }
 
-    /// Copies the tensor to `device`.
-    pub fn to_device(&self, device: &Device) -> Tensor<D> {
-        Tensor::from_data(TensorData::new(self.values.clone(), self.shape), device)
+    /// Number of images.
+    pub fn count(&self) -> usize {
+        self.images
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.targets.len() / self.images
+    }
+
+    /// Samples of image `number`, `[H][W][C]`.
+    pub fn image(&self, number: usize) -> &[f32] {
+        let floats = self.samples.len() / self.images;
+        &self.samples[number * floats..][..floats]
+    }
+
+    /// Mask of the input of convolution `index`, 0 to 3; `None` where dropout does not apply.
+    pub fn mask_before(&self, index: usize) -> Option<&Mask> {
+        match index {
+            2 => Some(&self.masks.norm2),
+            3 => Some(&self.masks.norm3),
+            _ => None,
+        }
     }
 }
 
-/// Factors of the activations: 0 for those dropped, and for the others a factor above 1 that keeps the mean.
+/// Factors of activations, in the layout of [`super::native`]: dropout sets some to zero, and multiplies the others so that
+/// the mean stays.
+pub struct Mask(pub Vec<Vector>);
+
+/// Masks of a step, each for all images.
 pub struct DropoutMasks {
-    /// Mask of the output of norm2, `[N, C, H, W]`.
-    pub norm2: HostTensor<4>,
-    /// Mask of the output of norm3, `[N, C, H, W]`.
-    pub norm3: HostTensor<4>,
-    /// Mask of the input of dense1, `[N, features]`.
-    pub flat: HostTensor<2>,
-    /// Mask of the output of dense1, `[N, features]`.
-    pub dense1: HostTensor<2>,
+    /// Mask of the output of norm2.
+    pub norm2: Mask,
+    /// Mask of the output of norm3.
+    pub norm3: Mask,
+    /// Mask of the input of dense1.
+    pub flat: Mask,
+    /// Mask of the output of dense1.
+    pub dense1: Mask,
 }
 
 /// Source of the batches of a run.
@@ -137,17 +166,21 @@ pub struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// Prepares all batches from `start` to the end of the last of `epochs` and passes each to `send`, until that breaks.
-    pub fn load(&self, start: Position, epochs: usize, mut send: impl FnMut(Batch) -> ControlFlow<()>) {
+    /// Prepares the batches from `start` to the end of the last of `epochs` whose turn it is, and passes each to `send`, until
+    /// that breaks.
+    pub fn load(&self, start: Position, epochs: usize, turn: Turn, mut send: impl FnMut(Batch) -> ControlFlow<()>) {
         let sampler = self.sampler();
         let mut position = start;
         while position.epoch < epochs {
             let shuffled = sampler.shuffled(self.config.seed, position.epoch);
             let epoch = position.epoch;
             while position.epoch == epoch {
-                let batch = self.batch(position, &shuffled[sampler.range(position.batch)]);
-                if send(batch).is_break() {
-                    return;
+                let steps = sampler.steps_before(position) - sampler.steps_before(start);
+                if steps % turn.count == turn.turn {
+                    let batch = self.batch(position, &shuffled[sampler.range(position.batch)]);
+                    if send(batch).is_break() {
+                        return;
+                    }
                 }
                 position = sampler.next(position);
             }
@@ -160,86 +193,79 @@ impl Loader<'_> {
 
     fn batch(&self, position: Position, indices: &[usize]) -> Batch {
         let shape = self.dataset.shape();
-        let mut values = Vec::with_capacity(indices.len() * shape.bytes());
+        let mut samples = Vec::with_capacity(indices.len() * shape.bytes());
         for &index in indices {
             let pixels = self.dataset.pixels(index);
-            let samples = if self.config.augment {
+            let distorted = if self.config.augment {
                 let key = [position.epoch as u64, index as u64];
                 Distortion::draw(&mut stream(self.config.seed, Purpose::Augment, key)).apply(pixels, shape)
             } else {
                 augment::to_unit_range(pixels)
             };
-            normalise_into(&mut values, &samples, self.input);
+            normalise_into(&mut samples, &distorted, self.input);
         }
-        Batch {
-            position,
-            images: HostTensor { values, shape: [indices.len(), shape.channels, shape.height, shape.width] },
-            targets: self.targets(indices),
-            masks: self.masks(position, indices.len()),
-        }
+        let masks = self.masks(position, indices.len());
+        Batch::new(position, samples, self.targets(indices), masks, indices.len())
     }
 
-    fn targets(&self, indices: &[usize]) -> HostTensor<2> {
+    fn targets(&self, indices: &[usize]) -> Vec<f32> {
         let classes = self.architecture.class_count;
         let spread = self.config.label_smoothing as f32 / classes as f32;
-        let mut values = vec![spread; indices.len() * classes];
+        let mut targets = vec![spread; indices.len() * classes];
         for (row, &index) in indices.iter().enumerate() {
-            values[row * classes + usize::from(self.dataset.labels()[index])] +=
+            targets[row * classes + usize::from(self.dataset.labels()[index])] +=
                 1.0 - self.config.label_smoothing as f32;
         }
-        HostTensor { values, shape: [indices.len(), classes] }
+        targets
     }
 
     fn masks(&self, position: Position, images: usize) -> DropoutMasks {
         let step = self.sampler().steps_before(position) as u64;
-        let dense = |layer: u64, share: f64, features: usize| {
-            let mut random = stream(self.config.seed, Purpose::Dropout, [step, layer]);
-            HostTensor { values: mask(&mut random, share, images * features), shape: [images, features] }
+        let of = |layer: u64, share: f64, vectors: usize| {
+            Mask::draw(&mut stream(self.config.seed, Purpose::Dropout, [step, layer]), share, images * vectors)
         };
-        let (dropout, shapes) = (self.config.dropout, self.architecture.dropout_shapes());
-        let image = |layer: u64, [channels, rows, columns]: [usize; 3]| {
-            let flat = dense(layer, dropout, channels * rows * columns);
-            HostTensor { values: flat.values, shape: [images, channels, rows, columns] }
-        };
+        let [_, second, third, fourth] = Layer::of_network(&self.architecture).map(|layer| layer.output_vectors());
+        let dropout = self.config.dropout;
         DropoutMasks {
-            norm2: image(2, shapes.norm2),
-            norm3: image(3, shapes.norm3),
-            flat: dense(4, 2.0 * dropout, shapes.flat),
-            dense1: dense(5, 2.0 * dropout, shapes.dense1),
+            norm2: of(2, dropout, second),
+            norm3: of(3, dropout, third),
+            flat: of(4, 2.0 * dropout, fourth),
+            dense1: of(5, 2.0 * dropout, DENSE_WIDTH / LANES),
         }
     }
 }
 
-/// Draws `count` factors: 0 with probability `share`, and 1 / (1 - `share`) otherwise.
-fn mask(random: &mut impl Rng, share: f64, count: usize) -> Vec<f32> {
-    // Two random bytes a factor: the share is exact to 1/65,536.
-    let mut bytes = vec![0; 2 * count];
-    random.fill_bytes(&mut bytes);
-    let threshold = (share * 65_536.0).round() as u32;
-    let kept = (1.0 / (1.0 - share)) as f32;
-    let factor = |pair: &[u8]| if u32::from(pair[0]) | u32::from(pair[1]) << 8 < threshold { 0.0 } else { kept };
-    bytes.chunks_exact(2).map(factor).collect()
-}
-
-/// Appends the samples of an image, `[H, W, C]` in [0, 1], to `values`: normalised, `[C, H, W]`.
-fn normalise_into(values: &mut Vec<f32>, samples: &[f32], input: &Input) {
-    for channel in 0..input.shape.channels {
-        let (mean, deviation) = (input.mean[channel], input.deviation[channel]);
-        values.extend(
-            samples.iter().skip(channel).step_by(input.shape.channels).map(|sample| (sample - mean) / deviation),
-        );
+impl Mask {
+    /// Draws which activations of `vectors` vectors are dropped, each with probability `share`.
+    pub fn draw(random: &mut impl Rng, share: f64, vectors: usize) -> Self {
+        // Two random bytes an activation: the share is exact to 1/65,536.
+        let mut bytes = vec![0; 2 * LANES * vectors];
+        random.fill_bytes(&mut bytes);
+        let threshold = (share * 65_536.0).round() as u32;
+        let kept = (1.0 / (1.0 - share)) as f32;
+        let factor = |pair: [u8; 2]| if u32::from(u16::from_le_bytes(pair)) < threshold { 0.0 } else { kept };
+        let (vectors, _) = bytes.as_chunks::<{ 2 * LANES }>();
+        let lane = |bytes: &[u8; 2 * LANES], lane: usize| factor([bytes[2 * lane], bytes[2 * lane + 1]]);
+        Self(vectors.iter().map(|bytes| Vector(std::array::from_fn(|at| lane(bytes, at)))).collect())
     }
 }
 
-/// Returns the images of `dataset` at `indices`, normalised and not distorted, `[N, C, H, W]`.
-pub fn undistorted(dataset: &Dataset, indices: Range<usize>, input: &Input) -> HostTensor<4> {
-    let shape = dataset.shape();
-    let dimensions = [indices.len(), shape.channels, shape.height, shape.width];
-    let mut values = Vec::with_capacity(indices.len() * shape.bytes());
+/// Appends the samples of an image, `[H, W, C]` in [0, 1], to `values`, normalised.
+fn normalise_into(values: &mut Vec<f32>, samples: &[f32], input: &Input) {
+    let channels = input.mean.iter().zip(&input.deviation);
+    for pixel in samples.chunks_exact(input.shape.channels) {
+        values
+            .extend(pixel.iter().zip(channels.clone()).map(|(sample, (mean, deviation))| (sample - mean) / deviation));
+    }
+}
+
+/// Returns the images of `dataset` at `indices`, normalised and not distorted, `[images][H][W][C]`.
+pub fn undistorted(dataset: &Dataset, indices: Range<usize>, input: &Input) -> Vec<f32> {
+    let mut values = Vec::with_capacity(indices.len() * dataset.shape().bytes());
     for index in indices {
         normalise_into(&mut values, &augment::to_unit_range(dataset.pixels(index)), input);
     }
-    HostTensor { values, shape: dimensions }
+    values
 }
 
 #[cfg(test)]
@@ -270,8 +296,9 @@ mod tests {
 
     #[test]
     fn a_mask_drops_its_share_and_keeps_the_mean() {
-        let factors = mask(&mut stream(1, Purpose::Dropout, [0, 0]), 0.25, 40_000);
+        let mask = Mask::draw(&mut stream(1, Purpose::Dropout, [0, 0]), 0.25, 40_000 / LANES);
 
+        let factors: Vec<f32> = mask.0.iter().flat_map(|vector| vector.0).collect();
         let dropped = factors.iter().filter(|factor| **factor == 0.0).count();
         let mean = factors.iter().sum::<f32>() / factors.len() as f32;
         assert!((9_600..10_400).contains(&dropped), "{dropped} of 40,000 are dropped");

@@ -2,22 +2,17 @@
 //!
 //! [`run`] loads a data set, trains on one part of it, selects the best epoch on another, measures the result once on a
 //! third, and writes an artifact. Every random choice depends on the seed alone: the same run writes the same bytes, even
-//! when it was interrupted and resumed. Only this folder names Burn, the library of tensors and automatic
-//! differentiation.
+//! when it was interrupted and resumed.
 
 mod architecture;
 mod artifact;
 mod atomic_write;
 mod augment;
 mod checkpoint;
-mod convolution;
 mod evaluator;
-mod gradient;
 mod input;
-mod kernel;
 mod loader;
-mod matrix;
-mod network;
+mod native;
 mod optimiser;
 mod progress;
 mod session;
@@ -35,38 +30,6 @@ pub use artifact::probabilities;
 pub use optimiser::Schedule;
 
 use session::{End, Session};
-
-/// Device that a network is trained on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Device {
-    /// All cores of the processor.
-    #[default]
-    Cpu,
-    /// The first NVIDIA GPU; needs the feature `cuda`.
-    Cuda,
-}
-
-impl Device {
-    /// Returns the name on the command line and in cards.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-        }
-    }
-
-    fn open(self) -> anyhow::Result<burn::tensor::Device> {
-        match self {
-            Self::Cpu => Ok(burn::tensor::Device::flex()),
-            #[cfg(feature = "cuda")]
-            Self::Cuda => Ok(burn::tensor::Device::cuda(0)),
-            #[cfg(not(feature = "cuda"))]
-            Self::Cuda => anyhow::bail!(
-                "could not use cuda: this kana was built without it; build one by `cargo build --release --features cuda`"
-            ),
-        }
-    }
-}
 
 /// Settings of a run. `data` and `out` have no useful default.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,8 +63,6 @@ pub struct Config {
     pub validation: f64,
     /// Whether images are distorted at random in each epoch.
     pub augment: bool,
-    /// Device that the network is trained on.
-    pub device: Device,
     /// Whether to continue from the checkpoint in `out`.
     pub resume: bool,
 }
@@ -123,7 +84,6 @@ impl Default for Config {
             label_smoothing: 0.05,
             validation: 0.1,
             augment: true,
-            device: Device::default(),
             resume: false,
         }
     }
@@ -175,7 +135,6 @@ impl Config {
         let entries = [
             ("augment", if self.augment { "on".to_owned() } else { "off".to_owned() }),
             ("batch-size", self.batch_size.to_string()),
-            ("device", self.device.name().to_owned()),
             ("label-smoothing", self.label_smoothing.to_string()),
             ("learning-rate", self.learning_rate.to_string()),
             ("schedule", self.schedule.name().to_owned()),
@@ -216,7 +175,6 @@ pub enum Completion {
 /// written, or the checkpoint to be resumed belongs to another run.
 pub fn run(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<Completion> {
     config.checked()?;
-    let device = config.device.open()?;
     let folder = Folder::load(&config.data)?;
     let split = Split::new(&folder, config.validation, config.seed);
     for (part, images) in [("training", &split.training), ("validation", &split.validation), ("test", &split.test)] {
@@ -229,7 +187,7 @@ pub fn run(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<Completi
         split.test.shape(),
         split.training.shape()
     );
-    let session = Session::new(config, &split, &folder.classes, device)?;
+    let session = Session::new(config, &split, &folder.classes)?;
     std::fs::create_dir_all(&config.out).with_context(|| format!("could not create {}", config.out.display()))?;
     Ok(match session.run(interrupted)? {
         End::Finished(best) => Completion::Finished { card: Box::new(session.finish(&best)?) },

@@ -1,13 +1,9 @@
 //! How does a step change the parameters?
 //!
 //! By AdamW (I. Loshchilov, F. Hutter: Decoupled Weight Decay Regularization, 2019), with a learning rate that follows a
-//! [`Schedule`]. The moments are plain tensors in the order of the parameters, so that a checkpoint contains the whole
-//! state of the optimiser.
-
-use burn::tensor::{Device, Tensor};
+//! [`Schedule`]. The moments have the order of the parameters, so that a checkpoint contains the whole state of the optimiser.
 
 use super::architecture::Architecture;
-use super::network::{flat, to_vec};
 
 /// Decay of the first moment per step, β₁.
 const FIRST_DECAY: f64 = 0.9;
@@ -57,14 +53,14 @@ impl Schedule {
     }
 }
 
-/// AdamW with its state on the device.
+/// AdamW with its state.
+#[derive(Clone, Debug)]
 pub struct Optimiser {
     /// Factor λ of the decoupled weight decay, which is multiplied by the rate.
     weight_decay: f64,
     /// Whether weight decay applies to a parameter: it does to weights, and not to biases and norms.
     decays: Vec<bool>,
-    first: Vec<Tensor<1>>,
-    second: Vec<Tensor<1>>,
+    moments: Moments,
 }
 
 /// Number and learning rate of a step.
@@ -78,34 +74,39 @@ pub struct Step {
 
 impl Optimiser {
     /// Creates an optimiser that continues from `moments`.
-    pub fn new(architecture: &Architecture, weight_decay: f64, moments: &Moments, device: &Device) -> Self {
-        let inner = device.clone().inner();
-        let tensors = |moments: &[Vec<f32>]| moments.iter().map(|values| flat(values, &inner)).collect();
+    pub fn new(architecture: &Architecture, weight_decay: f64, moments: Moments) -> Self {
         let decays = architecture.trainable().iter().map(|spec| spec.name.ends_with("weight")).collect();
-        Self { weight_decay, decays, first: tensors(&moments.first), second: tensors(&moments.second) }
+        Self { weight_decay, decays, moments }
     }
 
-    /// Returns the moments in host memory.
-    pub fn moments(&self) -> Moments {
-        let values = |tensors: &[Tensor<1>]| tensors.iter().map(|tensor| to_vec(tensor.clone())).collect();
-        Moments { first: values(&self.first), second: values(&self.second) }
+    /// Returns the moments after the last step.
+    pub fn moments(&self) -> &Moments {
+        &self.moments
     }
 
-    /// Updates the moments of the parameter number `index` and returns the parameter after the step. Neither tensor is
-    /// tracked by automatic differentiation.
-    pub fn update(&mut self, index: usize, parameter: Tensor<1>, gradient: Tensor<1>, step: Step) -> Tensor<1> {
-        let first = self.first[index].clone() * FIRST_DECAY + gradient.clone() * (1.0 - FIRST_DECAY);
-        let second = self.second[index].clone() * SECOND_DECAY + gradient.clone() * gradient * (1.0 - SECOND_DECAY);
-        (self.first[index], self.second[index]) = (first.clone(), second.clone());
+    /// Updates the moments and the `parameters` by their `gradients`.
+    pub fn update(&mut self, parameters: &mut [Vec<f32>], gradients: &[Vec<f32>], step: Step) {
         // Both moments start at zero; the correction removes that bias.
         let correction = |decay: f64| 1.0 - decay.powi(i32::try_from(step.index + 1).unwrap_or(i32::MAX));
-        let scale = (second / correction(SECOND_DECAY)).sqrt() + EPSILON;
-        let kept = if self.decays[index] { 1.0 - step.rate * self.weight_decay } else { 1.0 };
-        parameter * kept - first / scale * (step.rate / correction(FIRST_DECAY))
+        let rate = (step.rate / correction(FIRST_DECAY)) as f32;
+        let second_correction = (1.0 / correction(SECOND_DECAY)) as f32;
+        let [first_decay, second_decay, epsilon] = [FIRST_DECAY, SECOND_DECAY, EPSILON].map(|value| value as f32);
+        let moments = self.moments.first.iter_mut().zip(&mut self.moments.second);
+        let tensors = parameters.iter_mut().zip(gradients).zip(moments).zip(&self.decays);
+        for (((parameters, gradients), (first, second)), decays) in tensors {
+            let kept = if *decays { (1.0 - step.rate * self.weight_decay) as f32 } else { 1.0 };
+            let elements = parameters.iter_mut().zip(gradients).zip(first.iter_mut().zip(second));
+            for ((parameter, gradient), (first, second)) in elements {
+                *first = first_decay * *first + (1.0 - first_decay) * gradient;
+                *second = second_decay * *second + (1.0 - second_decay) * gradient * gradient;
+                let deviation = (*second * second_correction).sqrt() + epsilon;
+                *parameter = *parameter * kept - rate * *first / deviation;
+            }
+        }
     }
 }
 
-/// Moments of the gradients in host memory.
+/// Moments of the gradients.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
     /// Running mean of the gradients of each parameter.
@@ -140,15 +141,14 @@ mod tests {
 
     #[test]
     fn the_first_step_moves_a_parameter_by_the_rate_against_its_gradient() {
-        let device = Device::flex();
         let image_shape = kana_engine::image::Shape { channels: 1, height: 20, width: 20 };
         let architecture = Architecture { image_shape, width: 1, class_count: 2 };
-        let mut optimiser = Optimiser::new(&architecture, 0.0, &Moments::zero(&architecture), &device);
+        let mut optimiser = Optimiser::new(&architecture, 0.0, Moments::zero(&architecture));
+        let mut parameters = [vec![1.0; 9]];
 
-        let updated =
-            optimiser.update(0, flat(&[1.0; 9], &device), flat(&[5.0; 9], &device), Step { index: 0, rate: 0.1 });
+        optimiser.update(&mut parameters, &[vec![5.0; 9]], Step { index: 0, rate: 0.1 });
 
-        assert!(to_vec(updated).iter().all(|value| (value - 0.9).abs() < 1e-5));
+        assert!(parameters[0].iter().all(|value| (value - 0.9).abs() < 1e-5), "{parameters:?}");
     }
 
     #[test]

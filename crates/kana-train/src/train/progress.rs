@@ -9,14 +9,14 @@ use tracing::info;
 
 use super::evaluator::Score;
 
-/// Time between two reads of the loss, each of which waits for the device.
-const LOSS_INTERVAL: Duration = Duration::from_millis(500);
+/// Time between two messages beside the bar: more often, nobody could read them.
+const MESSAGE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Display of a run's progress.
 pub struct Progress {
     bar: ProgressBar,
     epochs: usize,
-    loss_read_at: Instant,
+    shown_at: Instant,
     epoch_started_at: Instant,
 }
 
@@ -42,18 +42,18 @@ impl Progress {
         // indicatif shows nothing when standard error is no terminal.
         let bar = ProgressBar::new(steps as u64).with_style(style).with_position(done as u64).with_message("loss …");
         bar.reset_eta();
-        Self { bar, epochs, loss_read_at: Instant::now(), epoch_started_at: Instant::now() }
+        Self { bar, epochs, shown_at: Instant::now(), epoch_started_at: Instant::now() }
     }
 
-    /// Records a step of `epoch` (from 0). Calls `loss`, which reads the mean loss of the epoch, only now and then.
-    pub fn record_step(&mut self, epoch: usize, best_accuracy: Option<f64>, loss: impl FnOnce() -> f32) {
+    /// Records a step of `epoch` (from 0), whose mean loss is `loss` until now.
+    pub fn record_step(&mut self, epoch: usize, best_accuracy: Option<f64>, loss: f32) {
         self.bar.inc(1);
-        if self.bar.is_hidden() || self.loss_read_at.elapsed() < LOSS_INTERVAL {
+        if self.bar.is_hidden() || self.shown_at.elapsed() < MESSAGE_INTERVAL {
             return;
         }
-        self.loss_read_at = Instant::now();
+        self.shown_at = Instant::now();
         let best = best_accuracy.map_or(String::new(), |accuracy| format!(", best {:.2} %", 100.0 * accuracy));
-        self.bar.set_message(format!("epoch {}/{}, loss {:.4}{best}", epoch + 1, self.epochs, loss()));
+        self.bar.set_message(format!("epoch {}/{}, loss {:.4}{best}", epoch + 1, self.epochs, loss));
     }
 
     /// Logs the results of an epoch.

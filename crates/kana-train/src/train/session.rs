@@ -1,6 +1,6 @@
 //! What happens between the first step of a run and its artifact?
 //!
-//! One thread prepares batches in advance, this one trains on them. The state is saved only between steps and contains
+//! Threads of their own prepare batches in advance, this one trains on them. The state is saved only between steps and contains
 //! everything that the next step depends on, so that a resumed run continues exactly.
 
 use std::ops::ControlFlow;
@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use anyhow::ensure;
-use burn::tensor::{Device, Tensor, activation};
 
 use super::Config;
 use super::architecture::{Architecture, Parameters};
@@ -17,16 +16,19 @@ use super::artifact;
 use super::checkpoint::{Best, CheckpointFile, State};
 use super::evaluator::Evaluator;
 use super::input;
-use super::loader::{Batch, Loader, LoaderConfig, Position, Sampler};
-use super::network::{Network, flat, to_vec};
-use super::optimiser::{Moments, Optimiser, Step};
+use super::loader::{Batch, Loader, LoaderConfig, Position, Sampler, Turn};
+use super::native::Learner;
+use super::optimiser::{Moments, Step};
 use super::progress::{EpochSummary, Progress};
 use crate::data::{Classes, Split};
 use kana_engine::model::card::{self, Input, Training};
 use kana_engine::model::{Card, FAMILY};
 
-/// Batches prepared in advance: enough to bridge a delay, few enough to be lost at an interruption.
+/// Batches that each loader prepares in advance: enough to bridge a delay, few enough to be lost at an interruption.
 const BATCHES_AHEAD: usize = 3;
+/// Cores that train, at most, on what one thread prepares: it needs less than a third of the processor time that a step
+/// does.
+const CORES_PER_LOADER: usize = 3;
 
 /// A training run.
 pub struct Session<'a> {
@@ -36,7 +38,6 @@ pub struct Session<'a> {
     input: Input,
     architecture: Architecture,
     sampler: Sampler,
-    device: Device,
     checkpoint: CheckpointFile,
 }
 
@@ -51,22 +52,21 @@ pub enum End {
     },
 }
 
-/// Network and optimiser between two steps.
-struct Learner {
+/// Run between two steps.
+struct Run {
     position: Position,
-    network: Network,
-    optimiser: Optimiser,
-    /// Sum of the losses of this epoch's images, on the device.
-    loss_sum: Tensor<1>,
+    learner: Learner,
+    /// Sum of the losses of this epoch's images.
+    loss_sum: f32,
     best: Option<Best>,
 }
 
 impl<'a> Session<'a> {
-    /// Prepares a run on `split` that tells `classes` apart, on `device`.
+    /// Prepares a run on `split` that tells `classes` apart.
     ///
     /// # Errors
     /// Returns an error when the images are too small for the network, or the width is out of its bounds.
-    pub fn new(config: &'a Config, split: &'a Split, classes: &'a Classes, device: Device) -> anyhow::Result<Self> {
+    pub fn new(config: &'a Config, split: &'a Split, classes: &'a Classes) -> anyhow::Result<Self> {
         let input = input::measure(&split.training);
         let class_count = classes.labels.len();
         let architecture = Architecture { image_shape: input.shape, width: config.width, class_count }.checked()?;
@@ -80,7 +80,7 @@ impl<'a> Session<'a> {
             settings.insert(format!("data {}", source.file), source.sha256.clone());
         }
         let checkpoint = CheckpointFile::new(&config.out, architecture, settings);
-        Ok(Self { config, split, classes, input, architecture, sampler, device: device.autodiff(), checkpoint })
+        Ok(Self { config, split, classes, input, architecture, sampler, checkpoint })
     }
 
     /// Returns the path of the run's checkpoint.
@@ -93,27 +93,36 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Returns an error when the checkpoint cannot be written, or cannot be resumed from.
     pub fn run(&self, interrupted: &AtomicBool) -> anyhow::Result<End> {
-        let mut learner = self.learner(self.initial_state()?)?;
-        let (epochs, start) = (self.config.epochs, learner.position);
+        let mut run = self.start(self.initial_state()?);
+        let (epochs, start) = (self.config.epochs, run.position);
         let steps = epochs * self.sampler.batch_count;
         let mut progress = Progress::start(steps, epochs, self.sampler.steps_before(start));
         let loader = self.loader();
         std::thread::scope(|scope| {
-            let (sender, receiver) = sync_channel(BATCHES_AHEAD);
-            scope.spawn(move || {
-                loader.load(start, epochs, |batch| match sender.send(batch) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(_) => ControlFlow::Break(()),
-                });
-            });
-            self.train(&mut learner, receiver.into_iter(), &mut progress, interrupted)
+            let count = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(CORES_PER_LOADER));
+            let receivers: Vec<_> = (0..count)
+                .map(|turn| {
+                    let (sender, receiver) = sync_channel(BATCHES_AHEAD);
+                    let loader = &loader;
+                    scope.spawn(move || {
+                        loader.load(start, epochs, Turn { turn, count }, |batch| match sender.send(batch) {
+                            Ok(()) => ControlFlow::Continue(()),
+                            Err(_) => ControlFlow::Break(()),
+                        });
+                    });
+                    receiver
+                })
+                .collect();
+            // The batches are in order, so that the loader whose turn it is has none left only when no one has.
+            let batches = receivers.iter().cycle().map_while(|receiver| receiver.recv().ok());
+            self.train(&mut run, batches, &mut progress, interrupted)
         })?;
         progress.finish();
-        let epochs_done = learner.position.epoch;
+        let epochs_done = run.position.epoch;
         if epochs_done < epochs {
-            self.save(&learner)?;
+            self.save(&run)?;
         }
-        Ok(match learner.best {
+        Ok(match run.best {
             Some(best) if epochs_done == epochs => End::Finished(best),
             _ => End::Interrupted { epochs_done },
         })
@@ -124,7 +133,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Returns the error of the file system.
     pub fn finish(&self, best: &Best) -> anyhow::Result<Card> {
-        let card = self.card(best, &self.evaluator(&best.parameters)?);
+        let card = self.card(best, &self.evaluator(&best.parameters));
         let card = artifact::save(&self.config.out, card, &self.architecture, &best.parameters)?;
         self.checkpoint.remove()?;
         Ok(card)
@@ -187,15 +196,9 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn learner(&self, state: State) -> anyhow::Result<Learner> {
-        let weight_decay = self.config.weight_decay;
-        Ok(Learner {
-            position: state.position,
-            network: Network::new(self.architecture, &state.parameters, &self.device)?,
-            optimiser: Optimiser::new(&self.architecture, weight_decay, &state.moments, &self.device),
-            loss_sum: self.untracked(state.loss_sum),
-            best: state.best,
-        })
+    fn start(&self, State { position, parameters, moments, loss_sum, best }: State) -> Run {
+        let learner = Learner::new(self.architecture, parameters, moments, self.config.weight_decay);
+        Run { position, learner, loss_sum, best }
     }
 
     fn loader(&self) -> Loader<'_> {
@@ -209,18 +212,14 @@ impl<'a> Session<'a> {
         Loader { dataset: &self.split.training, input: &self.input, architecture: self.architecture, config }
     }
 
-    fn evaluator(&self, parameters: &Parameters) -> anyhow::Result<Evaluator> {
-        Evaluator::new(self.architecture, parameters, self.input.clone(), &self.device)
-    }
-
-    fn untracked(&self, value: f32) -> Tensor<1> {
-        flat(&[value], &self.device.clone().inner())
+    fn evaluator(&self, parameters: &Parameters) -> Evaluator {
+        Evaluator::new(&self.architecture, parameters, self.input.clone())
     }
 
     /// Trains on `batches` until they end or `interrupted` is set.
     fn train(
         &self,
-        learner: &mut Learner,
+        run: &mut Run,
         batches: impl Iterator<Item = Batch>,
         progress: &mut Progress,
         interrupted: &AtomicBool,
@@ -230,60 +229,56 @@ impl<'a> Session<'a> {
             if interrupted.load(Ordering::Relaxed) {
                 break;
             }
-            images += batch.images.shape()[0];
-            self.step(learner, &batch);
+            images += batch.count();
+            run.loss_sum += self.step(&mut run.learner, &batch)?;
             let validation_images = self.split.validation.len() as f64;
-            let best = learner.best.as_ref().map(|best| best.score.correct as f64 / validation_images);
-            let loss_sum = learner.loss_sum.clone();
-            progress.record_step(batch.position.epoch, best, || to_vec(loss_sum)[0] / images as f32);
-            learner.position = self.sampler.next(batch.position);
-            if learner.position.batch == 0 {
-                self.end_epoch(learner, progress)?;
+            let best = run.best.as_ref().map(|best| best.score.correct as f64 / validation_images);
+            progress.record_step(batch.position.epoch, best, run.loss_sum / images as f32);
+            run.position = self.sampler.next(batch.position);
+            if run.position.batch == 0 {
+                self.end_epoch(run, progress)?;
                 images = 0;
             }
         }
         Ok(())
     }
 
-    fn step(&self, learner: &mut Learner, batch: &Batch) {
+    /// Trains on a batch and returns the sum of its losses.
+    fn step(&self, learner: &mut Learner, batch: &Batch) -> anyhow::Result<f32> {
         let (index, steps) = (self.sampler.steps_before(batch.position), self.config.epochs * self.sampler.batch_count);
-        let step = Step { index, rate: self.config.schedule.rate(self.config.learning_rate, index, steps) };
-        let logits = learner.network.forward_training(batch.images.to_device(&self.device), &batch.masks);
-        let targets = batch.targets.to_device(&self.device);
-        let loss_sum = -(activation::log_softmax(logits, 1) * targets).sum();
-        let mut gradients = (loss_sum.clone() / batch.images.shape()[0] as f32).backward();
-        learner.loss_sum = learner.loss_sum.clone() + loss_sum.inner();
-        for (index, parameter) in learner.network.trainable.iter_mut().enumerate() {
-            let gradient = parameter
-                .grad_remove(&mut gradients)
-                .expect("BUG: forward_training uses every trainable parameter, so each has a gradient");
-            let updated = learner.optimiser.update(index, parameter.clone().inner(), gradient, step);
-            *parameter = Tensor::from_inner(updated).require_grad();
-        }
+        let rate = self.config.schedule.rate(self.config.learning_rate, index, steps);
+        let loss_sum = learner.step(batch, Step { index, rate });
+        ensure!(
+            loss_sum.is_finite(),
+            "the loss is {loss_sum} at step {} of epoch {}, with a learning rate of {rate:e}: choose a lower one",
+            batch.position.batch + 1,
+            batch.position.epoch + 1,
+        );
+        Ok(loss_sum)
     }
 
     /// Scores the epoch that has just ended, keeps its network when it is the best, and writes a checkpoint.
-    fn end_epoch(&self, learner: &mut Learner, progress: &mut Progress) -> anyhow::Result<()> {
-        let parameters = learner.network.parameters();
-        let score = self.evaluator(&parameters)?.score(&self.split.validation);
-        let epoch = learner.position.epoch;
-        let is_best = learner.best.as_ref().is_none_or(|best| score.is_better_than(&best.score));
-        let loss = to_vec(learner.loss_sum.clone())[0] / self.split.training.len() as f32;
+    fn end_epoch(&self, run: &mut Run, progress: &mut Progress) -> anyhow::Result<()> {
+        let parameters = run.learner.parameters();
+        let score = self.evaluator(parameters).score(&self.split.validation);
+        let epoch = run.position.epoch;
+        let is_best = run.best.as_ref().is_none_or(|best| score.is_better_than(&best.score));
+        let loss = run.loss_sum / self.split.training.len() as f32;
         progress.log_epoch(&EpochSummary { epoch, loss, score, images: self.split.validation.len(), is_best });
         if is_best {
-            learner.best = Some(Best { epoch, score, parameters });
+            run.best = Some(Best { epoch, score, parameters: parameters.clone() });
         }
-        learner.loss_sum = self.untracked(0.0);
-        self.save(learner)
+        run.loss_sum = 0.0;
+        self.save(run)
     }
 
-    fn save(&self, learner: &Learner) -> anyhow::Result<()> {
+    fn save(&self, run: &Run) -> anyhow::Result<()> {
         self.checkpoint.save(&State {
-            position: learner.position,
-            parameters: learner.network.parameters(),
-            moments: learner.optimiser.moments(),
-            loss_sum: to_vec(learner.loss_sum.clone())[0],
-            best: learner.best.clone(),
+            position: run.position,
+            parameters: run.learner.parameters().clone(),
+            moments: run.learner.moments().clone(),
+            loss_sum: run.loss_sum,
+            best: run.best.clone(),
         })
     }
 }

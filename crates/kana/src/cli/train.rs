@@ -84,10 +84,6 @@ pub struct Train {
     #[arg(long, env = "KANA_NO_AUGMENT")]
     no_augment: bool,
 
-    /// Device that the network is trained on
-    #[arg(long, env = "KANA_DEVICE", value_enum, default_value_t = DeviceFlag::Cpu)]
-    device: DeviceFlag,
-
     /// Continue an interrupted run from the checkpoint in the output folder; needs the same data and settings
     #[arg(long, env = "KANA_RESUME")]
     resume: bool,
@@ -100,15 +96,6 @@ enum ScheduleFlag {
     OneCycle,
     /// Fall to almost zero from the start
     Cosine,
-}
-
-/// Values of `--device`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum DeviceFlag {
-    /// All cores of the processor
-    Cpu,
-    /// The first NVIDIA GPU; needs a kana built with the feature `cuda`
-    Cuda,
 }
 
 /// Arguments of `kana evaluate`.
@@ -214,10 +201,6 @@ impl Train {
             label_smoothing: self.label_smoothing,
             validation: self.validation,
             augment: !self.no_augment,
-            device: match self.device {
-                DeviceFlag::Cpu => train::Device::Cpu,
-                DeviceFlag::Cuda => train::Device::Cuda,
-            },
             resume: self.resume,
         })
     }

@@ -18,7 +18,6 @@ const ROLES: &[&str] = &["gateway", "worker", "cluster", "client"];
 /// Libraries that may be named in these rooms only, so that each can be replaced there.
 const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["gateway", "worker"]),
-    ("burn", &["train"]),
     ("clap", &["cli", "telemetry"]),
     ("k8s_openapi", &["cluster"]),
     ("kube", &["cluster"]),

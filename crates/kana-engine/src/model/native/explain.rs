@@ -10,9 +10,9 @@ use std::time::Instant;
 use pulp::Simd;
 use serde::Serialize;
 
-use super::instructions::{Instructions, Kernel};
-use super::layers::{Extent, LANES, Vector, accumulate};
 use super::{Buffers, IMAGES_MAX, Native};
+use crate::kernels::{Extent, LANES, Vector, accumulate};
+use crate::kernels::{Instructions, Kernel};
 
 /// Times that a layer is measured; the least counts, which nothing else on the machine made longer.
 const RUNS: usize = 256;

@@ -2,12 +2,10 @@
 //!
 //! On one thread, in buffers that are allocated once; for more threads, create more engines. The normalisations are folded
 //! into the weights when these are read ([`weights`]), a [`plan`] chooses how each layer is computed, and the arithmetic is
-//! in [`layers`]. Convolutions take one image after another, whose activations then stay in the cache; the dense layers
+//! in [`crate::kernels`]. Convolutions take one image after another, whose activations then stay in the cache; the dense layers
 //! take several images together, because reading their weights costs more than the arithmetic.
 
 mod explain;
-mod instructions;
-mod layers;
 mod plan;
 mod weights;
 
@@ -16,11 +14,10 @@ use std::sync::Arc;
 use super::{Card, Classifier, Error};
 use crate::Prediction;
 use crate::image::Image;
-use layers::Vector;
-use plan::{Workspace, grow};
+use crate::kernels::convolution::Workspace;
+use crate::kernels::{Instructions, Vector, grow};
 
 pub use explain::{Explanation, LayerCost};
-pub use instructions::{Instructions, NotAvailable};
 pub use plan::Plan;
 pub use weights::{NORM_EPSILON, Weights};
 

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use safetensors::{Dtype, SafeTensors};
 
-use super::layers::dense::Dense;
-use super::layers::{Extent, Kernels, LANES, Vector, blocks_of};
 use crate::image::Shape;
+use crate::kernels::dense::Dense;
+use crate::kernels::{Extent, Filters, LANES, Vector, blocks_of};
 use crate::model::Card;
 
 /// Added to the variance in batch normalisation, so that no deviation is zero. The trainer adds the same.
@@ -25,7 +25,7 @@ pub const HIDDEN: usize = 128;
 #[derive(Clone, Debug)]
 pub struct Weights {
     /// The four convolutions, in order.
-    pub convolutions: [Kernels; 4],
+    pub convolutions: [Filters; 4],
     /// The two dense layers, in order.
     pub dense: [Dense; 2],
 }
@@ -134,7 +134,7 @@ impl Tensors<'_> {
     }
 
     /// Reads a convolution `from` input channels `to` output channels and folds the affine map `before` it into it.
-    fn convolution(&mut self, name: &str, before: &Affine, from: usize, to: usize) -> Result<Kernels, String> {
+    fn convolution(&mut self, name: &str, before: &Affine, from: usize, to: usize) -> Result<Filters, String> {
         let read = self.tensor(&format!("{name}.weight"), &[to, from, 3, 3])?;
         let bias = self.tensor(&format!("{name}.bias"), &[to])?;
         let mut weights: Vec<f64> = read.into_iter().map(f64::from).collect();
@@ -150,7 +150,7 @@ impl Tensors<'_> {
         if !weights.iter().chain(&bias).all(|folded| (*folded as f32).is_finite()) {
             return Err(format!("tensor {name}.weight: too large to fold the normalisation before it into it"));
         }
-        Ok(Kernels { inputs: from, outputs: to, weights, bias })
+        Ok(Filters { inputs: from, outputs: to, weights, bias })
     }
 
     fn dense(&mut self, name: &str, from: &Layout, to: usize) -> Result<Dense, String> {

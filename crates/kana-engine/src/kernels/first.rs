@@ -5,8 +5,8 @@
 
 use pulp::Simd;
 
-use super::{Extent, Kernels, LANES, Vector, accumulate, balanced, rectified, with_rows};
-use crate::model::native::instructions::{Instructions, Kernel};
+use super::instructions::{Instructions, Kernel};
+use super::{Extent, Filters, LANES, Vector, accumulate, balanced, rectified, with_rows};
 
 /// A 3×3 convolution without padding of an input that is not in blocks, with ReLU.
 #[derive(Clone, Debug)]
@@ -23,20 +23,20 @@ pub struct First {
 
 impl First {
     /// Lays the weights out for the loop.
-    pub fn new(kernels: &Kernels, input: Extent) -> Self {
-        let bias = kernels.bias();
-        let mut weights = vec![Vector::ZERO; bias.len() * 9 * kernels.inputs];
-        for output in 0..kernels.outputs {
+    pub fn new(filters: &Filters, input: Extent) -> Self {
+        let bias = filters.bias();
+        let mut weights = vec![Vector::ZERO; bias.len() * 9 * filters.inputs];
+        for output in 0..filters.outputs {
             let (block, lane) = (output / LANES, output % LANES);
-            for channel in 0..kernels.inputs {
-                for (tap, weight) in kernels.taps(output, channel).iter().enumerate() {
-                    weights[(block * 9 + tap) * kernels.inputs + channel].0[lane] = *weight as f32;
+            for channel in 0..filters.inputs {
+                for (tap, weight) in filters.taps(output, channel).iter().enumerate() {
+                    weights[(block * 9 + tap) * filters.inputs + channel].0[lane] = *weight as f32;
                 }
             }
         }
-        let row = input.width * kernels.inputs;
-        let offsets = (0..3).flat_map(|y| (0..3 * kernels.inputs).map(move |x| y * row + x)).collect();
-        Self { channels: kernels.inputs, input, weights, bias, offsets }
+        let row = input.width * filters.inputs;
+        let offsets = (0..3).flat_map(|y| (0..3 * filters.inputs).map(move |x| y * row + x)).collect();
+        Self { channels: filters.inputs, input, weights, bias, offsets }
     }
 
     /// Vectors of the output.

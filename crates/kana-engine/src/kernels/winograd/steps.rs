@@ -9,8 +9,8 @@ use pulp::Simd;
 
 use super::transform::Transform;
 use super::{Winograd, outputs};
-use crate::model::native::instructions::Kernel;
-use crate::model::native::layers::{LANES, Vector, accumulate, balanced, with_rows};
+use crate::kernels::instructions::Kernel;
+use crate::kernels::{LANES, Vector, accumulate, balanced, with_rows};
 
 /// A transformed tile of one block of channels: a vector for each point.
 pub type Points<const IN: usize> = [[Vector; IN]; IN];

@@ -9,7 +9,7 @@
 
 use pulp::Simd;
 
-use crate::model::native::layers::multiply_add;
+use crate::kernels::multiply_add;
 
 /// The transforms of F(`OUT`, 3), which takes `IN` = `OUT` + 2 inputs.
 pub trait Transform<const OUT: usize, const IN: usize> {

@@ -5,8 +5,8 @@
 
 use pulp::Simd;
 
-use super::{Extent, Kernels, LANES, Vector, accumulate, balanced, rectified, with_rows};
-use crate::model::native::instructions::{Instructions, Kernel};
+use super::instructions::{Instructions, Kernel};
+use super::{Extent, Filters, LANES, Vector, accumulate, balanced, rectified, with_rows};
 
 /// A 3×3 convolution without padding, with ReLU, its weights laid out for the loop.
 #[derive(Clone, Debug)]
@@ -22,13 +22,13 @@ pub struct Direct {
 
 impl Direct {
     /// Lays the weights out for the loop.
-    pub fn new(kernels: &Kernels, input: Extent) -> Self {
-        let bias = kernels.bias();
-        let blocks = kernels.inputs.div_ceil(LANES);
+    pub fn new(filters: &Filters, input: Extent) -> Self {
+        let bias = filters.bias();
+        let blocks = filters.inputs.div_ceil(LANES);
         let mut weights = vec![[Vector::ZERO; LANES]; bias.len() * 9 * blocks];
-        for output in 0..kernels.outputs {
-            for channel in 0..kernels.inputs {
-                for (tap, weight) in kernels.taps(output, channel).iter().enumerate() {
+        for output in 0..filters.outputs {
+            for channel in 0..filters.inputs {
+                for (tap, weight) in filters.taps(output, channel).iter().enumerate() {
                     let block = ((output / LANES) * 9 + tap) * blocks + channel / LANES;
                     weights[block][channel % LANES].0[output % LANES] = *weight as f32;
                 }

@@ -11,9 +11,8 @@
 mod steps;
 mod transform;
 
-use super::{Extent, Kernels, LANES, Vector, balanced};
-use crate::model::native::instructions::Instructions;
-use crate::model::native::plan::grow;
+use super::{Extent, Filters, LANES, Vector, balanced, grow};
+use crate::kernels::instructions::Instructions;
 use steps::{Multiply, Place, TransformInput, TransformOutput};
 use transform::{Four, Transform, Two};
 
@@ -100,21 +99,21 @@ impl Winograd {
     }
 
     /// Transforms the weights. `None` where there are fewer outputs than a tile has.
-    pub fn new(kernels: &Kernels, tile: Tile, input: Extent, is_pooled: bool) -> Option<Self> {
+    pub fn new(filters: &Filters, tile: Tile, input: Extent, is_pooled: bool) -> Option<Self> {
         let tiles = Self::tiles(tile, input, is_pooled)?;
-        let bias = kernels.bias();
-        let (blocks, points) = (kernels.inputs.div_ceil(LANES), tile.points());
+        let bias = filters.bias();
+        let (blocks, points) = (filters.inputs.div_ceil(LANES), tile.points());
         let mut weights = vec![[Vector::ZERO; LANES]; bias.len() * points * blocks];
-        for output in 0..kernels.outputs {
-            for channel in 0..kernels.inputs {
-                let taps = kernels.taps(output, channel);
-                let transformed = match tile {
-                    Tile::Two => transformed::<Two, 2, 4>(taps),
-                    Tile::Four => transformed::<Four, 4, 6>(taps),
-                };
-                for (point, weight) in transformed.enumerate() {
+        for output in 0..filters.outputs {
+            for channel in 0..filters.inputs {
+                let taps = filters.taps(output, channel);
+                let mut store = |point: usize, weight: f64| {
                     let block = ((output / LANES) * points + point) * blocks + channel / LANES;
                     weights[block][channel % LANES].0[output % LANES] = weight as f32;
+                };
+                match tile {
+                    Tile::Two => transformed::<Two, 2, 4>(taps).enumerate().for_each(|(at, value)| store(at, value)),
+                    Tile::Four => transformed::<Four, 4, 6>(taps).enumerate().for_each(|(at, value)| store(at, value)),
                 }
             }
         }
@@ -175,12 +174,9 @@ fn outputs(input: Extent, is_pooled: bool) -> Extent {
 }
 
 /// G g Gᵀ, in doubles.
-fn transformed<T: Transform<OUT, IN>, const OUT: usize, const IN: usize>(
-    taps: &[f64],
-) -> Box<dyn Iterator<Item = f64> + '_> {
-    let weight = move |y: usize, x: usize| {
-        let term = |tap: usize| T::KERNEL[y][tap / 3] * T::KERNEL[x][tap % 3] * taps[tap];
-        (0..9).map(term).sum()
-    };
-    Box::new((0..IN).flat_map(move |y| (0..IN).map(move |x| weight(y, x))))
+fn transformed<T: Transform<OUT, IN>, const OUT: usize, const IN: usize>(taps: &[f64]) -> impl Iterator<Item = f64> {
+    // G g, its columns first.
+    let half: [[f64; 3]; IN] =
+        std::array::from_fn(|y| std::array::from_fn(|x| (0..3).map(|row| T::KERNEL[y][row] * taps[3 * row + x]).sum()));
+    half.into_iter().flat_map(|row| T::KERNEL.map(|kernel| (0..3).map(|tap| row[tap] * kernel[tap]).sum()))
 }

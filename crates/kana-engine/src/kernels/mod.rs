@@ -9,13 +9,17 @@ use std::any::TypeId;
 
 use pulp::{Scalar128b, Simd};
 
+pub mod convolution;
 pub mod dense;
 pub mod direct;
 pub mod first;
-pub mod pool;
+pub mod instructions;
+pub(crate) mod pool;
 #[cfg(test)]
-pub mod reference;
-pub mod winograd;
+mod reference;
+pub(crate) mod winograd;
+
+pub use instructions::{Instructions, Kernel, NotAvailable};
 
 /// Channels of one block: two registers of AVX2, one of AVX-512, four of NEON.
 pub const LANES: usize = 16;
@@ -28,6 +32,11 @@ pub struct Vector(pub [f32; LANES]);
 impl Vector {
     /// Sixteen zeros.
     pub const ZERO: Self = Self([0.0; LANES]);
+}
+
+/// Lengthens `vectors` to `length`, unless it is longer.
+pub fn grow(vectors: &mut Vec<Vector>, length: usize) {
+    vectors.resize(vectors.len().max(length), Vector::ZERO);
 }
 
 /// Height and width of the activations between two layers.
@@ -53,7 +62,7 @@ impl Extent {
 
 /// A 3×3 convolution without padding, as the network defines it, in doubles so that folding loses no accuracy.
 #[derive(Clone, Debug)]
-pub struct Kernels {
+pub struct Filters {
     /// Input channels.
     pub inputs: usize,
     /// Output channels.
@@ -64,7 +73,7 @@ pub struct Kernels {
     pub bias: Vec<f64>,
 }
 
-impl Kernels {
+impl Filters {
     /// The 3×3 weights from an input channel to an output channel, row by row.
     pub fn taps(&self, output: usize, input: usize) -> &[f64] {
         &self.weights[(output * self.inputs + input) * 9..][..9]
@@ -156,6 +165,8 @@ pub fn balanced(rows: usize, max: usize) -> (usize, usize) {
 }
 
 /// Calls `$work::<…, ROWS>($arguments)` with the constant `ROWS` equal to `$rows`, which is 1 to 8.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! with_rows {
     ($rows:expr, $max:expr, $work:ident::<$($constant:ident),*>($($argument:expr),*)) => {
         match $rows.min($max) {
@@ -171,4 +182,4 @@ macro_rules! with_rows {
         }
     };
 }
-pub(super) use with_rows;
+pub use with_rows;

@@ -1,9 +1,9 @@
 //! On which instructions of the processor does the arithmetic run?
 //!
-//! The kernels are written once, over the registers of [`pulp::Simd`], and [`Instructions::run`] compiles them for each
+//! The filters are written once, over the registers of [`pulp::Simd`], and [`Instructions::run`] compiles them for each
 //! instruction set. `pulp` asks the processor before it hands out a set, so the engine has no `unsafe` of its own, and each
 //! of its operations is one instruction: the products run at nine tenths of the processor's peak. Plain arrays of floats
-//! for the compiler to vectorise were tried first: kernels with enough sums to be fast became single floats, ten times
+//! for the compiler to vectorise were tried first: filters with enough sums to be fast became single floats, ten times
 //! slower.
 
 use std::fmt;
@@ -12,7 +12,7 @@ use std::str::FromStr;
 use pulp::{NullaryFnOnce, Scalar128b, Simd};
 use serde::{Serialize, Serializer};
 
-use super::layers::LANES;
+use super::LANES;
 
 /// A set of vector instructions that this processor has. All sets compute the same values, to the last few bits.
 ///
@@ -20,7 +20,7 @@ use super::layers::LANES;
 #[derive(Clone, Copy, Debug)]
 pub struct Instructions(Set);
 
-/// The sets that the kernels are compiled for.
+/// The sets that the filters are compiled for.
 #[derive(Clone, Copy, Debug)]
 enum Set {
     #[cfg(target_arch = "x86_64")]
@@ -97,7 +97,7 @@ impl Instructions {
     }
 
     /// Computes `kernel` with these instructions.
-    pub(super) fn run(self, kernel: impl Kernel) {
+    pub fn run(self, kernel: impl Kernel) {
         match self.0 {
             // 32 registers of 16 floats: 8 are sums, enough to hide the latency of a multiply-add.
             #[cfg(target_arch = "x86_64")]

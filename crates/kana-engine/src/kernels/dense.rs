@@ -6,8 +6,8 @@
 
 use pulp::Simd;
 
+use super::instructions::{Instructions, Kernel};
 use super::{LANES, Registers, Vector, accumulate, balanced, rectified, with_rows};
-use crate::model::native::instructions::{Instructions, Kernel};
 
 /// Blocks of outputs computed together for a single image: with AVX2, 4 × 2 registers of sums.
 const BLOCKS: usize = 4;
