@@ -40,6 +40,7 @@
 //! ```
 
 pub mod data;
+pub mod metrics;
 mod train;
 
 pub use train::{Completion, Config, Schedule, probabilities, run};
