@@ -32,7 +32,7 @@
 //!
 //! let artifact = Artifact::load(Path::new("models/mine"))?;
 //! let folder = Folder::load(Path::new("data/kmnist"))?;
-//! let test = split::held_out(&folder, artifact.card());
+//! let test = split::held_out(&folder, artifact.card()).expect("one network, and a part of the images that it never saw");
 //! let report = evaluate(artifact.classifier()?.as_mut(), &test, |_| {})?;
 //! println!("recall of {}: {:.3}", report.per_class[0].label, report.per_class[0].recall);
 //! # Ok(())

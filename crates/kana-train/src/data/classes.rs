@@ -16,7 +16,7 @@ pub const FILE: &str = "labels.txt";
 /// Number of classes of MNIST, and of every data set in its format without a list of labels.
 pub const DIGITS: usize = 10;
 /// Largest number of classes: a label is one byte.
-const CLASSES_MAX: usize = 256;
+pub const CLASSES_MAX: usize = 256;
 /// Largest list of labels in bytes: 256 bytes for each class.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 

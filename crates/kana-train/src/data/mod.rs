@@ -167,4 +167,19 @@ impl Folder {
         let classes = listed.unwrap_or_else(|| classes::recognise(test.sources()));
         Ok(Self { classes, train, test })
     }
+
+    /// Returns the folder with the first `count` images of each class of each file alone.
+    pub fn first_of_each_class(&self, count: usize) -> Self {
+        let first = |dataset: &Dataset| {
+            let mut seen = [0; classes::CLASSES_MAX];
+            let mut is_first = |index: &usize| {
+                let seen = &mut seen[usize::from(dataset.labels[*index])];
+                *seen += 1;
+                *seen <= count
+            };
+            let indices: Vec<usize> = (0..dataset.len()).filter(|index| is_first(index)).collect();
+            dataset.subset(&indices)
+        };
+        Self { classes: self.classes.clone(), train: self.train.as_ref().map(first), test: first(&self.test) }
+    }
 }

@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 pub enum Purpose {
     /// Selection of the images that are held out.
     Split,
+    /// Fold of each image.
+    Folds,
     /// Initial weights.
     Weights,
     /// Order of the images in an epoch.
@@ -30,6 +32,7 @@ impl Purpose {
     fn name(self) -> &'static str {
         match self {
             Self::Split => "split",
+            Self::Folds => "folds",
             Self::Weights => "weights",
             Self::Order => "order",
             Self::Augment => "augment",

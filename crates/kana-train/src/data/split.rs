@@ -88,13 +88,17 @@ impl Protocol {
 }
 
 /// Returns the images of `folder` that may measure the model of `card`: all of `t10k-*`, except that a model trained on
-/// the same files is measured only on the part that was held out from its training.
-pub fn held_out(folder: &Folder, card: &Card) -> Dataset {
+/// the same files is measured only on the part that was held out from its training. `None` where nothing was held out from
+/// all of its networks, as with folds.
+pub fn held_out(folder: &Folder, card: &Card) -> Option<Dataset> {
     let is_known = |dataset: &Dataset| dataset.sources().iter().all(|source| card.training.data.contains(source));
     if folder.train.is_none() && is_known(&folder.test) && card.training.data.len() == folder.test.sources().len() {
-        return folder.test.subset(&test_partition(&folder.test, card.training.seed).held_out);
+        let is_divided_otherwise =
+            ["folds", "fast-dev-run"].iter().any(|key| card.training.settings.contains_key(*key));
+        let partition = (!is_divided_otherwise).then(|| test_partition(&folder.test, card.training.seed));
+        return partition.map(|partition| folder.test.subset(&partition.held_out));
     }
-    folder.test.clone()
+    Some(folder.test.clone())
 }
 
 fn test_partition(whole: &Dataset, seed: u64) -> Partition {

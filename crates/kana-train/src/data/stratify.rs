@@ -41,6 +41,23 @@ pub fn stratify(labels: &[u8], share: f64, seed: u64, part: Part) -> Partition {
     partition
 }
 
+/// Divides the images with these `labels` into `count` folds, drawn under `seed`: every fold has the same number of each
+/// class and of all images, or one less. Returns the fold of each image, from 0.
+pub fn folds(labels: &[u8], count: usize, seed: u64) -> Vec<usize> {
+    let mut fold_of = vec![0; labels.len()];
+    // The next class goes on where the last one ended, so that the first folds are not the larger ones of each class.
+    let mut next = 0;
+    for class in 0..=u8::MAX {
+        let mut members: Vec<usize> = (0..labels.len()).filter(|&index| labels[index] == class).collect();
+        members.shuffle(&mut stream(seed, Purpose::Folds, [class.into(), 0]));
+        for member in members {
+            fold_of[member] = next;
+            next = (next + 1) % count;
+        }
+    }
+    fold_of
+}
+
 /// Returns `share` of `count`, rounded. A class of two or more images keeps at least one image on each side.
 fn held_out_count(count: usize, share: f64) -> usize {
     let wanted = (count as f64 * share).round() as usize;
@@ -67,6 +84,23 @@ mod tests {
         let mut both = [partition.held_out, partition.rest].concat();
         both.sort_unstable();
         assert_eq!(both, (0..99).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_fold_has_its_share_of_each_class_and_of_all_images() {
+        let labels = imbalanced();
+
+        let folds = folds(&labels, 4, 7);
+
+        let count = |fold, class: Option<u8>| {
+            let of = |index: &usize| folds[*index] == fold && class.is_none_or(|class| labels[*index] == class);
+            (0..99).filter(of).count()
+        };
+        for fold in 0..4 {
+            assert!([22, 23].contains(&count(fold, Some(0))) && [2, 3].contains(&count(fold, Some(3))));
+            assert!([24, 25].contains(&count(fold, None)));
+        }
+        assert_ne!(folds, super::folds(&labels, 4, 8));
     }
 
     #[test]

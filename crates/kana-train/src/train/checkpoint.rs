@@ -17,13 +17,14 @@ use super::architecture::{Architecture, Parameters};
 use super::atomic_write::atomic_write;
 use super::evaluator::Score;
 use super::loader::Position;
+use super::native::Totals;
 use super::optimiser::Moments;
 use super::weights;
 
 /// File name of a checkpoint in the output folder.
 const FILE: &str = "checkpoint";
 /// Version of the file format; a file of another version is refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Key of the safetensors metadata that holds [`Metadata`] as JSON.
 const METADATA_KEY: &str = "kana";
 /// Largest checkpoint in bytes: one of the widest network is smaller.
@@ -48,8 +49,8 @@ pub struct State {
     pub parameters: Parameters,
     /// Moments of the optimiser.
     pub moments: Moments,
-    /// Sum of the losses of this epoch's images.
-    pub loss_sum: f32,
+    /// Totals of this epoch's images.
+    pub totals: Totals,
     /// Best epoch until now; `None` during the first.
     pub best: Option<Best>,
 }
@@ -74,7 +75,10 @@ struct Metadata {
     format: u32,
     epoch: usize,
     batch: usize,
-    loss_sum_bits: u32,
+    /// Totals of the epoch; the bits of the sum, because decimal digits would not restore it exactly.
+    loss_bits: u64,
+    correct: usize,
+    images: usize,
     best: Option<BestMetadata>,
     settings: Settings,
 }
@@ -83,7 +87,7 @@ struct Metadata {
 #[derive(Serialize, Deserialize)]
 struct BestMetadata {
     epoch: usize,
-    #[serde(rename = "right")]
+    images: usize,
     correct: usize,
     /// Bits of the mean loss: decimal digits would not restore it exactly.
     loss_bits: u32,
@@ -102,9 +106,19 @@ impl CheckpointFile {
         Self { path: out.join(FILE), architecture, settings }
     }
 
+    /// Returns whether `folder` has a checkpoint.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+    }
+
     /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the settings of the run.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Writes `state` atomically.
@@ -116,9 +130,12 @@ impl CheckpointFile {
             format: FORMAT,
             epoch: state.position.epoch,
             batch: state.position.batch,
-            loss_sum_bits: state.loss_sum.to_bits(),
+            loss_bits: state.totals.loss.to_bits(),
+            correct: state.totals.correct,
+            images: state.totals.images,
             best: state.best.as_ref().map(|best| BestMetadata {
                 epoch: best.epoch,
+                images: best.score.images,
                 correct: best.score.correct,
                 loss_bits: best.score.loss.to_bits(),
             }),
@@ -182,7 +199,11 @@ impl CheckpointFile {
                 first: weights::read_tensors(&tensors, FIRST_MOMENT, &trainable)?,
                 second: weights::read_tensors(&tensors, SECOND_MOMENT, &trainable)?,
             },
-            loss_sum: f32::from_bits(metadata.loss_sum_bits),
+            totals: Totals {
+                loss: f64::from_bits(metadata.loss_bits),
+                correct: metadata.correct,
+                images: metadata.images,
+            },
             best,
         })
     }
@@ -190,13 +211,18 @@ impl CheckpointFile {
     fn best(&self, tensors: &SafeTensors<'_>, metadata: BestMetadata) -> anyhow::Result<Best> {
         Ok(Best {
             epoch: metadata.epoch,
-            score: Score { correct: metadata.correct, loss: f32::from_bits(metadata.loss_bits) },
+            score: Score {
+                images: metadata.images,
+                correct: metadata.correct,
+                loss: f32::from_bits(metadata.loss_bits),
+            },
             parameters: weights::read_parameters(tensors, BEST, &self.architecture)?,
         })
     }
 }
 
-fn differences(then: &Settings, now: &Settings) -> Vec<String> {
+/// Describes each setting that was another `then` than it is `now`.
+pub fn differences(then: &Settings, now: &Settings) -> Vec<String> {
     let value = |settings: &Settings, key: &str| settings.get(key).cloned().unwrap_or_else(|| "not set".into());
     let keys: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
     keys.into_iter()

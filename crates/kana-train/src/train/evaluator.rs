@@ -18,6 +18,8 @@ pub struct Evaluator {
 /// Result of a network on a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
+    /// Number of images.
+    pub images: usize,
     /// Number of images that were classified correctly.
     pub correct: usize,
     /// Mean cross-entropy: minus the natural logarithm of the probability of the true class.
@@ -25,6 +27,11 @@ pub struct Score {
 }
 
 impl Score {
+    /// Returns the share of the images that were classified correctly, in [0, 1].
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.images.max(1) as f64
+    }
+
     /// Returns whether this score is better than `other`: more correct images, or as many with a lower loss.
     pub fn is_better_than(&self, other: &Self) -> bool {
         self.correct > other.correct || self.correct == other.correct && self.loss < other.loss
@@ -35,6 +42,11 @@ impl Evaluator {
     /// Creates the network with `parameters`, which fit the architecture, for images normalised as `input` says.
     pub fn new(architecture: &Architecture, parameters: &Parameters, input: Input) -> Self {
         Self { input, network: Finished::new(architecture, parameters) }
+    }
+
+    /// Returns the number of classes.
+    pub fn class_count(&self) -> usize {
+        self.network.class_count()
     }
 
     /// Returns the probabilities of all classes for each image, `[images][classes]`.
@@ -53,7 +65,7 @@ impl Evaluator {
             correct += usize::from(is_correct);
             loss -= f64::from(truth);
         }
-        Score { correct, loss: (loss / dataset.len().max(1) as f64) as f32 }
+        Score { images: dataset.len(), correct, loss: (loss / dataset.len().max(1) as f64) as f32 }
     }
 
     fn log_probabilities(&self, dataset: &Dataset) -> Vec<Vec<f32>> {
@@ -77,7 +89,7 @@ mod tests {
 
     #[test]
     fn more_correct_images_are_better_and_a_lower_loss_decides_a_tie() {
-        let score = |correct, loss| Score { correct, loss };
+        let score = |correct, loss| Score { images: 5, correct, loss };
 
         assert!(score(3, 0.9).is_better_than(&score(2, 0.1)));
         assert!(score(3, 0.1).is_better_than(&score(3, 0.2)));

@@ -1,7 +1,6 @@
 //! How does a network learn to classify images?
 //!
-//! [`run`] loads a data set, trains on one part of it, selects the best epoch on another, measures the result once on a
-//! third, and writes an artifact. Every random choice depends on the seed alone: the same run writes the same bytes, even
+//! [`run`] loads a data set, trains one network ([`single`]) or one for each fold ([`folds`]), and writes an artifact. Every random choice depends on the seed alone: the same run writes the same bytes, even
 //! when it was interrupted and resumed.
 
 mod architecture;
@@ -10,26 +9,29 @@ mod atomic_write;
 mod augment;
 mod checkpoint;
 mod evaluator;
+mod folds;
 mod input;
 mod loader;
 mod native;
 mod optimiser;
 mod progress;
 mod session;
+mod single;
 mod weights;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, ensure};
 
-use crate::data::{Folder, Split};
+use crate::data::Folder;
 use kana_engine::model::Card;
 
 pub use artifact::probabilities;
 pub use optimiser::Schedule;
 
-use session::{End, Session};
+/// Images of each class that [`Config::fast_dev_run`] takes of each file: two steps with the usual batches and ten classes.
+const FAST_DEV_IMAGES: usize = 16;
 
 /// Settings of a run. `data` and `out` have no useful default.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +65,14 @@ pub struct Config {
     pub validation: f64,
     /// Whether images are distorted at random in each epoch.
     pub augment: bool,
+    /// Number of folds for cross-validation, at least 2; `None` trains one network.
+    pub folds: Option<usize>,
+    /// Only fold that this run trains, from 1; `None` trains all.
+    pub fold: Option<usize>,
+    /// Epochs without a better one after which training ends; `None` trains all of them.
+    pub early_stop: Option<usize>,
+    /// Whether everything is tried with few images, once.
+    pub fast_dev_run: bool,
     /// Whether to continue from the checkpoint in `out`.
     pub resume: bool,
 }
@@ -84,6 +94,10 @@ impl Default for Config {
             label_smoothing: 0.05,
             validation: 0.1,
             augment: true,
+            folds: None,
+            fold: None,
+            early_stop: None,
+            fast_dev_run: false,
             resume: false,
         }
     }
@@ -126,7 +140,36 @@ impl Config {
             "weight decay is {}, expected 0 or more",
             self.weight_decay
         );
+        ensure!(
+            self.folds != Some(0) && self.folds != Some(1),
+            "{} folds, expected two or more",
+            self.folds.unwrap_or(0)
+        );
+        if let Some(fold) = self.fold {
+            let folds = self.folds.context("fold is one of several: give their number as well, such as 6 folds")?;
+            ensure!((1..=folds).contains(&fold), "fold is {fold}, expected 1 to {folds}");
+        }
+        ensure!(
+            self.early_stop.is_none() || self.folds.is_none(),
+            "early stop needs images that choose the epoch, and those of a fold choose nothing"
+        );
+        ensure!(self.early_stop != Some(0), "early stop is 0 epochs, expected 1 or more");
         Ok(())
+    }
+
+    /// Returns the settings that the weights depend on, besides the data.
+    fn all_settings(&self) -> checkpoint::Settings {
+        let mut settings = self.settings();
+        settings.extend(
+            [
+                ("seed", self.seed.to_string()),
+                ("epochs", self.epochs.to_string()),
+                ("width", self.width.to_string()),
+                ("dropout", self.dropout.to_string()),
+            ]
+            .map(|(key, value)| (key.to_owned(), value)),
+        );
+        settings
     }
 
     /// Returns the settings that the weights depend on, besides data, seed and architecture, as cards and checkpoints list
@@ -141,7 +184,12 @@ impl Config {
             ("validation", self.validation.to_string()),
             ("weight-decay", self.weight_decay.to_string()),
         ];
-        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+        let optional = [
+            self.early_stop.map(|epochs| ("early-stop", epochs.to_string())),
+            self.fast_dev_run.then(|| ("fast-dev-run", "on".to_owned())),
+        ];
+        let entries = entries.into_iter().chain(optional.into_iter().flatten());
+        entries.map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
     fn name(&self) -> String {
@@ -164,6 +212,13 @@ pub enum Completion {
         checkpoint: PathBuf,
         /// Number of complete epochs.
         epochs_done: usize,
+        /// Whether [`Config::out`] has a model of the best epoch until then.
+        has_model: bool,
+    },
+    /// The fold of [`Config::fold`] is trained, and others are not: there is no model yet.
+    FoldsMissing {
+        /// Numbers of the others, from 1.
+        missing: Vec<usize>,
     },
 }
 
@@ -175,24 +230,23 @@ pub enum Completion {
 /// written, or the checkpoint to be resumed belongs to another run.
 pub fn run(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<Completion> {
     config.checked()?;
-    let folder = Folder::load(&config.data)?;
-    let split = Split::new(&folder, config.validation, config.seed);
-    for (part, images) in [("training", &split.training), ("validation", &split.validation), ("test", &split.test)] {
-        let count = images.len();
-        ensure!(count > 1, "{} has {count} images for {part}, expected two or more", config.data.display());
+    let mut folder = Folder::load(&config.data)?;
+    let mut config = config.clone();
+    if config.fast_dev_run {
+        config.epochs = 1;
+        folder = folder.first_of_each_class(FAST_DEV_IMAGES);
     }
-    ensure!(
-        split.test.shape() == split.training.shape(),
-        "t10k images are {}, train images are {}",
-        split.test.shape(),
-        split.training.shape()
-    );
-    let session = Session::new(config, &split, &folder.classes)?;
-    std::fs::create_dir_all(&config.out).with_context(|| format!("could not create {}", config.out.display()))?;
-    Ok(match session.run(interrupted)? {
-        End::Finished(best) => Completion::Finished { card: Box::new(session.finish(&best)?) },
-        End::Interrupted { epochs_done } => {
-            Completion::Interrupted { checkpoint: session.checkpoint().to_owned(), epochs_done }
-        }
-    })
+    let images = folder.train.as_ref().unwrap_or(&folder.test);
+    for (class, label) in folder.classes.labels.iter().enumerate() {
+        let is_there = images.labels().iter().any(|of| usize::from(*of) == class);
+        ensure!(is_there, "{} has no image of class {label} to train on", config.data.display());
+    }
+    match config.folds {
+        None => single::run(&config, &folder, interrupted),
+        Some(count) => folds::run(&config, &folder, count, interrupted),
+    }
+}
+
+fn create_folder(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing::info;
 
-use super::evaluator::Score;
+use super::native::Totals;
+use crate::metrics::Epoch;
 
 /// Time between two messages beside the bar: more often, nobody could read them.
 const MESSAGE_INTERVAL: Duration = Duration::from_millis(500);
@@ -18,20 +19,6 @@ pub struct Progress {
     epochs: usize,
     shown_at: Instant,
     epoch_started_at: Instant,
-}
-
-/// Results of an epoch.
-pub struct EpochSummary {
-    /// Number of the epoch, from 1.
-    pub epoch: usize,
-    /// Mean training loss.
-    pub loss: f32,
-    /// Score on the validation images.
-    pub score: Score,
-    /// Number of validation images.
-    pub images: usize,
-    /// Whether the epoch is the best until now.
-    pub is_best: bool,
 }
 
 impl Progress {
@@ -45,28 +32,43 @@ impl Progress {
         Self { bar, epochs, shown_at: Instant::now(), epoch_started_at: Instant::now() }
     }
 
-    /// Records a step of `epoch` (from 0), whose mean loss is `loss` until now.
-    pub fn record_step(&mut self, epoch: usize, best_accuracy: Option<f64>, loss: f32) {
+    /// Records a step of `epoch` (from 0); `totals` are those of the epoch until now.
+    pub fn record_step(&mut self, epoch: usize, best_accuracy: Option<f64>, totals: &Totals) {
         self.bar.inc(1);
         if self.bar.is_hidden() || self.shown_at.elapsed() < MESSAGE_INTERVAL {
             return;
         }
         self.shown_at = Instant::now();
         let best = best_accuracy.map_or(String::new(), |accuracy| format!(", best {:.2} %", 100.0 * accuracy));
-        self.bar.set_message(format!("epoch {}/{}, loss {:.4}{best}", epoch + 1, self.epochs, loss));
+        let (loss, accuracy) = (totals.mean_loss(), 100.0 * totals.accuracy());
+        let rate = totals.images as f64 / self.epoch_started_at.elapsed().as_secs_f64();
+        self.bar.set_message(format!(
+            "epoch {}/{}, loss {loss:.4}, {accuracy:.2} %{best}, {rate:.0} images/s",
+            epoch + 1,
+            self.epochs
+        ));
+    }
+
+    /// Ends an epoch and returns the seconds that it took.
+    pub fn end_epoch(&mut self) -> f64 {
+        let seconds = self.epoch_started_at.elapsed().as_secs_f64();
+        self.epoch_started_at = Instant::now();
+        seconds
     }
 
     /// Logs the results of an epoch.
-    pub fn log_epoch(&mut self, summary: &EpochSummary) {
-        let EpochSummary { epoch, loss, score, images, is_best } = *summary;
-        let seconds = self.epoch_started_at.elapsed().as_secs_f64();
-        self.epoch_started_at = Instant::now();
-        let accuracy = 100.0 * score.correct as f64 / images.max(1) as f64;
+    pub fn log_epoch(&mut self, epoch: &Epoch, is_best: bool) {
         let best = if is_best { ", best so far" } else { "" };
         self.bar.suspend(|| {
             info!(
-                "epoch {epoch}/{}: loss {loss:.4}, validation {accuracy:.2} % at loss {:.4}{best}, {seconds:.1} s",
-                self.epochs, score.loss,
+                "epoch {}/{}: loss {:.4}, validation {:.2} % at loss {:.4}{best}, {:.1} s, {:.0} images/s",
+                epoch.epoch,
+                self.epochs,
+                epoch.loss,
+                100.0 * epoch.validation_accuracy,
+                epoch.validation_loss,
+                epoch.seconds,
+                epoch.images_per_second,
             );
         });
     }

@@ -1,4 +1,4 @@
-//! What happens between the first step of a run and its artifact?
+//! What happens between the first step of a network and its last?
 //!
 //! Threads of their own prepare batches in advance, this one trains on them. The state is saved only between steps and contains
 //! everything that the next step depends on, so that a resumed run continues exactly.
@@ -12,17 +12,15 @@ use anyhow::ensure;
 
 use super::Config;
 use super::architecture::{Architecture, Parameters};
-use super::artifact;
-use super::checkpoint::{Best, CheckpointFile, State};
+use super::checkpoint::{Best, CheckpointFile, Settings, State};
 use super::evaluator::Evaluator;
-use super::input;
 use super::loader::{Batch, Loader, LoaderConfig, Position, Sampler, Turn};
-use super::native::Learner;
+use super::native::{Learner, Totals};
 use super::optimiser::{Moments, Step};
-use super::progress::{EpochSummary, Progress};
-use crate::data::{Classes, Split};
-use kana_engine::model::card::{self, Input, Training};
-use kana_engine::model::{Card, FAMILY};
+use super::progress::Progress;
+use crate::data::Dataset;
+use crate::metrics::{Epoch, MetricsFile};
+use kana_engine::model::card::Input;
 
 /// Batches that each loader prepares in advance: enough to bridge a delay, few enough to be lost at an interruption.
 const BATCHES_AHEAD: usize = 3;
@@ -30,25 +28,56 @@ const BATCHES_AHEAD: usize = 3;
 /// does.
 const CORES_PER_LOADER: usize = 3;
 
-/// A training run.
+/// Training of one network.
 pub struct Session<'a> {
     config: &'a Config,
-    split: &'a Split,
-    classes: &'a Classes,
-    input: Input,
+    plan: Plan<'a>,
     architecture: Architecture,
     sampler: Sampler,
     checkpoint: CheckpointFile,
+}
+
+/// What one network is trained on.
+pub struct Plan<'a> {
+    /// Folder of the checkpoint and the metrics.
+    pub folder: &'a Path,
+    /// Images that the network is trained on.
+    pub training: &'a Dataset,
+    /// Images that are classified after each epoch.
+    pub validation: &'a Dataset,
+    /// Shape and scale of the images.
+    pub input: Input,
+    /// Number of classes.
+    pub class_count: usize,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Whether to continue from the checkpoint in the folder.
+    pub resume: bool,
+    /// Epoch whose network is kept.
+    pub choice: Choice,
+    /// What the weights depend on besides the settings of every run.
+    pub settings: Settings,
+}
+
+/// Epoch whose network is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The one that classifies the validation images best.
+    Best,
+    /// The last one: the validation images choose nothing.
+    Last,
 }
 
 /// End of the steps of a run.
 pub enum End {
     /// All steps are done.
     Finished(Best),
-    /// The run was interrupted after this number of complete epochs.
+    /// The run was interrupted.
     Interrupted {
         /// Number of complete epochs.
         epochs_done: usize,
+        /// Best network until now; `None` during the first epoch.
+        best: Option<Best>,
     },
 }
 
@@ -56,36 +85,55 @@ pub enum End {
 struct Run {
     position: Position,
     learner: Learner,
-    /// Sum of the losses of this epoch's images.
-    loss_sum: f32,
+    /// Sum of the losses of this epoch's images, and number of those that were classified correctly.
+    totals: Totals,
     best: Option<Best>,
 }
 
+/// Reason why the steps of a run ended.
+enum Stop {
+    Done,
+    Interrupted,
+}
+
+/// What ends a run early, and what it reports to.
+struct Watch<'a> {
+    progress: Progress,
+    metrics: MetricsFile,
+    interrupted: &'a AtomicBool,
+}
+
 impl<'a> Session<'a> {
-    /// Prepares a run on `split` that tells `classes` apart.
+    /// Prepares the training of a network.
     ///
     /// # Errors
     /// Returns an error when the images are too small for the network, or the width is out of its bounds.
-    pub fn new(config: &'a Config, split: &'a Split, classes: &'a Classes) -> anyhow::Result<Self> {
-        let input = input::measure(&split.training);
-        let class_count = classes.labels.len();
-        let architecture = Architecture { image_shape: input.shape, width: config.width, class_count }.checked()?;
-        let sampler = Sampler::new(split.training.len(), config.batch_size);
-        let mut settings = config.settings();
-        settings.insert("seed".into(), config.seed.to_string());
-        settings.insert("epochs".into(), config.epochs.to_string());
-        settings.insert("width".into(), config.width.to_string());
-        settings.insert("dropout".into(), config.dropout.to_string());
-        for source in split.training.sources().iter().chain(split.test.sources()) {
+    pub fn new(config: &'a Config, plan: Plan<'a>) -> anyhow::Result<Self> {
+        let (image_shape, class_count) = (plan.input.shape, plan.class_count);
+        let architecture = Architecture { image_shape, width: config.width, class_count }.checked()?;
+        let sampler = Sampler::new(plan.training.len(), config.batch_size);
+        let mut settings = config.all_settings();
+        settings.extend(plan.settings.clone());
+        for source in plan.training.sources() {
             settings.insert(format!("data {}", source.file), source.sha256.clone());
         }
-        let checkpoint = CheckpointFile::new(&config.out, architecture, settings);
-        Ok(Self { config, split, classes, input, architecture, sampler, checkpoint })
+        let checkpoint = CheckpointFile::new(plan.folder, architecture, settings);
+        Ok(Self { config, plan, architecture, sampler, checkpoint })
     }
 
-    /// Returns the path of the run's checkpoint.
-    pub fn checkpoint(&self) -> &Path {
-        self.checkpoint.path()
+    /// Returns the architecture of the network.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// Returns the run's checkpoint.
+    pub fn checkpoint(&self) -> &CheckpointFile {
+        &self.checkpoint
+    }
+
+    /// Prepares the forward pass with `parameters`.
+    pub fn evaluator(&self, parameters: &Parameters) -> Evaluator {
+        Evaluator::new(&self.architecture, parameters, self.plan.input.clone())
     }
 
     /// Trains until all epochs are done or `interrupted` is set.
@@ -96,9 +144,13 @@ impl<'a> Session<'a> {
         let mut run = self.start(self.initial_state()?);
         let (epochs, start) = (self.config.epochs, run.position);
         let steps = epochs * self.sampler.batch_count;
-        let mut progress = Progress::start(steps, epochs, self.sampler.steps_before(start));
+        let mut watch = Watch {
+            progress: Progress::start(steps, epochs, self.sampler.steps_before(start)),
+            metrics: MetricsFile::open(self.plan.folder, start.epoch)?,
+            interrupted,
+        };
         let loader = self.loader();
-        std::thread::scope(|scope| {
+        let end = std::thread::scope(|scope| {
             let count = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(CORES_PER_LOADER));
             let receivers: Vec<_> = (0..count)
                 .map(|turn| {
@@ -115,70 +167,22 @@ impl<'a> Session<'a> {
                 .collect();
             // The batches are in order, so that the loader whose turn it is has none left only when no one has.
             let batches = receivers.iter().cycle().map_while(|receiver| receiver.recv().ok());
-            self.train(&mut run, batches, &mut progress, interrupted)
+            self.train(&mut run, batches, &mut watch)
         })?;
-        progress.finish();
+        watch.progress.finish();
         let epochs_done = run.position.epoch;
-        if epochs_done < epochs {
-            self.save(&run)?;
-        }
-        Ok(match run.best {
-            Some(best) if epochs_done == epochs => End::Finished(best),
-            _ => End::Interrupted { epochs_done },
-        })
-    }
-
-    /// Writes the artifact of the best epoch, whose network is tested here, once, and removes the checkpoint.
-    ///
-    /// # Errors
-    /// Returns the error of the file system.
-    pub fn finish(&self, best: &Best) -> anyhow::Result<Card> {
-        let card = self.card(best, &self.evaluator(&best.parameters));
-        let card = artifact::save(&self.config.out, card, &self.architecture, &best.parameters)?;
-        self.checkpoint.remove()?;
-        Ok(card)
-    }
-
-    fn card(&self, best: &Best, evaluator: &Evaluator) -> Card {
-        let Self { config, split, classes, input, .. } = self;
-        let test_score = evaluator.score(&split.test);
-        let evaluation = |protocol: &str, correct: usize, images: usize| card::Evaluation {
-            protocol: protocol.to_owned(),
-            images,
-            accuracy: correct as f64 / images as f64,
-        };
-        Card {
-            format: card::FORMAT,
-            name: config.name(),
-            description: format!("Tells apart {} classes of {} images.", classes.labels.len(), input.shape),
-            architecture: card::Architecture { family: FAMILY.into(), width: config.width, dropout: config.dropout },
-            input: input.clone(),
-            labels: classes.labels.clone(),
-            romanised: classes.romanised.clone(),
-            members: Vec::new(),
-            training: Training {
-                version: env!("CARGO_PKG_VERSION").into(),
-                data: split.training.sources().to_vec(),
-                images: split.training.len(),
-                validation_images: split.validation.len(),
-                seed: config.seed,
-                epochs: config.epochs,
-                best_epoch: best.epoch,
-                settings: config.settings(),
-            },
-            evaluation: vec![
-                evaluation(&split.protocol.test, test_score.correct, split.test.len()),
-                evaluation(&split.protocol.validation, best.score.correct, split.validation.len()),
-            ],
-            licence: classes.licence.clone(),
-            attribution: classes.attribution.clone(),
-            self_test: artifact::specimens(&split.validation, evaluator),
+        match (end, run.best.clone()) {
+            (Stop::Done, Some(best)) => Ok(End::Finished(best)),
+            (_, best) => {
+                self.save(&run)?;
+                Ok(End::Interrupted { epochs_done, best })
+            }
         }
     }
 
     /// Returns the state before the first step, or that of the checkpoint when the run is resumed.
     fn initial_state(&self) -> anyhow::Result<State> {
-        if self.config.resume {
+        if self.plan.resume {
             return self.checkpoint.load();
         }
         let path = self.checkpoint.path();
@@ -189,86 +193,102 @@ impl<'a> Session<'a> {
         );
         Ok(State {
             position: Position { epoch: 0, batch: 0 },
-            parameters: Parameters::initial(&self.architecture, self.config.seed),
+            parameters: Parameters::initial(&self.architecture, self.plan.seed),
             moments: Moments::zero(&self.architecture),
-            loss_sum: 0.0,
+            totals: Totals::default(),
             best: None,
         })
     }
 
-    fn start(&self, State { position, parameters, moments, loss_sum, best }: State) -> Run {
+    fn start(&self, State { position, parameters, moments, totals, best }: State) -> Run {
         let learner = Learner::new(self.architecture, parameters, moments, self.config.weight_decay);
-        Run { position, learner, loss_sum, best }
+        Run { position, learner, totals, best }
     }
 
     fn loader(&self) -> Loader<'_> {
         let config = LoaderConfig {
-            seed: self.config.seed,
+            seed: self.plan.seed,
             batch_size: self.config.batch_size,
             augment: self.config.augment,
             dropout: self.config.dropout,
             label_smoothing: self.config.label_smoothing,
         };
-        Loader { dataset: &self.split.training, input: &self.input, architecture: self.architecture, config }
+        Loader { dataset: self.plan.training, input: &self.plan.input, architecture: self.architecture, config }
     }
 
-    fn evaluator(&self, parameters: &Parameters) -> Evaluator {
-        Evaluator::new(&self.architecture, parameters, self.input.clone())
-    }
-
-    /// Trains on `batches` until they end or `interrupted` is set.
+    /// Trains on `batches` until they end, the run is interrupted, or no epoch was better for long.
     fn train(
         &self,
         run: &mut Run,
         batches: impl Iterator<Item = Batch>,
-        progress: &mut Progress,
-        interrupted: &AtomicBool,
-    ) -> anyhow::Result<()> {
-        let mut images = 0;
+        watch: &mut Watch<'_>,
+    ) -> anyhow::Result<Stop> {
+        if self.is_hopeless(run) {
+            return Ok(Stop::Done);
+        }
         for batch in batches {
-            if interrupted.load(Ordering::Relaxed) {
-                break;
+            if watch.interrupted.load(Ordering::Relaxed) {
+                return Ok(Stop::Interrupted);
             }
-            images += batch.count();
-            run.loss_sum += self.step(&mut run.learner, &batch)?;
-            let validation_images = self.split.validation.len() as f64;
-            let best = run.best.as_ref().map(|best| best.score.correct as f64 / validation_images);
-            progress.record_step(batch.position.epoch, best, run.loss_sum / images as f32);
+            let rate = self.step(run, &batch)?;
+            let best = run.best.as_ref().map(|best| best.score.accuracy());
+            watch.progress.record_step(batch.position.epoch, best, &run.totals);
             run.position = self.sampler.next(batch.position);
             if run.position.batch == 0 {
-                self.end_epoch(run, progress)?;
-                images = 0;
+                self.end_epoch(run, rate, watch)?;
+                if self.is_hopeless(run) {
+                    return Ok(Stop::Done);
+                }
             }
         }
-        Ok(())
+        Ok(Stop::Done)
     }
 
-    /// Trains on a batch and returns the sum of its losses.
-    fn step(&self, learner: &mut Learner, batch: &Batch) -> anyhow::Result<f32> {
+    /// Returns whether so many epochs were no better that training ends early.
+    fn is_hopeless(&self, run: &Run) -> bool {
+        let without_gain = run.best.as_ref().map_or(0, |best| run.position.epoch - best.epoch);
+        self.config.early_stop.is_some_and(|patience| without_gain >= patience)
+    }
+
+    /// Trains on a batch and returns its learning rate.
+    fn step(&self, run: &mut Run, batch: &Batch) -> anyhow::Result<f64> {
         let (index, steps) = (self.sampler.steps_before(batch.position), self.config.epochs * self.sampler.batch_count);
         let rate = self.config.schedule.rate(self.config.learning_rate, index, steps);
-        let loss_sum = learner.step(batch, Step { index, rate });
+        let totals = run.learner.step(batch, Step { index, rate });
         ensure!(
-            loss_sum.is_finite(),
-            "the loss is {loss_sum} at step {} of epoch {}, with a learning rate of {rate:e}: choose a lower one",
+            totals.loss.is_finite(),
+            "the loss is {} at step {} of epoch {}, with a learning rate of {rate:e}: choose a lower one",
+            totals.loss,
             batch.position.batch + 1,
             batch.position.epoch + 1,
         );
-        Ok(loss_sum)
+        run.totals.add(&totals);
+        Ok(rate)
     }
 
     /// Scores the epoch that has just ended, keeps its network when it is the best, and writes a checkpoint.
-    fn end_epoch(&self, run: &mut Run, progress: &mut Progress) -> anyhow::Result<()> {
+    fn end_epoch(&self, run: &mut Run, learning_rate: f64, watch: &mut Watch<'_>) -> anyhow::Result<()> {
         let parameters = run.learner.parameters();
-        let score = self.evaluator(parameters).score(&self.split.validation);
-        let epoch = run.position.epoch;
-        let is_best = run.best.as_ref().is_none_or(|best| score.is_better_than(&best.score));
-        let loss = run.loss_sum / self.split.training.len() as f32;
-        progress.log_epoch(&EpochSummary { epoch, loss, score, images: self.split.validation.len(), is_best });
-        if is_best {
-            run.best = Some(Best { epoch, score, parameters: parameters.clone() });
+        let score = self.evaluator(parameters).score(self.plan.validation);
+        let is_better = run.best.as_ref().is_none_or(|best| score.is_better_than(&best.score));
+        let is_kept = self.plan.choice == Choice::Last || is_better;
+        let seconds = watch.progress.end_epoch();
+        let epoch = Epoch {
+            epoch: run.position.epoch,
+            learning_rate,
+            loss: run.totals.mean_loss(),
+            accuracy: run.totals.accuracy(),
+            validation_loss: f64::from(score.loss),
+            validation_accuracy: score.accuracy(),
+            seconds,
+            images_per_second: run.totals.images as f64 / seconds,
+        };
+        watch.metrics.append(&epoch)?;
+        watch.progress.log_epoch(&epoch, is_better);
+        if is_kept {
+            run.best = Some(Best { epoch: epoch.epoch, score, parameters: parameters.clone() });
         }
-        run.loss_sum = 0.0;
+        run.totals = Totals::default();
         self.save(run)
     }
 
@@ -277,7 +297,7 @@ impl<'a> Session<'a> {
             position: run.position,
             parameters: run.learner.parameters().clone(),
             moments: run.learner.moments().clone(),
-            loss_sum: run.loss_sum,
+            totals: run.totals,
             best: run.best.clone(),
         })
     }

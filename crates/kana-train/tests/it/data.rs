@@ -228,10 +228,10 @@ fn a_report_counts_pairs_of_true_and_predicted_classes() {
 fn a_model_is_evaluated_on_images_that_it_was_not_trained_on() {
     let folder = Folder::load(numbered().path()).unwrap();
     let mut card = idx::card(&["a", "b", "c", "d", "e"]);
-    let of_other_data = split::held_out(&folder, &card);
+    let of_other_data = split::held_out(&folder, &card).expect("all");
 
     card.training.data = folder.test.sources().to_vec();
-    let of_same_data = split::held_out(&folder, &card);
+    let of_same_data = split::held_out(&folder, &card).expect("a part");
 
     assert_eq!(of_other_data.len(), 60);
     assert_eq!(of_same_data, Split::new(&folder, 0.3, card.training.seed).test);

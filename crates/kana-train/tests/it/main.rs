@@ -3,6 +3,7 @@
 
 mod data;
 mod fetch;
+mod folds;
 mod idx;
 mod strokes;
 mod train;

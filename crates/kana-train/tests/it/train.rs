@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use kana_engine::model::{Artifact, Card};
 use kana_train::data::Folder;
+use kana_train::metrics;
 use kana_train::{Completion, Config};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -17,7 +18,7 @@ use crate::idx;
 const SIDE: usize = 20;
 
 /// Draws `count` images of three classes: a horizontal bar, a vertical bar or a block, at different places.
-fn shapes(count: usize) -> (Vec<u8>, Vec<u8>) {
+pub fn shapes(count: usize) -> (Vec<u8>, Vec<u8>) {
     let mut pixels = vec![0; count * SIDE * SIDE];
     for image in 0..count {
         let (down, right) = (3 + image * 7 % 9, 3 + image * 5 % 9);
@@ -32,7 +33,7 @@ fn shapes(count: usize) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// Returns a folder with `t10k-*` files alone, of `count` images.
-fn folder(count: usize) -> TempDir {
+pub fn folder(count: usize) -> TempDir {
     let folder = TempDir::new().unwrap();
     let (pixels, labels) = shapes(count);
     let dimensions = [count as u32, SIDE as u32, SIDE as u32];
@@ -43,7 +44,7 @@ fn folder(count: usize) -> TempDir {
 }
 
 /// Returns the settings of a short run of a small network.
-fn config(data: &Path, out: &Path) -> Config {
+pub fn config(data: &Path, out: &Path) -> Config {
     Config {
         data: data.to_owned(),
         out: out.to_owned(),
@@ -55,12 +56,12 @@ fn config(data: &Path, out: &Path) -> Config {
     }
 }
 
-fn run(config: &Config) -> anyhow::Result<Completion> {
+pub fn run(config: &Config) -> anyhow::Result<Completion> {
     kana_train::run(config, &AtomicBool::new(false))
 }
 
 /// Returns the contents of the artifact's files.
-fn bytes(out: &Path) -> [Vec<u8>; 2] {
+pub fn bytes(out: &Path) -> [Vec<u8>; 2] {
     ["card.json", "weights.safetensors"].map(|file| fs::read(out.join(file)).unwrap())
 }
 
@@ -102,12 +103,12 @@ fn the_number_of_threads_changes_no_bit() {
     assert_eq!(bytes(outs[0].path()), bytes(outs[1].path()));
 }
 
-/// Starts a run and interrupts it during its second epoch.
-fn interrupt(config: &Config) -> Completion {
+/// Starts a run and interrupts it when it has written `checkpoint`, during the second epoch of a network.
+pub fn interrupt(config: &Config, checkpoint: &Path) -> Completion {
     let (flag, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !config.out.join("checkpoint").exists() && !is_over.load(Ordering::Relaxed) {
+            while !checkpoint.exists() && !is_over.load(Ordering::Relaxed) {
                 std::thread::yield_now();
             }
             flag.store(true, Ordering::Relaxed);
@@ -125,22 +126,87 @@ fn a_resumed_run_writes_the_bytes_of_an_uninterrupted_one() {
     let config = |out: &TempDir| Config { epochs: 4, ..config(data.path(), out.path()) };
     run(&config(&uninterrupted)).unwrap();
 
-    let first = interrupt(&config(&resumed));
+    let first = interrupt(&config(&resumed), &resumed.path().join("checkpoint"));
     let files: BTreeSet<_> = fs::read_dir(resumed.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     let second = run(&Config { resume: true, ..config(&resumed) }).unwrap();
 
     assert!(matches!(first, Completion::Interrupted { .. }), "{first:?}");
-    assert_eq!(files, BTreeSet::from(["checkpoint".into()]));
+    let expected = ["card.json", "checkpoint", "metrics.jsonl", "weights.safetensors"].map(Into::into);
+    assert_eq!(files, BTreeSet::from(expected));
+    let epochs: Vec<usize> = metrics::read(resumed.path()).unwrap().iter().map(|epoch| epoch.epoch).collect();
+    assert_eq!(epochs, [1, 2, 3, 4]);
     assert!(matches!(second, Completion::Finished { .. }), "{second:?}");
     assert_eq!(bytes(uninterrupted.path()), bytes(resumed.path()));
     assert!(!resumed.path().join("checkpoint").exists());
 }
 
 #[test]
+fn an_interrupted_run_leaves_a_model_that_serves_and_says_so() {
+    let (data, out) = (folder(240), TempDir::new().unwrap());
+    let config = Config { epochs: 4, ..config(data.path(), out.path()) };
+
+    let completion = interrupt(&config, &out.path().join("checkpoint"));
+
+    let Completion::Interrupted { epochs_done, has_model: true, .. } = completion else { panic!("{completion:?}") };
+    let artifact = Artifact::load(out.path()).unwrap();
+    let card = artifact.card();
+    assert!(card.description.contains(&format!("interrupted after {epochs_done} of 4 epochs")), "{}", card.description);
+    // The test images are for the finished model alone.
+    assert_eq!(card.evaluation.len(), 1);
+    assert_eq!(card.evaluation[0].images, card.training.validation_images);
+}
+
+#[test]
+fn training_ends_early_after_so_many_epochs_without_a_better_one() {
+    let (data, out) = (folder(240), TempDir::new().unwrap());
+    let config = Config { epochs: 500, width: 4, early_stop: Some(3), ..config(data.path(), out.path()) };
+
+    let completion = run(&config).unwrap();
+
+    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
+    let epochs = metrics::read(out.path()).unwrap();
+    assert_eq!(epochs.len(), card.training.best_epoch + 3);
+}
+
+#[test]
+fn a_trial_takes_one_epoch_of_few_images_and_its_card_says_that_it_is_of_no_use() {
+    let (data, out) = (folder(240), TempDir::new().unwrap());
+    let config = Config { epochs: 100, fast_dev_run: true, ..config(data.path(), out.path()) };
+
+    let completion = run(&config).unwrap();
+
+    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
+    assert!(card.training.images + card.training.validation_images <= 48, "{:?}", card.training);
+    assert!(card.description.contains("of no use"), "{}", card.description);
+    assert_eq!(metrics::read(out.path()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_the_run_and_leaves_the_checkpoint() {
+    let (data, out) = (folder(240), TempDir::new().unwrap());
+    let config = Config { learning_rate: 1e30, ..config(data.path(), out.path()) };
+
+    let error = run(&config).unwrap_err();
+
+    assert!(error.to_string().contains("choose a lower one"), "{error}");
+    assert!(!out.path().join("card.json").exists());
+}
+
+#[test]
+fn a_class_without_an_image_is_refused_by_its_label() {
+    let (data, out) = (folder(90), TempDir::new().unwrap());
+    fs::write(data.path().join("labels.txt"), "horizontal\nvertical\nblock\nring\n").unwrap();
+
+    let error = run(&config(data.path(), out.path())).unwrap_err();
+
+    assert!(error.to_string().contains("no image of class ring"), "{error}");
+}
+
+#[test]
 fn a_run_is_not_resumed_with_other_settings_or_data() {
     let (data, other, out) = (folder(90), folder(93), TempDir::new().unwrap());
     let started = config(data.path(), out.path());
-    interrupt(&started);
+    interrupt(&started, &out.path().join("checkpoint"));
     let resume = Config { resume: true, ..started };
 
     let settings = run(&Config { learning_rate: 0.5, augment: false, ..resume.clone() }).unwrap_err();
@@ -156,7 +222,7 @@ fn a_run_is_not_resumed_with_other_settings_or_data() {
 fn an_interrupted_run_is_not_overwritten_by_a_new_one() {
     let (data, out) = (folder(90), TempDir::new().unwrap());
     let config = config(data.path(), out.path());
-    interrupt(&config);
+    interrupt(&config, &out.path().join("checkpoint"));
 
     let error = run(&config).unwrap_err();
 
@@ -167,7 +233,7 @@ fn an_interrupted_run_is_not_overwritten_by_a_new_one() {
 fn a_corrupt_checkpoint_is_refused() {
     let (data, out) = (folder(90), TempDir::new().unwrap());
     let config = config(data.path(), out.path());
-    interrupt(&config);
+    interrupt(&config, &out.path().join("checkpoint"));
     let path = out.path().join("checkpoint");
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
@@ -252,6 +318,10 @@ fn settings_out_of_range_are_refused_before_anything_is_written() {
         (Config { batch_size: 1, ..valid.clone() }, "batch"),
         (Config { learning_rate: f64::NAN, ..valid.clone() }, "learning rate"),
         (Config { width: 0, ..valid.clone() }, "width"),
+        (Config { folds: Some(1), ..valid.clone() }, "1 folds"),
+        (Config { folds: Some(3), fold: Some(4), ..valid.clone() }, "fold is 4, expected 1 to 3"),
+        (Config { fold: Some(1), ..valid.clone() }, "fold is one of several"),
+        (Config { folds: Some(3), early_stop: Some(2), ..valid.clone() }, "early stop"),
     ];
 
     for (config, named) in invalid {

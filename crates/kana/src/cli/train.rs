@@ -84,6 +84,22 @@ pub struct Train {
     #[arg(long, env = "KANA_NO_AUGMENT")]
     no_augment: bool,
 
+    /// Number of folds for cross-validation: a network for each, trained on the others; the model averages them
+    #[arg(long, env = "KANA_FOLDS", value_name = "COUNT", value_parser = flags::count)]
+    folds: Option<usize>,
+
+    /// Train this fold alone, from 1, while other processes train others; the last one writes the model
+    #[arg(long, env = "KANA_FOLD", value_name = "NUMBER", requires = "folds", value_parser = flags::count)]
+    fold: Option<usize>,
+
+    /// End after this number of epochs without a better one on the validation images
+    #[arg(long, env = "KANA_EARLY_STOP", value_name = "EPOCHS", conflicts_with = "folds", value_parser = flags::count)]
+    early_stop: Option<usize>,
+
+    /// Try everything once, with 16 images of each class and one epoch
+    #[arg(long, env = "KANA_FAST_DEV_RUN")]
+    fast_dev_run: bool,
+
     /// Continue an interrupted run from the checkpoint in the output folder; needs the same data and settings
     #[arg(long, env = "KANA_RESUME")]
     resume: bool,
@@ -172,12 +188,25 @@ impl Train {
                 print::text(&self.out)?;
                 Ok(ExitCode::SUCCESS)
             }
-            Completion::Interrupted { checkpoint, epochs_done } => {
+            Completion::Interrupted { checkpoint, epochs_done, has_model } => {
+                let model = if has_model {
+                    format!("; the best epoch serves from {}", self.out.display())
+                } else {
+                    String::new()
+                };
                 print::note(&format!(
-                    "interrupted after {epochs_done} epochs; run the same command with --resume to continue from {}\n",
+                    "interrupted after {epochs_done} epochs; run the same command with --resume to continue from {}{model}\n",
                     checkpoint.display()
                 ));
                 Ok(ExitCode::from(FAILED))
+            }
+            Completion::FoldsMissing { missing } => {
+                let missing: Vec<String> = missing.iter().map(usize::to_string).collect();
+                print::note(&format!(
+                    "trained the fold; the model is written when {} are trained, too\n",
+                    missing.join(", ")
+                ));
+                Ok(ExitCode::SUCCESS)
             }
         }
     }
@@ -201,6 +230,10 @@ impl Train {
             label_smoothing: self.label_smoothing,
             validation: self.validation,
             augment: !self.no_augment,
+            folds: self.folds,
+            fold: self.fold,
+            early_stop: self.early_stop,
+            fast_dev_run: self.fast_dev_run,
             resume: self.resume,
         })
     }
@@ -219,8 +252,16 @@ impl Evaluate {
         };
         let mut classifier = artifact.classifier_on_threads(self.engine.instructions(), self.threads.count())?;
         let folder = Folder::load(&flags::data_set(data)?)?;
-        let (total, held_out) = (folder.test.len(), split::held_out(&folder, artifact.card()));
-        let images = if self.all { folder.test } else { held_out };
+        let total = folder.test.len();
+        let images = match split::held_out(&folder, artifact.card()) {
+            _ if self.all => folder.test,
+            Some(images) => images,
+            None => anyhow::bail!(
+                "every image of {} was trained on by some network of this model, so that its accuracy would be flattered; \
+                 the card has the one of its folds, and --all evaluates it anyway",
+                data.display()
+            ),
+        };
         if images.len() < total {
             print::note(&format!(
                 "evaluating {} of {total} images: the model was trained on the others; --all includes them\n",

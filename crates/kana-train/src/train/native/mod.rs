@@ -26,7 +26,7 @@ use super::optimiser::{Moments, Optimiser, Step};
 use convolution::{Active, Backward, FilterGradient, FirstGradient, Image, TAPS, add_first};
 use elementwise::{Combination, Sums};
 use network::{DENSE, Features, Memory, Network};
-use norm::{Norm, Totals};
+use norm::{ChannelSums, Norm};
 use pool::Origins;
 
 pub use layer::Layer;
@@ -47,11 +47,41 @@ pub struct Learner {
     pass: Pass,
 }
 
+/// Sums over images that were trained on.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Sum of the losses.
+    pub loss: f64,
+    /// Number of images that were classified correctly, distorted and with dropout as they were.
+    pub correct: usize,
+    /// Number of images.
+    pub images: usize,
+}
+
+impl Totals {
+    /// Adds the sums of other images.
+    pub fn add(&mut self, other: &Self) {
+        self.loss += other.loss;
+        self.correct += other.correct;
+        self.images += other.images;
+    }
+
+    /// Returns the mean loss.
+    pub fn mean_loss(&self) -> f64 {
+        self.loss / self.images.max(1) as f64
+    }
+
+    /// Returns the share of the images that were classified correctly, in [0, 1].
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.images.max(1) as f64
+    }
+}
+
 /// Gradients of the mean loss of a batch.
 #[derive(Clone, Debug)]
 pub struct Gradients {
-    /// Sum of the losses of the images.
-    pub loss_sum: f32,
+    /// Sums over the images.
+    pub totals: Totals,
     /// Gradient of each trainable parameter.
     pub trainable: Vec<Vec<f32>>,
 }
@@ -88,7 +118,7 @@ struct Shard {
     gradient: Vec<Vector>,
     active: Vec<Active>,
     sums: Sums,
-    totals: Option<Totals>,
+    totals: Option<ChannelSums>,
     filters: FilterGradient,
     first: FirstGradient,
 }
@@ -106,7 +136,7 @@ impl Shard {
     /// Adds the sums of an image's `values`, and of their products with `others`, to the totals.
     fn add(&mut self, instructions: Instructions, values: &[Vector], others: &[Vector], channels: usize) {
         self.sums.compute(instructions, values, others, channels.div_ceil(LANES));
-        self.totals.get_or_insert_with(|| Totals::zero(channels)).add(&self.sums);
+        self.totals.get_or_insert_with(|| ChannelSums::zero(channels)).add(&self.sums);
     }
 }
 
@@ -134,11 +164,11 @@ impl Learner {
         self.optimiser.moments()
     }
 
-    /// Trains on a batch; returns the sum of its images' losses before the update.
-    pub fn step(&mut self, batch: &Batch, step: Step) -> f32 {
+    /// Trains on a batch; returns the sums over its images, from before the update.
+    pub fn step(&mut self, batch: &Batch, step: Step) -> Totals {
         let gradients = self.gradients(batch);
         self.optimiser.update(&mut self.parameters.trainable, &gradients.trainable, step);
-        gradients.loss_sum
+        gradients.totals
     }
 
     /// Computes the gradients of a batch, and moves the running statistics towards its own.
@@ -163,7 +193,7 @@ impl Learner {
             }
         }
         let mut gradients = Gradients {
-            loss_sum: 0.0,
+            totals: Totals::default(),
             trainable: parameters.trainable.iter().map(|values| vec![0.0; values.len()]).collect(),
         };
         pass.dense(&network, &parameters.trainable, batch, &mut gradients);
@@ -214,7 +244,7 @@ impl Pass {
     }
 
     /// Takes the sums of all images.
-    fn totals(&mut self) -> Totals {
+    fn totals(&mut self) -> ChannelSums {
         let mut parts = self.shards.iter_mut().filter_map(|shard| shard.totals.take());
         let mut totals = parts.next().expect("BUG: a batch has images, and they were summed");
         parts.for_each(|part| totals.merge(&part));
@@ -269,7 +299,7 @@ impl Pass {
         dense::multiply(instructions, &network.dense[1], &hidden, &mut logits);
 
         let classes = batch.classes();
-        gradients.loss_sum = into_loss_gradients(&mut logits, batch);
+        gradients.totals = into_loss_gradients(&mut logits, batch);
         let [first, second] = DENSE;
         let weights = dense::lay_out(classes, DENSE_WIDTH, &[], |from, to| parameters[second][from * DENSE_WIDTH + to]);
         let mut hidden_gradient = Vec::new();
@@ -398,22 +428,25 @@ fn add_rows(matrix: &[Vector], sums: &mut [f32]) {
     }
 }
 
-/// Replaces logits by the gradients of the batch's mean cross-entropy, and returns the sum of the images' losses.
-fn into_loss_gradients(logits: &mut [Vector], batch: &Batch) -> f32 {
+/// Replaces logits by the gradients of the batch's mean cross-entropy, and returns the sums over its images.
+fn into_loss_gradients(logits: &mut [Vector], batch: &Batch) -> Totals {
     let classes = batch.classes();
     let share = 1.0 / batch.count() as f32;
-    let mut loss_sum = 0.0;
+    let mut totals = Totals { images: batch.count(), ..Totals::default() };
     let rows = logits.chunks_exact_mut(classes.div_ceil(LANES)).zip(batch.targets.chunks_exact(classes));
     for (row, targets) in rows {
         let at = |class: usize| (class / LANES, class % LANES);
         let logit = |row: &[Vector], class: usize| row[at(class).0].0[at(class).1];
         let greatest = (0..classes).map(|class| logit(row, class)).fold(f32::NEG_INFINITY, f32::max);
         let total: f32 = (0..classes).map(|class| (logit(row, class) - greatest).exp()).sum();
+        let greatest_target = targets.iter().copied().fold(0.0, f32::max);
+        totals.correct +=
+            usize::from((0..classes).any(|class| targets[class] == greatest_target && logit(row, class) == greatest));
         for (class, target) in targets.iter().enumerate() {
             let log_probability = logit(row, class) - greatest - total.ln();
-            loss_sum -= f64::from(target * log_probability);
+            totals.loss -= f64::from(target * log_probability);
             row[at(class).0].0[at(class).1] = (log_probability.exp() - target) * share;
         }
     }
-    loss_sum as f32
+    totals
 }

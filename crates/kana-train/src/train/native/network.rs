@@ -173,6 +173,11 @@ impl Finished {
         }
     }
 
+    /// Returns the number of classes.
+    pub fn class_count(&self) -> usize {
+        self.class_count
+    }
+
     /// Computes the logits of images, each `[H][W][C]` and normalised, on all threads: `[images][classes]`.
     pub fn logits(&self, samples: &[f32]) -> Vec<Vec<f32>> {
         let layers = &self.network.layers;

@@ -14,7 +14,7 @@ const MOMENTUM: f32 = 0.1;
 
 /// Sums of doubles for each channel.
 #[derive(Clone, Debug)]
-pub struct Totals {
+pub struct ChannelSums {
     plain: Vec<f64>,
     product: Vec<f64>,
 }
@@ -44,7 +44,7 @@ pub struct Norm {
     count: f64,
 }
 
-impl Totals {
+impl ChannelSums {
     /// Zero for each of `channels`.
     pub fn zero(channels: usize) -> Self {
         Self { plain: vec![0.0; channels], product: vec![0.0; channels] }
@@ -81,7 +81,7 @@ fn blocks(values: impl IntoIterator<Item = f64>) -> Vec<Vector> {
 
 impl Norm {
     /// Normalises by a batch of `count` elements a channel, whose sums are x and x².
-    pub fn of_batch(totals: &Totals, count: usize, gamma: &[f32], beta: &[f32]) -> Self {
+    pub fn of_batch(totals: &ChannelSums, count: usize, gamma: &[f32], beta: &[f32]) -> Self {
         let count = count as f64;
         let mean: Vec<f64> = totals.plain.iter().map(|sum| sum / count).collect();
         // Rounding can give a tiny negative variance when a channel is constant.
@@ -118,7 +118,7 @@ impl Norm {
     /// Derives the gradients.
     ///
     /// * `totals`: sums of the outputs' gradients, and of their products with the inputs.
-    pub fn backward(&self, totals: &Totals, gamma: &[f32]) -> NormGradient {
+    pub fn backward(&self, totals: &ChannelSums, gamma: &[f32]) -> NormGradient {
         let channels = gamma.len();
         let (mut gamma_gradient, mut beta_gradient) = (vec![0.0; channels], vec![0.0; channels]);
         let mut factors = [vec![0.0; channels], vec![0.0; channels], vec![0.0; channels]];

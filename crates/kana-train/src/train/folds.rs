@@ -1,0 +1,328 @@
+//! How do several networks become one model, and how accurate is each?
+//!
+//! By stratified K-fold cross-validation: the images are divided into folds, and each network is trained on all folds but
+//! one, which judges it. No image chooses anything: a network is that of its last epoch. So the mean over the folds says how
+//! accurate a network is on images that it never saw, and every image has a prediction by a network that never saw it. The
+//! model averages the networks' probabilities; where there are `t10k-*` files beside those that were divided, they judge it.
+//!
+//! Each fold has a folder with its checkpoint, its metrics and, when finished, its network and results. Folds are trained one
+//! after another, or each by a process of its own; whichever finishes last writes the model.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, bail, ensure};
+use serde::{Deserialize, Serialize};
+use tracing::info;
+
+use super::atomic_write::atomic_write;
+use super::checkpoint::{CheckpointFile, Settings, differences};
+use super::evaluator::Evaluator;
+use super::session::{Choice, End, Plan, Session};
+use super::weights::{encode_weights, parse_weights};
+use super::{Completion, Config, artifact, input};
+use crate::data::stratify::folds;
+use crate::data::{Dataset, Folder};
+use kana_engine::model::Card;
+use kana_engine::model::card::{Evaluation, Input};
+
+/// File with the results of a finished fold, in its folder.
+pub const RESULT_FILE: &str = "fold.json";
+/// File with the network of a finished fold, in its folder.
+const WEIGHTS_FILE: &str = "weights.safetensors";
+/// File that a process which trains a fold has locked, in the fold's folder.
+const LOCK_FILE: &str = "lock";
+/// File with the predictions of every image by the network that never saw it: `[images][classes]` floats in the format of
+/// IDX.
+pub const HELD_OUT_FILE: &str = "held-out-idx2-float";
+
+/// Results of a finished fold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldResult {
+    /// Number of images that the network was trained on.
+    pub training_images: usize,
+    /// Number of images that judged it.
+    pub held_out_images: usize,
+    /// Accuracy on the training images, undistorted and without dropout, in [0, 1].
+    pub training_accuracy: f64,
+    /// Accuracy on the held-out images, in [0, 1].
+    pub held_out_accuracy: f64,
+    /// Settings and digests of the data, which determine the network.
+    pub settings: Settings,
+}
+
+/// Mean and standard deviation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation of a sample; 0 for one value.
+    pub deviation: f64,
+}
+
+impl Spread {
+    /// Computes both from `values`.
+    pub fn of(values: &[f64]) -> Self {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        Self { mean, deviation: (squares / (count - 1.0).max(1.0)).sqrt() }
+    }
+}
+
+/// A cross-validation.
+struct CrossValidation<'a> {
+    config: &'a Config,
+    folder: &'a Folder,
+    /// Images that are divided.
+    images: &'a Dataset,
+    /// Fold of each image, from 0.
+    fold_of: Vec<usize>,
+    count: usize,
+    input: Input,
+}
+
+/// End of the training of a fold.
+enum Fold {
+    Finished,
+    Interrupted { checkpoint: PathBuf, epochs_done: usize },
+}
+
+/// Trains the folds of [`Config::folds`] that `config` asks for, and writes the model when all are there.
+///
+/// # Errors
+/// Those of [`super::run`].
+pub fn run(config: &Config, folder: &Folder, count: usize, interrupted: &AtomicBool) -> anyhow::Result<Completion> {
+    let images = folder.train.as_ref().unwrap_or(&folder.test);
+    for (class, label) in folder.classes.labels.iter().enumerate() {
+        let found = images.labels().iter().filter(|of| usize::from(**of) == class).count();
+        ensure!(found >= count, "class {label} has {found} images, expected {count} or more for as many folds");
+    }
+    let fold_of = folds(images.labels(), count, config.seed);
+    let input = input::measure(images);
+    let run = CrossValidation { config, folder, images, fold_of, count, input };
+    super::create_folder(&config.out)?;
+    let wanted: Vec<usize> = config.fold.map_or((0..count).collect(), |number| vec![number - 1]);
+    if !config.resume {
+        for number in &wanted {
+            let folder = run.folder(*number);
+            ensure!(
+                !folder.exists(),
+                "{} belongs to an earlier run: resume it, remove the folder, or choose another one",
+                folder.display()
+            );
+        }
+    }
+    for number in wanted {
+        if let Fold::Interrupted { checkpoint, epochs_done } = run.train(number, interrupted)? {
+            return Ok(Completion::Interrupted { checkpoint, epochs_done, has_model: false });
+        }
+    }
+    let missing: Vec<usize> = (0..count).filter(|number| !run.result_path(*number).exists()).map(|at| at + 1).collect();
+    if !missing.is_empty() {
+        return Ok(Completion::FoldsMissing { missing });
+    }
+    Ok(Completion::Finished { card: Box::new(run.assemble()?) })
+}
+
+impl CrossValidation<'_> {
+    fn folder(&self, number: usize) -> PathBuf {
+        fold_folder(&self.config.out, number)
+    }
+
+    fn result_path(&self, number: usize) -> PathBuf {
+        self.folder(number).join(RESULT_FILE)
+    }
+
+    /// Divides the images into those of the fold, and the others.
+    fn parts(&self, number: usize) -> [Dataset; 2] {
+        let all = 0..self.images.len();
+        let (held_out, rest): (Vec<usize>, Vec<usize>) = all.partition(|image| self.fold_of[*image] == number);
+        [held_out, rest].map(|indices| self.images.subset(&indices))
+    }
+
+    fn session<'a>(&'a self, number: usize, folder: &'a Path, parts: &'a [Dataset; 2]) -> anyhow::Result<Session<'a>> {
+        let [held_out, training] = parts;
+        let fold = format!("{} of {}, divided under seed {}", number + 1, self.count, self.config.seed);
+        let plan = Plan {
+            folder,
+            training,
+            validation: held_out,
+            input: self.input.clone(),
+            class_count: self.folder.classes.labels.len(),
+            // Networks that start differently err differently.
+            seed: self.config.seed.wrapping_add(number as u64),
+            // The folds after the one that was interrupted have not begun.
+            resume: self.config.resume && CheckpointFile::is_in(folder),
+            choice: Choice::Last,
+            settings: BTreeMap::from([("fold".to_owned(), fold)]),
+        };
+        Session::new(self.config, plan)
+    }
+
+    /// Trains the network of a fold, unless it is finished.
+    fn train(&self, number: usize, interrupted: &AtomicBool) -> anyhow::Result<Fold> {
+        let (folder, parts) = (self.folder(number), self.parts(number));
+        super::create_folder(&folder)?;
+        let _lock = lock(&folder, number)?;
+        let session = self.session(number, &folder, &parts)?;
+        if self.result_path(number).exists() {
+            let result = self.result(number)?;
+            let differences = differences(&result.settings, session.checkpoint().settings());
+            ensure!(
+                differences.is_empty(),
+                "{} was trained with other settings: {}",
+                folder.display(),
+                differences.join("; ")
+            );
+            return Ok(Fold::Finished);
+        }
+        info!("fold {} of {}: {} images, {} held out", number + 1, self.count, parts[1].len(), parts[0].len());
+        let best = match session.run(interrupted)? {
+            End::Finished(best) => best,
+            End::Interrupted { epochs_done, .. } => {
+                return Ok(Fold::Interrupted { checkpoint: session.checkpoint().path().to_owned(), epochs_done });
+            }
+        };
+        let [held_out, training] = &parts;
+        let result = FoldResult {
+            training_images: training.len(),
+            held_out_images: held_out.len(),
+            training_accuracy: session.evaluator(&best.parameters).score(training).accuracy(),
+            held_out_accuracy: best.score.accuracy(),
+            settings: session.checkpoint().settings().clone(),
+        };
+        atomic_write(&folder.join(WEIGHTS_FILE), &encode_weights(session.architecture(), &best.parameters)?)?;
+        // Written last: its presence means that the fold is finished.
+        atomic_write(&self.result_path(number), (serde_json::to_string_pretty(&result)? + "\n").as_bytes())?;
+        session.checkpoint().remove()?;
+        Ok(Fold::Finished)
+    }
+
+    fn result(&self, number: usize) -> anyhow::Result<FoldResult> {
+        read_result(&self.config.out, number)
+    }
+
+    /// Writes the model of all folds.
+    fn assemble(&self) -> anyhow::Result<Card> {
+        let (mut members, mut evaluators, mut results) = (Vec::new(), Vec::new(), Vec::new());
+        let mut held_out = vec![Vec::new(); self.images.len()];
+        let mut architecture = None;
+        for number in 0..self.count {
+            let (folder, parts) = (self.folder(number), self.parts(number));
+            let session = self.session(number, &folder, &parts)?;
+            let path = folder.join(WEIGHTS_FILE);
+            let bytes = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+            let parameters = parse_weights(session.architecture(), &bytes)
+                .with_context(|| format!("could not parse {}", path.display()))?;
+            let evaluator = session.evaluator(&parameters);
+            let images = (0..self.images.len()).filter(|image| self.fold_of[*image] == number);
+            for (image, row) in images.zip(evaluator.probabilities(&parts[0])) {
+                held_out[image] = row;
+            }
+            architecture = Some(*session.architecture());
+            members.push(parameters);
+            evaluators.push(evaluator);
+            results.push(self.result(number)?);
+        }
+        let architecture = architecture.expect("BUG: Config::checked refuses fewer than two folds");
+        write_floats(&self.config.out.join(HELD_OUT_FILE), &held_out)?;
+        let card = self.card(&evaluators, &results, &held_out);
+        artifact::save(&self.config.out, card, &architecture, &members.iter().collect::<Vec<_>>())
+    }
+
+    fn card(&self, members: &[Evaluator], results: &[FoldResult], held_out: &[Vec<f32>]) -> Card {
+        let mut card = artifact::describe(self.config, &self.folder.classes, &self.input);
+        card.training.data = self.images.sources().to_vec();
+        card.training.images = self.images.len();
+        card.training.best_epoch = self.config.epochs;
+        card.training.settings.insert("folds".into(), self.count.to_string());
+        let of = |value: fn(&FoldResult) -> f64| Spread::of(&results.iter().map(value).collect::<Vec<_>>());
+        let (trained, judged) = (of(|fold| fold.training_accuracy), of(|fold| fold.held_out_accuracy));
+        let files = if self.folder.train.is_some() { "train-*" } else { "t10k-*" };
+        let percent = |spread: Spread| format!("{:.2} ± {:.2} %", 100.0 * spread.mean, 100.0 * spread.deviation);
+        card.evaluation = vec![Evaluation {
+            protocol: format!(
+                "{} folds of {files}, divided by class under seed {}: each member judged on the images that it never saw, \
+                 after its last epoch: {} (on those that it learned from: {})",
+                self.count,
+                self.config.seed,
+                percent(judged),
+                percent(trained),
+            ),
+            images: self.images.len(),
+            accuracy: artifact::accuracy(self.images, held_out),
+        }];
+        if self.folder.train.is_some() {
+            let probabilities = artifact::mean_probabilities(members, &self.folder.test);
+            card.evaluation.insert(
+                0,
+                Evaluation {
+                    protocol: format!(
+                        "{} networks, learned from {} images of train-*, their probabilities averaged; judged once on the \
+                         {} images of t10k-*, which none saw",
+                        self.count,
+                        self.images.len(),
+                        self.folder.test.len(),
+                    ),
+                    images: self.folder.test.len(),
+                    accuracy: artifact::accuracy(&self.folder.test, &probabilities),
+                },
+            );
+        }
+        card.self_test = artifact::specimens(self.images, members);
+        card
+    }
+}
+
+/// Folder of fold `number`, from 0, of the run in `out`.
+pub fn fold_folder(out: &Path, number: usize) -> PathBuf {
+    out.join(format!("fold-{}", number + 1))
+}
+
+/// Reads the results of fold `number`, from 0, of the run in `out`.
+///
+/// # Errors
+/// Returns the error of the file system, and that of the JSON.
+pub fn read_result(out: &Path, number: usize) -> anyhow::Result<FoldResult> {
+    let path = fold_folder(out, number).join(RESULT_FILE);
+    let text = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("could not parse {}", path.display()))
+}
+
+/// Locks a fold's folder until the file is dropped or the process ends.
+fn lock(folder: &Path, number: usize) -> anyhow::Result<File> {
+    let path = folder.join(LOCK_FILE);
+    let file = File::create(&path).with_context(|| format!("could not create {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!("another process trains fold {} in {}", number + 1, folder.display()),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("could not lock {}", path.display())),
+    }
+}
+
+/// Writes rows of floats in the format of IDX: type 0x0D, two dimensions, big-endian.
+fn write_floats(path: &Path, rows: &[Vec<f32>]) -> anyhow::Result<()> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let mut bytes = vec![0, 0, 0x0D, 2];
+    for size in [rows.len(), columns] {
+        bytes.extend(u32::try_from(size).context("too many images for a file of IDX")?.to_be_bytes());
+    }
+    bytes.extend(rows.iter().flatten().flat_map(|value| value.to_be_bytes()));
+    atomic_write(path, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deviation_is_that_of_a_sample() {
+        let spread = Spread::of(&[0.9, 0.92, 0.94]);
+
+        assert!((spread.mean - 0.92).abs() < 1e-12 && (spread.deviation - 0.02).abs() < 1e-12, "{spread:?}");
+        assert_eq!(Spread::of(&[0.5]).deviation, 0.0);
+    }
+}
