@@ -8,7 +8,7 @@ export KANA_CHROMIUM
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/docs ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test test-neon test-page check help fmt openapi bench-engine bench-queue bench-serve soak simulate-scale attack fuzz \
+.PHONY: up build test test-neon test-page check help fmt openapi bench-engine bench-queue bench-serve bench-train soak simulate-scale attack fuzz \
 	picture-corpus build-time image image-tar test-image test-chart e2e clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
@@ -51,6 +51,9 @@ bench-engine: build ## What an image costs the engine and ONNX Runtime, in one r
 
 bench-serve: build ## What a request costs kana, FastAPI, LitServe and MLServer; FLAGS='--only kana-up,fastapi', or --idle
 	tools/bench-serve/main $(FLAGS)
+
+bench-train: build ## What a step of training costs kana and PyTorch, in one run; the last line is one JSON object
+	tools/bench-train/main
 
 soak: ## 100,000 jobs in Redis while workers are killed and connections reset, and a receipt
 	$(CARGO) bench --locked --package kana --bench soak

@@ -3,36 +3,19 @@
 Each service has a virtual environment of its own, since MLServer holds FastAPI back at a version of 2025, and one that
 cannot be installed must not take the others along. Versions are pinned in requirements/, which needs Python 3.11 or newer.
 """
-import hashlib
 import pathlib
-import shutil
-import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
 
-
-class NotInstalled(Exception):
-    """Packages that could not be installed, and pip's reason."""
+import python_environment  # noqa: E402
+from python_environment import NotInstalled  # noqa: E402, F401
 
 
 def python_of(folder, requirements):
     """The Python of the environment `requirements`, which is made in `folder` where it is not there as it should be."""
-    file = HERE / "requirements" / f"{requirements}.txt"
-    environment = folder / requirements
-    python, stamp = environment / "bin" / "python", environment / "complete"
-    wanted = hashlib.sha256(file.read_bytes() + sys.version.encode()).hexdigest()
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return python
-    print(f"installing {requirements} into {environment}", file=sys.stderr)
-    shutil.rmtree(environment, ignore_errors=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", file]
-    for command in ([sys.executable, "-m", "venv", environment], pip):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise NotInstalled((done.stderr or done.stdout).strip())
-    stamp.write_text(wanted)
-    return python
+    return python_environment.python_of(folder / requirements, HERE / "requirements" / f"{requirements}.txt")
 
 
 def version(requirements, package):

@@ -43,4 +43,4 @@ pub mod data;
 pub mod metrics;
 mod train;
 
-pub use train::{Completion, Config, Schedule, probabilities, run};
+pub use train::{Completion, Config, RatePoint, RateSearch, Schedule, find_learning_rate, probabilities, run};

@@ -19,7 +19,7 @@ const WIDTH_MAX: usize = 256;
 /// Rows and columns of the kernel of every convolution.
 pub const KERNEL_SIZE: usize = 3;
 
-/// Architecture of a network of the family that [`super::network`] describes.
+/// Architecture of a network of the family that [`super::native`] describes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Architecture {
     /// Shape of the images that the network takes.

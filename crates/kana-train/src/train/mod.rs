@@ -15,6 +15,7 @@ mod loader;
 mod native;
 mod optimiser;
 mod progress;
+mod rate_search;
 mod session;
 mod single;
 mod weights;
@@ -26,9 +27,11 @@ use anyhow::{Context, ensure};
 
 use crate::data::Folder;
 use kana_engine::model::Card;
+use loader::LoaderConfig;
 
 pub use artifact::probabilities;
 pub use optimiser::Schedule;
+pub use rate_search::{RatePoint, RateSearch, find_learning_rate};
 
 /// Images of each class that [`Config::fast_dev_run`] takes of each file: two steps with the usual batches and ten classes.
 const FAST_DEV_IMAGES: usize = 16;
@@ -155,6 +158,17 @@ impl Config {
         );
         ensure!(self.early_stop != Some(0), "early stop is 0 epochs, expected 1 or more");
         Ok(())
+    }
+
+    /// Returns the settings that determine the batches of a network with this seed.
+    fn loader(&self, seed: u64) -> LoaderConfig {
+        LoaderConfig {
+            seed,
+            batch_size: self.batch_size,
+            augment: self.augment,
+            dropout: self.dropout,
+            label_smoothing: self.label_smoothing,
+        }
     }
 
     /// Returns the settings that the weights depend on, besides the data.

@@ -14,7 +14,7 @@ use super::Config;
 use super::architecture::{Architecture, Parameters};
 use super::checkpoint::{Best, CheckpointFile, Settings, State};
 use super::evaluator::Evaluator;
-use super::loader::{Batch, Loader, LoaderConfig, Position, Sampler, Turn};
+use super::loader::{Batch, Loader, Position, Sampler, Turn};
 use super::native::{Learner, Totals};
 use super::optimiser::{Moments, Step};
 use super::progress::Progress;
@@ -206,13 +206,7 @@ impl<'a> Session<'a> {
     }
 
     fn loader(&self) -> Loader<'_> {
-        let config = LoaderConfig {
-            seed: self.plan.seed,
-            batch_size: self.config.batch_size,
-            augment: self.config.augment,
-            dropout: self.config.dropout,
-            label_smoothing: self.config.label_smoothing,
-        };
+        let config = self.config.loader(self.plan.seed);
         Loader { dataset: self.plan.training, input: &self.plan.input, architecture: self.architecture, config }
     }
 

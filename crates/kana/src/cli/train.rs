@@ -32,8 +32,8 @@ pub struct Train {
     data: PathBuf,
 
     /// Folder that the model is written into, such as models/mine; also holds the checkpoint of an interrupted run
-    #[arg(long, env = "KANA_OUT", value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, env = "KANA_OUT", value_name = "DIR", required_unless_present = "lr_find")]
+    out: Option<PathBuf>,
 
     /// Name of the model [default: the name of the output folder]
     #[arg(long, env = "KANA_NAME", value_name = "NAME")]
@@ -95,6 +95,10 @@ pub struct Train {
     /// End after this number of epochs without a better one on the validation images
     #[arg(long, env = "KANA_EARLY_STOP", value_name = "EPOCHS", conflicts_with = "folds", value_parser = flags::count)]
     early_stop: Option<usize>,
+
+    /// Search a learning rate instead: train 200 steps at rising rates, print each rate and loss, then a suggestion
+    #[arg(long, env = "KANA_LR_FIND", conflicts_with_all = ["folds", "resume", "fast_dev_run"])]
+    lr_find: bool,
 
     /// Try everything once, with 16 images of each class and one epoch
     #[arg(long, env = "KANA_FAST_DEV_RUN")]
@@ -179,18 +183,28 @@ impl Train {
         }
         let config = self.config()?;
         config.checked().map_err(|error| Usage(error.to_string()))?;
+        if self.lr_find {
+            let search = train::find_learning_rate(&config, &interrupted)?;
+            let mut text = String::from("rate\tloss\n");
+            for point in &search.points {
+                writeln!(text, "{:.3e}\t{:.4}", point.rate, point.loss)?;
+            }
+            print::text(&text)?;
+            print::note(&format!("suggested: --learning-rate {:.1e}\n", search.suggested));
+            return Ok(ExitCode::SUCCESS);
+        }
         match train::run(&config, &interrupted)? {
             Completion::Finished { card } => {
                 for evaluation in &card.evaluation {
                     let accuracy = 100.0 * evaluation.accuracy;
                     print::note(&format!("{accuracy:.2} % of {} images: {}\n", evaluation.images, evaluation.protocol));
                 }
-                print::text(&self.out)?;
+                print::text(&config.out)?;
                 Ok(ExitCode::SUCCESS)
             }
             Completion::Interrupted { checkpoint, epochs_done, has_model } => {
                 let model = if has_model {
-                    format!("; the best epoch serves from {}", self.out.display())
+                    format!("; the best epoch serves from {}", config.out.display())
                 } else {
                     String::new()
                 };
@@ -214,7 +228,7 @@ impl Train {
     fn config(&self) -> anyhow::Result<train::Config> {
         Ok(train::Config {
             data: flags::data_set(&self.data)?,
-            out: self.out.clone(),
+            out: self.out.clone().unwrap_or_default(),
             name: self.name.clone(),
             epochs: self.epochs,
             width: self.width,
