@@ -7,6 +7,7 @@
 mod client;
 mod data;
 mod environment;
+mod evaluate;
 mod export;
 mod flags;
 mod kubernetes;
@@ -58,9 +59,9 @@ enum Command {
     /// Train a model from labelled images
     Train(train::Train),
     /// Measure the accuracy of a model on labelled images
-    Evaluate(train::Evaluate),
+    Evaluate(evaluate::Evaluate),
     /// Classify image files in this process, without a service
-    Predict(train::Predict),
+    Predict(evaluate::Predict),
     /// Write a model in a format that other programs compute
     Export(export::Export),
     /// Send image files to a running service and print their outcomes, one JSON line each
