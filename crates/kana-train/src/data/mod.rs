@@ -9,6 +9,7 @@ pub mod classes;
 pub mod evaluate;
 pub mod fetch;
 pub mod idx;
+pub mod pictures;
 pub mod published;
 pub mod random;
 pub mod samples;
@@ -19,6 +20,7 @@ pub mod strokes;
 use std::path::{Path, PathBuf};
 
 use kana_engine::image::{Image, Shape};
+use kana_engine::model::Card;
 use kana_engine::model::card::Source;
 
 pub use classes::Classes;
@@ -57,6 +59,17 @@ pub enum Error {
     },
 }
 
+/// Name of the setting in a card that lists the classes that a model was trained on, where these are not all.
+pub const CLASSES_SETTING: &str = "classes";
+
+/// A class that a data set does not have, or that is named twice. Caller: name another.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("class {class} is named twice or is not there: expected different numbers below {known}")]
+pub struct UnknownClass {
+    class: usize,
+    known: usize,
+}
+
 /// Labelled images of one shape: pixels `[N, H, W, C]` and labels `[N]`, one byte each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
@@ -64,6 +77,7 @@ pub struct Dataset {
     pixels: Vec<u8>,
     labels: Vec<u8>,
     sources: Vec<Source>,
+    are_scenes: bool,
 }
 
 impl Dataset {
@@ -74,6 +88,7 @@ impl Dataset {
             pixels,
             labels,
             sources: Vec::new(),
+            are_scenes: false,
         })
     }
 
@@ -81,6 +96,17 @@ impl Dataset {
     pub fn with_sources(mut self, sources: Vec<Source>) -> Self {
         self.sources = sources;
         self
+    }
+
+    /// Records that the images are scenes that fill their frame, whatever their colour; grey ones are glyphs otherwise.
+    pub fn of_scenes(mut self) -> Self {
+        self.are_scenes = true;
+        self
+    }
+
+    /// Returns whether the images are scenes that fill their frame, and not glyphs.
+    pub fn are_scenes(&self) -> bool {
+        self.are_scenes || self.shape.channels > 1
     }
 
     /// Returns the number of images.
@@ -135,28 +161,37 @@ impl Dataset {
             pixels: indices.iter().flat_map(|&index| self.pixels(index)).copied().collect(),
             labels: indices.iter().map(|&index| self.labels[index]).collect(),
             sources: self.sources.clone(),
+            are_scenes: self.are_scenes,
         }
     }
 }
 
-/// A data set in a folder with the file names of MNIST.
+/// A data set in a folder: with the file names of MNIST, or with a folder for each class.
 #[derive(Clone, Debug)]
 pub struct Folder {
     /// Labels of the classes, and the licence of the images.
     pub classes: Classes,
-    /// Images of the `train-*` files, when the folder has them.
+    /// Images of the `train-*` files or of `train/`, when the folder has them.
     pub train: Option<Dataset>,
-    /// Images of the `t10k-*` files.
+    /// Images of the `t10k-*` files or of `test/`; all, when the set is not divided.
     pub test: Dataset,
 }
 
 impl Folder {
     /// Loads `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the two files of `t10k-`, each plain or with
-    /// `.gz`. A folder with the `t10k-` pair alone is one data set.
+    /// `.gz`. A folder with the `t10k-` pair alone is one data set. Where none of them is there, the folders in it are
+    /// classes, as [`pictures`] says.
     ///
     /// # Errors
     /// [`Error`] when one file of a pair is missing, unreadable or malformed; it names the file and the byte.
     pub fn load(folder: &Path) -> Result<Self, Error> {
+        let has_idx = ["train", "t10k"].iter().any(|part| idx::find(folder, part, "images").is_some());
+        if !has_idx
+            && folder.is_dir()
+            && let Some(pictures) = pictures::load(folder)?
+        {
+            return Ok(pictures);
+        }
         let listed = classes::load(folder)?;
         let class_count = listed.as_ref().map_or(classes::DIGITS, |classes| classes.labels.len());
         let train = match (idx::find(folder, "train", "images"), idx::find(folder, "train", "labels")) {
@@ -166,6 +201,51 @@ impl Folder {
         let test = idx::load_pair(folder, "t10k", class_count)?;
         let classes = listed.unwrap_or_else(|| classes::recognise(test.sources()));
         Ok(Self { classes, train, test })
+    }
+
+    /// Returns what the files of [`Folder::train`] and those of [`Folder::test`] are called.
+    pub fn part_names(&self) -> [&str; 2] {
+        match self.test.sources().first().map(|source| source.file.as_str()) {
+            Some("*") => ["", "the pictures"],
+            Some(test) if test.ends_with("/*") => ["train/*", "test/*"],
+            _ => ["train-*", "t10k-*"],
+        }
+    }
+
+    /// Returns the folder with the images of `chosen` classes alone, which are numbered anew, in that order.
+    ///
+    /// # Errors
+    /// [`UnknownClass`] names the first that is not there, or is named twice.
+    pub fn with_classes(&self, chosen: &[usize]) -> Result<Self, UnknownClass> {
+        let known = self.classes.labels.len();
+        for (place, &class) in chosen.iter().enumerate() {
+            if class >= known || chosen[..place].contains(&class) {
+                return Err(UnknownClass { class, known });
+            }
+        }
+        let of = |dataset: &Dataset| {
+            let place = |index: usize| chosen.iter().position(|class| *class == usize::from(dataset.labels[index]));
+            let indices: Vec<usize> = (0..dataset.len()).filter(|index| place(*index).is_some()).collect();
+            let labels = indices.iter().filter_map(|index| place(*index)).map(|place| place as u8).collect();
+            Dataset { labels, ..dataset.subset(&indices) }
+        };
+        let pick = |names: &[String]| chosen.iter().filter_map(|class| names.get(*class).cloned()).collect();
+        let (labels, romanised) = (pick(&self.classes.labels), pick(&self.classes.romanised));
+        let classes = Classes { labels, romanised, ..self.classes.clone() };
+        Ok(Self { classes, train: self.train.as_ref().map(of), test: of(&self.test) })
+    }
+
+    /// Returns the folder with the classes that the model of `card` tells apart: all, unless it was trained on some of them.
+    ///
+    /// # Errors
+    /// [`UnknownClass`] when the folder does not have them.
+    pub fn for_model(&self, card: &Card) -> Result<Self, UnknownClass> {
+        match card.training.settings.get(CLASSES_SETTING) {
+            Some(classes) => {
+                self.with_classes(&classes.split(',').filter_map(|class| class.parse().ok()).collect::<Vec<_>>())
+            }
+            None => Ok(self.clone()),
+        }
     }
 
     /// Returns the folder with the first `count` images of each class of each file alone.

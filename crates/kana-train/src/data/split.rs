@@ -47,9 +47,10 @@ impl Split {
         let partition = stratify(rest.labels(), validation_share, seed, Part::Validation);
         let (training, validation) = (rest.subset(&partition.rest), rest.subset(&partition.held_out));
         let counts = Counts { training: training.len(), validation: validation.len(), test: test.len() };
+        let [train_files, test_files] = folder.part_names();
         let protocol = match &folder.train {
-            Some(_) => Protocol::of_train_and_test_files(counts, seed),
-            None => Protocol::of_test_files(counts, seed),
+            Some(_) => Protocol::of_two_parts(counts, seed, [train_files, test_files]),
+            None => Protocol::of_one_part(counts, seed, test_files),
         };
         Self { training, validation, test, protocol }
     }
@@ -63,20 +64,24 @@ struct Counts {
 }
 
 impl Protocol {
-    fn of_train_and_test_files(Counts { training, validation, test }: Counts, seed: u64) -> Self {
+    fn of_two_parts(
+        Counts { training, validation, test }: Counts,
+        seed: u64,
+        [train_files, test_files]: [&str; 2],
+    ) -> Self {
         Self {
             validation: format!(
-                "{validation} images of train-*, held out by class under seed {seed}; they chose the epoch"
+                "{validation} images of {train_files}, held out by class under seed {seed}; they chose the epoch"
             ),
             test: format!(
-                "learned from {training} images of train-*, the epoch chosen by {validation} others of them; judged \
-                 once on the {test} images of t10k-*, which neither saw"
+                "learned from {training} images of {train_files}, the epoch chosen by {validation} others of them; judged \
+                 once on the {test} images of {test_files}, which neither saw"
             ),
         }
     }
 
-    fn of_test_files(Counts { training, validation, test }: Counts, seed: u64) -> Self {
-        let parts = format!("t10k-* alone, split by class under seed {seed}");
+    fn of_one_part(Counts { training, validation, test }: Counts, seed: u64, files: &str) -> Self {
+        let parts = format!("{files} alone, split by class under seed {seed}");
         Self {
             validation: format!("{parts}: the {validation} images that chose the epoch"),
             test: format!(

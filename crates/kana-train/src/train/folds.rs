@@ -241,7 +241,8 @@ impl CrossValidation<'_> {
         card.training.settings.insert("folds".into(), self.count.to_string());
         let of = |value: fn(&FoldResult) -> f64| Spread::of(&results.iter().map(value).collect::<Vec<_>>());
         let (trained, judged) = (of(|fold| fold.training_accuracy), of(|fold| fold.held_out_accuracy));
-        let files = if self.folder.train.is_some() { "train-*" } else { "t10k-*" };
+        let [train_files, test_files] = self.folder.part_names();
+        let files = if self.folder.train.is_some() { train_files } else { test_files };
         let percent = |spread: Spread| format!("{:.2} ± {:.2} %", 100.0 * spread.mean, 100.0 * spread.deviation);
         card.evaluation = vec![Evaluation {
             protocol: format!(
@@ -261,8 +262,8 @@ impl CrossValidation<'_> {
                 0,
                 Evaluation {
                     protocol: format!(
-                        "{} networks, learned from {} images of train-*, their probabilities averaged; judged once on the \
-                         {} images of t10k-*, which none saw",
+                        "{} networks, learned from {} images of {train_files}, their probabilities averaged; judged once on the \
+                         {} images of {test_files}, which none saw",
                         self.count,
                         self.images.len(),
                         self.folder.test.len(),

@@ -18,7 +18,7 @@ const DEVIATION_MIN: f64 = 1e-3;
 pub fn measure(dataset: &Dataset) -> Input {
     let shape = dataset.shape();
     let (mean, deviation) = (0..shape.channels).map(|channel| mean_and_deviation(dataset, channel)).unzip();
-    let fit = if shape.channels == 1 { Fit::Glyph { margin: margin(dataset) } } else { Fit::Cover };
+    let fit = if dataset.are_scenes() { Fit::Cover } else { Fit::Glyph { margin: margin(dataset) } };
     Input { shape, mean, deviation, fit }
 }
 

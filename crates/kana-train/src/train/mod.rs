@@ -25,7 +25,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, ensure};
 
-use crate::data::Folder;
+use crate::data::{CLASSES_SETTING, Folder};
 use kana_engine::model::Card;
 use loader::LoaderConfig;
 
@@ -68,6 +68,8 @@ pub struct Config {
     pub validation: f64,
     /// Whether images are distorted at random in each epoch.
     pub augment: bool,
+    /// Classes to tell apart, by their numbers from 0 in the data set; empty for all. Two or more.
+    pub classes: Vec<usize>,
     /// Number of folds for cross-validation, at least 2; `None` trains one network.
     pub folds: Option<usize>,
     /// Only fold that this run trains, from 1; `None` trains all.
@@ -97,6 +99,7 @@ impl Default for Config {
             label_smoothing: 0.05,
             validation: 0.1,
             augment: true,
+            classes: Vec::new(),
             folds: None,
             fold: None,
             early_stop: None,
@@ -198,7 +201,9 @@ impl Config {
             ("validation", self.validation.to_string()),
             ("weight-decay", self.weight_decay.to_string()),
         ];
+        let classes: Vec<String> = self.classes.iter().map(usize::to_string).collect();
         let optional = [
+            (!classes.is_empty()).then(|| (CLASSES_SETTING, classes.join(","))),
             self.early_stop.map(|epochs| ("early-stop", epochs.to_string())),
             self.fast_dev_run.then(|| ("fast-dev-run", "on".to_owned())),
         ];
@@ -246,6 +251,9 @@ pub fn run(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<Completi
     config.checked()?;
     let mut folder = Folder::load(&config.data)?;
     let mut config = config.clone();
+    if !config.classes.is_empty() {
+        folder = folder.with_classes(&config.classes)?;
+    }
     if config.fast_dev_run {
         config.epochs = 1;
         folder = folder.first_of_each_class(FAST_DEV_IMAGES);

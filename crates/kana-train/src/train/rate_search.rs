@@ -53,7 +53,10 @@ pub struct RatePoint {
 /// Returns an error when a setting is out of its range, or the data set cannot be loaded.
 pub fn find_learning_rate(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<RateSearch> {
     config.checked()?;
-    let folder = Folder::load(&config.data)?;
+    let mut folder = Folder::load(&config.data)?;
+    if !config.classes.is_empty() {
+        folder = folder.with_classes(&config.classes)?;
+    }
     let images = folder.train.as_ref().unwrap_or(&folder.test);
     let input = input::measure(images);
     let (image_shape, class_count) = (input.shape, folder.classes.labels.len());

@@ -36,7 +36,7 @@ pub fn run(config: &Config, folder: &Folder, interrupted: &AtomicBool) -> anyhow
     }
     ensure!(
         split.test.shape() == split.training.shape(),
-        "t10k images are {}, train images are {}",
+        "the images to test with are {}, those to train with {}",
         split.test.shape(),
         split.training.shape()
     );

@@ -5,5 +5,6 @@ mod data;
 mod fetch;
 mod folds;
 mod idx;
+mod pictures;
 mod strokes;
 mod train;

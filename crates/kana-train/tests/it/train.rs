@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kana_engine::model::{Artifact, Card};
-use kana_train::data::Folder;
+use kana_train::data::{Folder, split};
 use kana_train::metrics;
 use kana_train::{Completion, Config};
 use sha2::{Digest, Sha256};
@@ -179,6 +179,31 @@ fn a_trial_takes_one_epoch_of_few_images_and_its_card_says_that_it_is_of_no_use(
     assert!(card.training.images + card.training.validation_images <= 48, "{:?}", card.training);
     assert!(card.description.contains("of no use"), "{}", card.description);
     assert_eq!(metrics::read(out.path()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_specialist_knows_the_chosen_classes_in_their_order_and_is_judged_on_their_images() {
+    let (data, out) = (folder(240), TempDir::new().unwrap());
+    let config = Config { classes: vec![2, 0], ..config(data.path(), out.path()) };
+
+    let completion = run(&config).unwrap();
+
+    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
+    assert_eq!(card.labels, ["block", "horizontal"]);
+    let folder = Folder::load(data.path()).unwrap().for_model(&card).unwrap();
+    assert_eq!((folder.test.len(), &folder.test.labels()[..4]), (160, &[1, 0, 1, 0][..]));
+    assert_eq!(split::held_out(&folder, &card).unwrap().len(), card.evaluation[0].images);
+}
+
+#[test]
+fn a_class_that_the_data_lack_or_that_is_named_twice_is_refused() {
+    let (data, out) = (folder(90), TempDir::new().unwrap());
+
+    for classes in [vec![0, 3], vec![1, 1]] {
+        let error = run(&Config { classes, ..config(data.path(), out.path()) }).unwrap_err();
+
+        assert!(error.to_string().contains("expected different numbers below 3"), "{error}");
+    }
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl Evaluate {
             return Ok(ExitCode::SUCCESS);
         };
         let mut classifier = artifact.classifier_on_threads(self.engine.instructions(), self.threads.count())?;
-        let folder = Folder::load(&flags::data_set(data)?)?;
+        let folder = Folder::load(&flags::data_set(data)?)?.for_model(artifact.card())?;
         let total = folder.test.len();
         let images = match split::held_out(&folder, artifact.card()) {
             _ if self.all => folder.test,

@@ -78,6 +78,10 @@ pub struct Train {
     #[arg(long, env = "KANA_DEVICE", value_enum, default_value_t = DeviceFlag::Cpu)]
     device: DeviceFlag,
 
+    /// Classes to tell apart, by their numbers from 0 in the data set, such as 2,6 for a specialist [default: all]
+    #[arg(long, env = "KANA_CLASSES", value_name = "NUMBERS", value_delimiter = ',', num_args = 1)]
+    classes: Vec<usize>,
+
     /// Number of folds for cross-validation: a network for each, trained on the others; the model averages them
     #[arg(long, env = "KANA_FOLDS", value_name = "COUNT", value_parser = flags::count)]
     folds: Option<usize>,
@@ -196,6 +200,7 @@ impl Train {
             label_smoothing: self.label_smoothing,
             validation: self.validation,
             augment: !self.no_augment,
+            classes: self.classes.clone(),
             folds: self.folds,
             fold: self.fold,
             early_stop: self.early_stop,

@@ -1,0 +1,96 @@
+//! Is a folder with a folder for each class a data set like any other?
+
+use std::fs;
+use std::path::Path;
+
+use image::{GrayImage, Luma, Rgb, RgbImage};
+use kana_engine::image::fit::Fit;
+use kana_engine::model::Artifact;
+use kana_train::data::Folder;
+use kana_train::{Completion, Config};
+use tempfile::TempDir;
+
+use crate::train::run;
+
+/// Writes `count` pictures of each of two classes, bright above or bright below, in colours that differ a little.
+fn write(folder: &Path, count: u8, side: u32) {
+    for (class, top) in [("above", 200), ("below", 20)] {
+        fs::create_dir_all(folder.join(class)).expect("a folder");
+        for number in 0..count {
+            let picture = RgbImage::from_fn(side, side, |_, y| {
+                let value = if y < side / 2 { top } else { 220 - top } + number % 30;
+                Rgb([value, value / 2, number])
+            });
+            picture.save(folder.join(class).join(format!("{number:03}.png"))).expect("written");
+        }
+    }
+}
+
+fn config(data: &Path, out: &Path) -> Config {
+    Config { data: data.to_owned(), out: out.to_owned(), epochs: 6, width: 4, batch_size: 8, ..Config::default() }
+}
+
+#[test]
+fn a_model_learns_from_pictures_in_colour_and_is_judged_on_those_in_test() {
+    let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    write(&data.path().join("train"), 40, 24);
+    write(&data.path().join("test"), 12, 24);
+
+    let completion = run(&config(data.path(), out.path())).unwrap();
+
+    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
+    assert_eq!(card.labels, ["above", "below"]);
+    assert_eq!((card.input.shape.channels, card.input.fit), (3, Fit::Cover));
+    assert_eq!((card.evaluation[0].images, card.evaluation[0].accuracy), (24, 1.0));
+    assert_eq!(card.training.data[0].file, "train/*");
+    assert!(card.evaluation[0].protocol.ends_with("images of test/*, which neither saw"), "{:?}", card.evaluation);
+    Artifact::load(out.path()).expect("a model that serves");
+}
+
+#[test]
+fn small_pictures_are_enlarged_large_ones_shrunk_and_grey_ones_have_one_channel() {
+    let data = TempDir::new().unwrap();
+    for (class, side) in [("a", 16), ("b", 200)] {
+        fs::create_dir(data.path().join(class)).unwrap();
+        let picture = GrayImage::from_fn(side, side, |x, _| Luma([x as u8]));
+        picture.save(data.path().join(class).join("1.png")).unwrap();
+    }
+
+    let small = Folder::load(data.path()).unwrap();
+    fs::rename(data.path().join("b"), data.path().join("_b")).unwrap();
+    let large = Folder::load(data.path()).unwrap();
+
+    assert_eq!(small.test.shape().to_string(), "1×20×20");
+    assert_eq!(large.test.shape().to_string(), "1×64×64");
+    assert!(small.test.are_scenes() && small.train.is_none());
+}
+
+#[test]
+fn a_file_that_is_no_picture_and_a_class_of_one_part_alone_are_named() {
+    let data = TempDir::new().unwrap();
+    write(data.path(), 2, 24);
+    fs::write(data.path().join("below/notes.txt"), "no picture").unwrap();
+
+    let foreign = Folder::load(data.path()).unwrap_err();
+    fs::remove_file(data.path().join("below/notes.txt")).unwrap();
+    for part in ["train", "test"] {
+        write(&data.path().join(part), 2, 24);
+    }
+    fs::create_dir(data.path().join("test/middle")).unwrap();
+    let other = Folder::load(data.path()).unwrap_err();
+
+    assert!(foreign.to_string().contains("below/notes.txt"), "{foreign}");
+    assert!(other.to_string().contains("its classes are not those of"), "{other}");
+}
+
+#[test]
+fn other_bytes_or_names_of_the_pictures_are_another_data_set() {
+    let data = TempDir::new().unwrap();
+    write(data.path(), 2, 24);
+
+    let first = Folder::load(data.path()).unwrap().test.sources().to_vec();
+    fs::rename(data.path().join("above/000.png"), data.path().join("above/009.png")).unwrap();
+    let renamed = Folder::load(data.path()).unwrap().test.sources().to_vec();
+
+    assert_ne!(first, renamed);
+}
