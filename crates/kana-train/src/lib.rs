@@ -41,6 +41,7 @@
 
 pub mod data;
 pub mod metrics;
+pub mod report;
 mod train;
 
 pub use train::{Completion, Config, Schedule, probabilities, run};
