@@ -2,8 +2,8 @@
 //!
 //! By confident learning (Northcutt et al., 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels"): the
 //! threshold of a class is the mean probability that its own images get for it. An image is suspected where the
-//! probability of its label is below the label's threshold, and that of another class reaches the other's threshold. The
-//! probabilities must be of a model that was not trained on the image.
+//! probability of its label is below the label's threshold, and that of another class reaches the other's threshold.
+//! The probabilities must be of a model that was not trained on the image.
 
 use serde::Serialize;
 

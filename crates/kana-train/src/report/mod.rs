@@ -1,7 +1,7 @@
 //! What is known of a finished training run?
 //!
-//! [`report`] derives every figure from the [`Inputs`]: a [`Report`] is serialised as `report.json`. [`html()`] draws the
-//! same figures, with the images that they speak of, as one file that loads nothing. Both depend on their arguments
+//! [`report()`] derives every figure from the [`Inputs`]: a [`Report`] is serialised as `report.json`. [`html()`] draws
+//! the same figures, with the images that they speak of, as one file that loads nothing. Both depend on their arguments
 //! alone: the same inputs make the same bytes, on any number of threads.
 
 pub mod calibration;

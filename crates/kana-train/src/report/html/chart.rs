@@ -191,7 +191,9 @@ impl Chart {
         let inside = drawing.split_once('>').map_or("", |(_, inside)| inside).trim_end();
         let inside = themed(inside.strip_suffix("</svg>").unwrap_or(inside));
         html! {
-            svg.bare[self.is_bare()].many[texts > MANY_TEXTS] role="img" aria-label=(self.label) viewBox={ "0 0 " (size.0) " " (size.1) } style={ "--w:" (self.size[0]) "px" } {
+            svg.bare[self.is_bare()].many[texts > MANY_TEXTS]
+                role="img" aria-label=(self.label)
+                viewBox={ "0 0 " (size.0) " " (size.1) } style={ "--w:" (self.size[0]) "px" } {
                 (PreEscaped(inside))
             }
         }

@@ -71,8 +71,9 @@ fn reliability(calibration: &Calibration) -> Markup {
         label: format!("Reliability diagram, expected calibration error {error}: {}.", words.join("; ")),
     };
     let caption = html! {
-        strong { "Reliability" } ": accuracy by confidence, in " (BINS) " bins; on the line, the model is as often right as it is "
-        "sure. " span.keys { (key(Colour::Accent, cell("accuracy"))) (key(Colour::Other, cell("at the mean confidence"))) }
+        strong { "Reliability" } ": accuracy by confidence, in " (BINS) " bins; on the line, the model is as often "
+        "right as it is sure. "
+        span.keys { (key(Colour::Accent, cell("accuracy"))) (key(Colour::Other, cell("at the mean confidence"))) }
     };
     figure(chart.draw(), caption, Some(bins(calibration)))
 }
@@ -113,8 +114,8 @@ pub fn suspects(page: Page) -> Markup {
     let suspects = &page.report.suspects;
     html! {
         p.note {
-            "Found by confident learning: the model gives the label less than it usually gives images of that class, and another "
-            "class at least what that class usually gets. A person should decide."
+            "Found by confident learning: the model gives the label less than it usually gives images of that class, "
+            "and another class at least what that class usually gets. A person should decide."
         }
         @if suspects.is_empty() { p { "No label is in doubt." } } @else {
             ul.cards {

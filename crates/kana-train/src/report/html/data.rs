@@ -95,7 +95,8 @@ fn samples(page: Page) -> Markup {
     }
     let shown = classes.min(SAMPLED_CLASSES_MAX);
     let grid = html! {
-        div.samples.half[per_class == 4].dense[per_class == 1] role="group" aria-label={ "First " (per_class) " images of each of " (shown) " classes" } {
+        div.samples.half[per_class == 4].dense[per_class == 1] role="group"
+            aria-label={ "First " (count(per_class, "image")) " of each of " (shown) " classes" } {
             @for (class, of) in found.iter().enumerate().take(shown) {
                 div {
                     (page.label(class))

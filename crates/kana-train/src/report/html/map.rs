@@ -19,7 +19,8 @@ pub fn body(page: Page) -> Markup {
     html! {
         @if maps.is_empty() { p { "The outputs of the layer before the last were not recorded." } } @else {
             p.note {
-                "The outputs of the layer before the last, in two dimensions. The colour is the true class; mistakes have a ring. "
+                "The outputs of the layer before the last, in two dimensions. "
+                "The colour is the true class; mistakes have a ring. "
                 @if classes > CLASS_COLOURS { "Classes share colours. " }
                 "In t-SNE, distances between groups mean little: only who is near to whom."
             }

@@ -1,8 +1,8 @@
 //! How is a report shown to people?
 //!
-//! As one HTML file that loads nothing: charts are drawings inside it, images are data inside it, and there is no script.
-//! It reads in light and dark, on a phone and on paper. Every chart says in words what it shows, and all text passes
-//! through the templates of `maud`, which escape it.
+//! As one HTML file that loads nothing: charts are drawings inside it, images are data inside it, and there is no
+//! script. It reads in light and dark, on a phone and on paper. Every chart says in words what it shows, and all text
+//! passes through the templates of `maud`, which escape it.
 
 mod chart;
 mod confidence;
@@ -46,7 +46,10 @@ impl Page<'_> {
         let found = self.report.classes.get(class);
         let label = found.map_or_else(|| class.to_string(), |class| class.label.clone());
         html! {
-            span.label { (label) @if let Some(latin) = found.and_then(|class| class.romanised.as_ref()) { " " small { (latin) } } }
+            span.label {
+                (label)
+                @if let Some(latin) = found.and_then(|class| class.romanised.as_ref()) { " " small { (latin) } }
+            }
         }
     }
 

@@ -27,7 +27,9 @@ pub fn body(page: Page) -> Markup {
         .map(|found| vec![cell(&found.protocol), cell(integer(found.images)), cell(percent(found.accuracy))]);
     let evaluations: Vec<_> = evaluations.collect();
     html! {
-        @if !report.protocol.is_empty() { p.note { "Figures below are of the held-out images: " (report.protocol) "." } }
+        @if !report.protocol.is_empty() {
+            p.note { "Figures below are of the held-out images: " (report.protocol) "." }
+        }
         @if !evaluations.is_empty() {
             h3 { "Accuracy, as the model's card states it" }
             div.scroll { (table(&["Protocol", "Images", "Accuracy"], &evaluations)) }
@@ -74,7 +76,9 @@ fn matrix(page: Page) -> Markup {
             }
         }
     };
-    let caption = html! { "Row: true class. Column: predicted class. " (words) "; the redder a cell, the larger its share of its row." };
+    let caption = html! {
+        "Row: true class. Column: predicted class. " (words) "; the redder a cell, the larger its share of its row."
+    };
     figure(drawing, caption, None)
 }
 
@@ -135,8 +139,8 @@ pub fn pairs(page: Page) -> Markup {
     html! {
         @if pairs.is_empty() { p { "No image was classified wrongly." } } @else {
             p.note {
-                "The pairs with the most mistakes. The framed images are ones of either class that were trained on; the images "
-                "between them were taken for the class on the right."
+                "The pairs with the most mistakes. The framed images are ones of either class that were trained on; "
+                "the images between them were taken for the class on the right."
             }
             ol.pairs {
                 @for pair in pairs.iter().take(PAIRS_SHOWN) {

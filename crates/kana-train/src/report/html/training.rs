@@ -60,8 +60,8 @@ pub fn body(page: Page) -> Markup {
             p { "No epoch was recorded." }
         } @else {
             p.note {
-                "Training images are distorted, pass dropout, and are scored while the weights still change: their curve "
-                "may lie below that of the held-out images."
+                "Training images are distorted, pass dropout, and are scored while the weights still change: their "
+                "curve may lie below that of the held-out images."
                 @if networks.len() > 1 { " Thin lines are single networks, thick ones their mean." }
             }
             div.charts { @for curves in [LOSS, ACCURACY, RATE, TIME] { (chart(networks, &curves)) } }

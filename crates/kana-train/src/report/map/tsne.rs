@@ -1,9 +1,9 @@
 //! Which images have which neighbours?
 //!
-//! t-SNE (van der Maaten and Hinton, 2008), started from the principal components, as Kobak and Berens (2019) advise. That
-//! start is also what makes it reproducible, together with a pool of one thread: sums over several would depend on which
-//! of them was faster. The gradient is exact: with the crate's two approximations, one or two of ten groups of images
-//! stayed collapsed in a single point, and a thousand images take four seconds without them.
+//! t-SNE (van der Maaten and Hinton, 2008), started from the principal components, as Kobak and Berens (2019) advise.
+//! That start is also what makes it reproducible, together with a pool of one thread: sums over several would depend on
+//! which of them was faster. The gradient is exact: with the crate's two approximations, one or two of ten groups of
+//! images stayed collapsed in a single point, and a thousand images take four seconds without them.
 
 use bhtsne::tSNE;
 
@@ -27,7 +27,7 @@ const LEARNING_RATE: f32 = 200.0;
 /// Standard deviation of the first axis at the start: small, so that no image is kept apart by where it started.
 const START_DEVIATION: f64 = 1e-4;
 
-/// Embeds rows of the same length; `None` for fewer than [`IMAGES_MIN`], and where all are the same.
+/// Embeds rows of the same length; `None` for fewer than ten, and where all are the same.
 pub fn embed(rows: &[&[f32]]) -> Option<Vec<[f64; 2]>> {
     if rows.len() < IMAGES_MIN {
         return None;
