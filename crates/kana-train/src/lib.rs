@@ -41,6 +41,7 @@
 
 pub mod data;
 pub mod metrics;
+pub mod report;
 mod train;
 
 pub use train::{Completion, Config, RatePoint, RateSearch, Schedule, find_learning_rate, probabilities, run};

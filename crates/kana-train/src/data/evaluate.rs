@@ -25,7 +25,7 @@ pub struct ClassificationReport {
     pub confusion: Vec<Vec<usize>>,
 }
 
-/// Precision and recall of one class.
+/// Precision, recall and F1 score of one class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassMetrics {
     /// Label of the class.
@@ -36,6 +36,8 @@ pub struct ClassMetrics {
     pub precision: f64,
     /// Share of the images of this class that were predicted as it, in [0, 1]; 0 when there are none.
     pub recall: f64,
+    /// Harmonic mean of precision and recall, in [0, 1]; 0 when both are.
+    pub f1: f64,
 }
 
 /// Classifies every image of `dataset` and reports the result. `progress` receives the number of images of each batch.
@@ -59,18 +61,20 @@ pub fn evaluate(
         }
         progress(indices.len());
     }
-    Ok(report(confusion, &labels))
+    Ok(from_confusion(confusion, &labels))
 }
 
-/// Derives all figures from a confusion matrix.
-fn report(confusion: Vec<Vec<usize>>, labels: &[String]) -> ClassificationReport {
+/// Derives all figures from a square confusion matrix; a class without a label is named by its number.
+pub fn from_confusion(confusion: Vec<Vec<usize>>, labels: &[String]) -> ClassificationReport {
     let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
     let metrics = |class: usize| {
         let count = confusion[class].iter().sum();
         let predicted = confusion.iter().map(|row| row[class]).sum();
         let correct = confusion[class][class];
         let label = labels.get(class).cloned().unwrap_or_else(|| class.to_string());
-        ClassMetrics { label, count, precision: share(correct, predicted), recall: share(correct, count) }
+        // The harmonic mean of correct / predicted and correct / count.
+        let f1 = share(2 * correct, predicted + count);
+        ClassMetrics { label, count, precision: share(correct, predicted), recall: share(correct, count), f1 }
     };
     let per_class: Vec<ClassMetrics> = (0..confusion.len()).map(metrics).collect();
     let images = per_class.iter().map(|class| class.count).sum();
@@ -86,7 +90,7 @@ mod tests {
     fn precision_reads_columns_and_recall_reads_rows() {
         let labels = ["a".to_owned(), "b".to_owned()];
 
-        let report = report(vec![vec![3, 1], vec![0, 0]], &labels);
+        let report = from_confusion(vec![vec![3, 1], vec![0, 0]], &labels);
 
         assert_eq!((report.images, report.accuracy), (4, 0.75));
         let rows: Vec<_> = report.per_class.iter().map(|class| (class.count, class.precision, class.recall)).collect();
@@ -94,8 +98,17 @@ mod tests {
     }
 
     #[test]
+    fn f1_is_the_harmonic_mean_of_precision_and_recall() {
+        let report = from_confusion(vec![vec![3, 1], vec![0, 0]], &[]);
+
+        // 2 / (1 / 1.0 + 1 / 0.75)
+        assert!((report.per_class[0].f1 - 6.0 / 7.0).abs() < 1e-12);
+        assert_eq!(report.per_class[1].f1, 0.0);
+    }
+
+    #[test]
     fn a_class_without_a_label_is_named_by_its_number() {
-        let report = report(vec![vec![1, 0], vec![1, 0]], &["a".to_owned()]);
+        let report = from_confusion(vec![vec![1, 0], vec![1, 0]], &["a".to_owned()]);
 
         assert_eq!(report.per_class[1].label, "1");
     }
