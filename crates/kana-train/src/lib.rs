@@ -44,4 +44,6 @@ pub mod metrics;
 pub mod report;
 mod train;
 
-pub use train::{Completion, Config, RatePoint, RateSearch, Schedule, find_learning_rate, probabilities, run};
+pub use train::{
+    Completion, Config, RatePoint, RateSearch, Schedule, find_learning_rate, gather, probabilities, run, write_report,
+};

@@ -33,6 +33,25 @@ pub struct Epoch {
     pub images_per_second: f64,
 }
 
+/// Mean and deviation of some numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// Arithmetic mean; 0 for none.
+    pub mean: f64,
+    /// Standard deviation of the sample (divided by one less than their number); 0 for one number.
+    pub deviation: f64,
+}
+
+impl Spread {
+    /// Computes both.
+    pub fn of(numbers: &[f64]) -> Self {
+        let count = numbers.len();
+        let mean = if count == 0 { 0.0 } else { numbers.iter().sum::<f64>() / count as f64 };
+        let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
+        Self { mean, deviation: if count < 2 { 0.0 } else { (squares / (count - 1) as f64).sqrt() } }
+    }
+}
+
 /// File of a network's metrics.
 #[derive(Debug)]
 pub struct MetricsFile {
@@ -94,6 +113,14 @@ mod tests {
             seconds: 2.0,
             images_per_second: 100.0,
         }
+    }
+
+    #[test]
+    fn the_deviation_is_that_of_a_sample() {
+        let spread = Spread::of(&[0.9, 0.92, 0.94]);
+
+        assert!((spread.mean - 0.92).abs() < 1e-12 && (spread.deviation - 0.02).abs() < 1e-12, "{spread:?}");
+        assert_eq!(Spread::of(&[0.5]).deviation, 0.0);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::data::Dataset;
 use crate::data::evaluate::{self, ClassificationReport};
-use crate::metrics;
+use crate::metrics::{self, Spread};
 use calibration::Calibration;
 use images::Images;
 use map::Map;
@@ -72,7 +72,7 @@ pub struct Judged {
     pub images: Dataset,
     /// Probability of each class, for each image.
     pub probabilities: Vec<Vec<f32>>,
-    /// Outputs of the layer before the last, for each image; empty where there are none.
+    /// Outputs of the layer before the last, for each image; empty for those that are not on the map.
     pub features: Vec<Vec<f32>>,
 }
 
@@ -145,15 +145,6 @@ pub struct Folds {
     pub validation: Spread,
 }
 
-/// Mean and spread of some numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Spread {
-    /// Arithmetic mean.
-    pub mean: f64,
-    /// Standard deviation of the sample (divided by one less than their number); 0 for one number.
-    pub deviation: f64,
-}
-
 /// Derives all figures of a run.
 pub fn report(inputs: &Inputs) -> Report {
     let (card, judged) = (&inputs.card, &inputs.judged);
@@ -204,24 +195,17 @@ fn classes(card: &Card, class_count: usize) -> Vec<Class> {
 
 fn macro_f1(results: &ClassificationReport) -> f64 {
     let scores: Vec<f64> = results.per_class.iter().filter(|class| class.count > 0).map(|class| class.f1).collect();
-    spread(&scores).mean
+    Spread::of(&scores).mean
 }
 
 fn folds(networks: &[Network]) -> Option<Folds> {
     let measured: Vec<FoldAccuracy> = networks.iter().filter_map(|network| network.accuracy).collect();
-    let over = |accuracy: fn(&FoldAccuracy) -> f64| spread(&measured.iter().map(accuracy).collect::<Vec<_>>());
+    let over = |accuracy: fn(&FoldAccuracy) -> f64| Spread::of(&measured.iter().map(accuracy).collect::<Vec<_>>());
     (!measured.is_empty()).then(|| Folds {
         count: measured.len(),
         training: over(|fold| fold.training),
         validation: over(|fold| fold.validation),
     })
-}
-
-fn spread(numbers: &[f64]) -> Spread {
-    let count = numbers.len();
-    let mean = if count == 0 { 0.0 } else { numbers.iter().sum::<f64>() / count as f64 };
-    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
-    Spread { mean, deviation: if count < 2 { 0.0 } else { (squares / (count - 1) as f64).sqrt() } }
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use super::Config;
 use super::architecture::{Architecture, Parameters};
 use super::atomic_write::atomic_write;
 use super::evaluator::Evaluator;
-use super::weights::{encode_weights, parse_weights};
+use super::run_folder::members;
+use super::weights::encode_weights;
 use crate::data::{Classes, Dataset};
 use kana_engine::image::Image;
 use kana_engine::model::card::{self, Input, Member, Specimen, Training};
@@ -128,16 +129,6 @@ pub fn probabilities(folder: &Path, images: &[Image]) -> anyhow::Result<Vec<Vec<
     let pixels = images.iter().flat_map(|image| image.pixels()).copied().collect();
     let dataset =
         Dataset::new(shape, pixels, vec![0; images.len()]).expect("BUG: every image has the shape of the card");
-    let architecture =
-        Architecture { image_shape: shape, width: card.architecture.width, class_count: card.labels.len() }
-            .checked()?;
-    let mut members = Vec::with_capacity(card.members.len());
-    for member in &card.members {
-        let path = folder.join(&member.file);
-        let bytes = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-        let parameters =
-            parse_weights(&architecture, &bytes).with_context(|| format!("could not parse {}", path.display()))?;
-        members.push(Evaluator::new(&architecture, &parameters, card.input.clone()));
-    }
+    let members = members(folder, &card)?;
     Ok(mean_probabilities(&members, &dataset))
 }

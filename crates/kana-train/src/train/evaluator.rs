@@ -56,6 +56,16 @@ impl Evaluator {
         rows
     }
 
+    /// Returns the outputs of the layer before the last for each image, `[images][features]`.
+    pub fn features(&self, dataset: &Dataset) -> Vec<Vec<f32>> {
+        let mut rows = Vec::with_capacity(dataset.len());
+        for start in (0..dataset.len()).step_by(BATCH_SIZE) {
+            let images = undistorted(dataset, start..(start + BATCH_SIZE).min(dataset.len()), &self.input);
+            rows.extend(self.network.hidden(&images));
+        }
+        rows
+    }
+
     /// Scores the network on `dataset`.
     pub fn score(&self, dataset: &Dataset) -> Score {
         let (mut correct, mut loss) = (0, 0.0);

@@ -22,9 +22,10 @@ use super::checkpoint::{CheckpointFile, Settings, differences};
 use super::evaluator::Evaluator;
 use super::session::{Choice, End, Plan, Session};
 use super::weights::{encode_weights, parse_weights};
-use super::{Completion, Config, artifact, input};
+use super::{Completion, Config, artifact, input, run_folder};
 use crate::data::stratify::folds;
 use crate::data::{Dataset, Folder};
+use crate::metrics::Spread;
 use kana_engine::model::Card;
 use kana_engine::model::card::{Evaluation, Input};
 
@@ -51,25 +52,6 @@ pub struct FoldResult {
     pub held_out_accuracy: f64,
     /// Settings and digests of the data, which determine the network.
     pub settings: Settings,
-}
-
-/// Mean and standard deviation.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spread {
-    /// Mean.
-    pub mean: f64,
-    /// Standard deviation of a sample; 0 for one value.
-    pub deviation: f64,
-}
-
-impl Spread {
-    /// Computes both from `values`.
-    pub fn of(values: &[f64]) -> Self {
-        let count = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / count;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        Self { mean, deviation: (squares / (count - 1.0).max(1.0)).sqrt() }
-    }
 }
 
 /// A cross-validation.
@@ -104,6 +86,7 @@ pub fn run(config: &Config, folder: &Folder, count: usize, interrupted: &AtomicB
     let input = input::measure(images);
     let run = CrossValidation { config, folder, images, fold_of, count, input };
     super::create_folder(&config.out)?;
+    run_folder::write(config)?;
     let wanted: Vec<usize> = config.fold.map_or((0..count).collect(), |number| vec![number - 1]);
     if !config.resume {
         for number in &wanted {
@@ -313,17 +296,4 @@ fn write_floats(path: &Path, rows: &[Vec<f32>]) -> anyhow::Result<()> {
     }
     bytes.extend(rows.iter().flatten().flat_map(|value| value.to_be_bytes()));
     atomic_write(path, &bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_deviation_is_that_of_a_sample() {
-        let spread = Spread::of(&[0.9, 0.92, 0.94]);
-
-        assert!((spread.mean - 0.92).abs() < 1e-12 && (spread.deviation - 0.02).abs() < 1e-12, "{spread:?}");
-        assert_eq!(Spread::of(&[0.5]).deviation, 0.0);
-    }
 }

@@ -16,6 +16,7 @@ mod native;
 mod optimiser;
 mod progress;
 mod rate_search;
+mod run_folder;
 mod session;
 mod single;
 mod weights;
@@ -32,6 +33,7 @@ use loader::LoaderConfig;
 pub use artifact::probabilities;
 pub use optimiser::Schedule;
 pub use rate_search::{RatePoint, RateSearch, find_learning_rate};
+pub use run_folder::{gather, write_report};
 
 /// Images of each class that [`Config::fast_dev_run`] takes of each file: two steps with the usual batches and ten classes.
 const FAST_DEV_IMAGES: usize = 16;
@@ -256,7 +258,7 @@ pub fn run(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<Completi
     }
     if config.fast_dev_run {
         config.epochs = 1;
-        folder = folder.first_of_each_class(FAST_DEV_IMAGES);
+        folder = first_images(&folder);
     }
     let images = folder.train.as_ref().unwrap_or(&folder.test);
     for (class, label) in folder.classes.labels.iter().enumerate() {
@@ -267,6 +269,11 @@ pub fn run(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<Completi
         None => single::run(&config, &folder, interrupted),
         Some(count) => folds::run(&config, &folder, count, interrupted),
     }
+}
+
+/// Returns what [`Config::fast_dev_run`] takes of a data set.
+fn first_images(folder: &Folder) -> Folder {
+    folder.first_of_each_class(FAST_DEV_IMAGES)
 }
 
 fn create_folder(folder: &Path) -> anyhow::Result<()> {

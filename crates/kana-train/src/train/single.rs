@@ -11,7 +11,7 @@ use anyhow::ensure;
 
 use super::checkpoint::Best;
 use super::session::{Choice, End, Plan, Session};
-use super::{Completion, Config, artifact, input};
+use super::{Completion, Config, artifact, input, run_folder};
 use crate::data::{Folder, Split};
 use kana_engine::model::Card;
 use kana_engine::model::card::{Evaluation, Input};
@@ -44,6 +44,7 @@ pub fn run(config: &Config, folder: &Folder, interrupted: &AtomicBool) -> anyhow
     let run = Single { config, folder, split, input };
     let session = run.session()?;
     super::create_folder(&config.out)?;
+    run_folder::write(config)?;
     match session.run(interrupted)? {
         End::Finished(best) => {
             let card =

@@ -6,5 +6,6 @@ mod fetch;
 mod folds;
 mod idx;
 mod pictures;
+mod report;
 mod strokes;
 mod train;

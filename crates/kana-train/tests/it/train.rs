@@ -131,7 +131,7 @@ fn a_resumed_run_writes_the_bytes_of_an_uninterrupted_one() {
     let second = run(&Config { resume: true, ..config(&resumed) }).unwrap();
 
     assert!(matches!(first, Completion::Interrupted { .. }), "{first:?}");
-    let expected = ["card.json", "checkpoint", "metrics.jsonl", "weights.safetensors"].map(Into::into);
+    let expected = ["card.json", "checkpoint", "metrics.jsonl", "run.json", "weights.safetensors"].map(Into::into);
     assert_eq!(files, BTreeSet::from(expected));
     let epochs: Vec<usize> = metrics::read(resumed.path()).unwrap().iter().map(|epoch| epoch.epoch).collect();
     assert_eq!(epochs, [1, 2, 3, 4]);

@@ -12,6 +12,7 @@ mod export;
 mod flags;
 mod kubernetes;
 mod print;
+mod report;
 mod serve;
 mod train;
 
@@ -58,6 +59,8 @@ enum Command {
     Worker(serve::Worker),
     /// Train a model from labelled images
     Train(train::Train),
+    /// Write the report of a finished training run: one HTML file, and its figures as JSON
+    Report(report::Report),
     /// Measure the accuracy of a model on labelled images
     Evaluate(evaluate::Evaluate),
     /// Classify image files in this process, without a service
@@ -112,6 +115,7 @@ impl Cli {
             Command::Gateway(gateway) => gateway.run(),
             Command::Worker(worker) => worker.run(),
             Command::Train(train) => train.run(),
+            Command::Report(report) => report.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
             Command::Export(export) => export.run(),

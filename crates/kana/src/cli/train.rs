@@ -155,6 +155,8 @@ impl Train {
                     let accuracy = 100.0 * evaluation.accuracy;
                     print::note(&format!("{accuracy:.2} % of {} images: {}\n", evaluation.images, evaluation.protocol));
                 }
+                let report = train::write_report(&config.out, Some(&config.data))?;
+                print::note(&format!("report: {}\n", report.display()));
                 print::text(&config.out)?;
                 Ok(ExitCode::SUCCESS)
             }

@@ -24,9 +24,10 @@ fn help_names_every_command() {
     let output = run(&["--help"]);
 
     assert_eq!(output.status.code(), Some(0));
-    for command in
-        ["up", "gateway", "worker", "train", "evaluate", "predict", "export", "submit", "data", "dead", "bench"]
-    {
+    for command in [
+        "up", "gateway", "worker", "train", "report", "evaluate", "predict", "export", "submit", "data", "dead",
+        "bench",
+    ] {
         assert!(stdout(&output).contains(&format!("\n  {command} ")), "{command} is missing");
     }
 }

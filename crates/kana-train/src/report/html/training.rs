@@ -6,7 +6,8 @@ use super::chart::{Axis, Chart, Colour, HALF, Mark, key};
 use super::text::{count, decimal, integer, percent, rate, seconds};
 use super::{Page, cell, figure, table};
 use crate::metrics::Epoch;
-use crate::report::{Network, Spread};
+use crate::metrics::Spread;
+use crate::report::Network;
 
 /// Size of a chart of curves, in pixels of the page.
 const SIZE: [u32; 2] = [HALF, 320];

@@ -37,24 +37,25 @@ pub enum Method {
     Tsne,
 }
 
-/// Projects the images; none where features are missing, of different lengths, not finite or all the same.
+/// Projects the images that have features; none where these are of different lengths, not finite or all the same.
 pub(super) fn maps(features: &[Vec<f32>]) -> Vec<Map> {
-    let length = features.first().map_or(0, Vec::len);
+    let with_features: Vec<usize> = (0..features.len()).filter(|image| !features[*image].is_empty()).collect();
+    let length = with_features.first().map_or(0, |image| features[*image].len());
     let is_usable = |row: &Vec<f32>| row.len() == length && row.iter().all(|feature| feature.is_finite());
-    if length == 0 || !features.iter().all(is_usable) {
+    if !with_features.iter().all(|image| is_usable(&features[*image])) {
         return Vec::new();
     }
-    [pca_map(features), tsne_map(features)].into_iter().flatten().collect()
+    [pca_map(features, &with_features), tsne_map(features, &with_features)].into_iter().flatten().collect()
 }
 
-fn pca_map(features: &[Vec<f32>]) -> Option<Map> {
-    let images = spaced(features.len(), PCA_IMAGES_MAX);
+fn pca_map(features: &[Vec<f32>], with_features: &[usize]) -> Option<Map> {
+    let images = spaced(with_features, PCA_IMAGES_MAX);
     let projection = pca::project(&rows(features, &images))?;
     Some(Map { method: Method::Pca, images, points: projection.points, explained: Some(projection.explained) })
 }
 
-fn tsne_map(features: &[Vec<f32>]) -> Option<Map> {
-    let images = spaced(features.len(), TSNE_IMAGES_MAX);
+fn tsne_map(features: &[Vec<f32>], with_features: &[usize]) -> Option<Map> {
+    let images = spaced(with_features, TSNE_IMAGES_MAX);
     let points = tsne::embed(&rows(features, &images))?;
     Some(Map { method: Method::Tsne, images, points, explained: None })
 }
@@ -63,10 +64,10 @@ fn rows<'a>(features: &'a [Vec<f32>], images: &[usize]) -> Vec<&'a [f32]> {
     images.iter().map(|&image| features[image].as_slice()).collect()
 }
 
-/// Returns at most `max` of `count` indices, evenly spaced.
-fn spaced(count: usize, max: usize) -> Vec<usize> {
-    let kept = count.min(max);
-    (0..kept).map(|number| number * count / kept).collect()
+/// Returns at most `max` of `images`, evenly spaced.
+fn spaced(images: &[usize], max: usize) -> Vec<usize> {
+    let kept = images.len().min(max);
+    (0..kept).map(|number| images[number * images.len() / kept]).collect()
 }
 
 #[cfg(test)]
@@ -75,9 +76,16 @@ mod tests {
 
     #[test]
     fn the_images_are_spaced_over_the_whole_set() {
-        assert_eq!(spaced(10, 4), [0, 2, 5, 7]);
-        assert_eq!(spaced(3, 4), [0, 1, 2]);
-        assert!(spaced(0, 4).is_empty());
+        assert_eq!(spaced(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 4), [0, 2, 5, 7]);
+        assert_eq!(spaced(&[4, 5, 9], 4), [4, 5, 9]);
+        assert!(spaced(&[], 4).is_empty());
+    }
+
+    #[test]
+    fn images_without_features_are_not_on_the_map() {
+        let features = [vec![], vec![1.0, 0.0], vec![], vec![0.0, 1.0], vec![0.5, 2.0]];
+
+        assert_eq!(maps(&features)[0].images, [1, 3, 4]);
     }
 
     #[test]

@@ -180,17 +180,28 @@ impl Finished {
 
     /// Computes the logits of images, each `[H][W][C]` and normalised, on all threads: `[images][classes]`.
     pub fn logits(&self, samples: &[f32]) -> Vec<Vec<f32>> {
+        let mut logits = Vec::new();
+        multiply(self.network.instructions, &self.network.dense[1], &self.hidden_vectors(samples), &mut logits);
+        let row = |vectors: &[Vector]| vectors.iter().flat_map(|vector| vector.0).take(self.class_count).collect();
+        logits.chunks_exact(self.network.dense[1].outputs()).map(row).collect()
+    }
+
+    /// Computes the outputs of the first dense layer for images like those of [`Finished::logits`].
+    pub fn hidden(&self, samples: &[f32]) -> Vec<Vec<f32>> {
+        let row = |vectors: &[Vector]| vectors.iter().flat_map(|vector| vector.0).collect();
+        self.hidden_vectors(samples).chunks_exact(DENSE_WIDTH / LANES).map(row).collect()
+    }
+
+    fn hidden_vectors(&self, samples: &[f32]) -> Vec<Vector> {
         let layers = &self.network.layers;
         let (floats, vectors) = (layers[0].input.pixels() * layers[0].inputs, layers[3].output_vectors());
         let mut features = vec![Vector::ZERO; samples.len() / floats * vectors];
         let images = samples.par_chunks(floats).zip(features.par_chunks_mut(vectors));
         images.for_each_init(Scratch::default, |scratch, (image, features)| self.features(image, scratch, features));
-        let (mut hidden, mut logits) = (Vec::new(), Vec::new());
+        let mut hidden = Vec::new();
         multiply(self.network.instructions, &self.network.dense[0], &features, &mut hidden);
         hidden.iter_mut().for_each(|vector| vector.0 = vector.0.map(|value| value.max(0.0)));
-        multiply(self.network.instructions, &self.network.dense[1], &hidden, &mut logits);
-        let row = |vectors: &[Vector]| vectors.iter().flat_map(|vector| vector.0).take(self.class_count).collect();
-        logits.chunks_exact(self.network.dense[1].outputs()).map(row).collect()
+        hidden
     }
 
     fn features(&self, image: &[f32], scratch: &mut Scratch, features: &mut [Vector]) {

@@ -1,0 +1,164 @@
+//! What does the folder of a finished run know of it?
+//!
+//! The card, the metrics of each network, and [`FILE`], which says where the data were and which machine trained. With the data
+//! the held-out images are found again, and what the networks that never saw them say of them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::architecture::Architecture;
+use super::artifact::mean_probabilities;
+use super::evaluator::Evaluator;
+use super::folds::{fold_folder, read_result};
+use super::weights::parse_weights;
+use super::{Config, atomic_write::atomic_write, first_images};
+use crate::data::stratify::folds;
+use crate::data::{Dataset, Folder, Split};
+use crate::metrics;
+use crate::report::{self, FoldAccuracy, Inputs, Judged, Network};
+use kana_engine::kernels::Instructions;
+use kana_engine::model::{CARD_FILE, Card};
+
+/// File of a run, beside its card.
+const FILE: &str = "run.json";
+/// Report for people, beside the card.
+const REPORT_PAGE: &str = "report.html";
+/// The same figures for programs.
+const REPORT_JSON: &str = "report.json";
+
+/// What the card does not say of a run: paths and machines are for whoever trained it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct RunFile {
+    /// Folder of the data set.
+    data: PathBuf,
+    /// Processor, cores and instructions.
+    machine: String,
+}
+
+/// Writes [`FILE`] of the run of `config`.
+///
+/// # Errors
+/// Returns the error of the file system.
+pub fn write(config: &Config) -> anyhow::Result<()> {
+    let data = std::path::absolute(&config.data).unwrap_or_else(|_| config.data.clone());
+    let text = serde_json::to_string_pretty(&RunFile { data, machine: machine() })? + "\n";
+    atomic_write(&config.out.join(FILE), text.as_bytes())
+}
+
+/// Describes this machine in a line.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let model = model.map_or(std::env::consts::ARCH, |(_, name)| name.trim());
+    format!("{model}, {cores} cores, {}", Instructions::best())
+}
+
+/// Gathers what a report says of the finished run in the folder `run`. Its data are looked for in `data`, or where they were.
+///
+/// # Errors
+/// Returns an error when a file of the run is missing or damaged, and when the data are not those that it was trained on.
+pub fn gather(run: &Path, data: Option<&Path>) -> anyhow::Result<Inputs> {
+    let card: Card = read_json(&run.join(CARD_FILE))?;
+    let file: RunFile = read_json(&run.join(FILE))?;
+    let data = data.unwrap_or(&file.data);
+    let mut folder = Folder::load(data)?.for_model(&card)?;
+    if card.training.settings.contains_key("fast-dev-run") {
+        folder = first_images(&folder);
+    }
+    let known = |dataset: &Dataset| dataset.sources().iter().all(|source| card.training.data.contains(source));
+    ensure!(
+        known(folder.train.as_ref().unwrap_or(&folder.test)),
+        "{} is not the data set that the run in {} was trained on",
+        data.display(),
+        run.display()
+    );
+    let members = members(run, &card)?;
+    let count = card.training.settings.get("folds").and_then(|count| count.parse::<usize>().ok());
+    let (development, judged, networks) = match count {
+        Some(count) => {
+            let judged = judged_by_folds(&card, &folder, &members, count);
+            let images = folder.train.unwrap_or(folder.test);
+            (images, judged, (0..count).map(|number| network(run, number)).collect::<anyhow::Result<_>>()?)
+        }
+        None => {
+            let share = card.training.settings.get("validation").and_then(|share| share.parse().ok());
+            let split =
+                Split::new(&folder, share.context("the card has no share of validation images")?, card.training.seed);
+            let probabilities = mean_probabilities(&members, &split.test);
+            let features = members[0].features(&split.test);
+            let judged = Judged { protocol: split.protocol.test, images: split.test, probabilities, features };
+            let network = Network { name: "network".into(), epochs: metrics::read(run)?, accuracy: None };
+            (split.training, judged, vec![network])
+        }
+    };
+    let seconds = networks.iter().flat_map(|network: &Network| &network.epochs).map(|epoch| epoch.seconds).sum();
+    Ok(Inputs { card, networks, development, judged, seconds, machine: file.machine })
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let text = std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("could not parse {}", path.display()))
+}
+
+/// Reads the networks of the model in `folder`.
+///
+/// # Errors
+/// Returns an error when a file is missing or is not what the card says.
+pub fn members(folder: &Path, card: &Card) -> anyhow::Result<Vec<Evaluator>> {
+    let (image_shape, class_count) = (card.input.shape, card.labels.len());
+    let architecture = Architecture { image_shape, width: card.architecture.width, class_count }.checked()?;
+    let member = |member: &kana_engine::model::card::Member| {
+        let path = folder.join(&member.file);
+        let bytes = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+        let parameters =
+            parse_weights(&architecture, &bytes).with_context(|| format!("could not parse {}", path.display()))?;
+        Ok(Evaluator::new(&architecture, &parameters, card.input.clone()))
+    };
+    card.members.iter().map(member).collect()
+}
+
+/// How each image is judged by the network that never saw it. Each network sees images in its own way, so that the features
+/// are those of the first fold alone.
+fn judged_by_folds(card: &Card, folder: &Folder, members: &[Evaluator], count: usize) -> Judged {
+    let images = folder.train.as_ref().unwrap_or(&folder.test);
+    let fold_of = folds(images.labels(), count, card.training.seed);
+    let (mut probabilities, mut features) = (vec![Vec::new(); images.len()], vec![Vec::new(); images.len()]);
+    for (number, member) in members.iter().enumerate() {
+        let indices: Vec<usize> = (0..images.len()).filter(|image| fold_of[*image] == number).collect();
+        let held_out = images.subset(&indices);
+        for (image, row) in indices.iter().zip(member.probabilities(&held_out)) {
+            probabilities[*image] = row;
+        }
+        if number == 0 {
+            for (image, row) in indices.iter().zip(member.features(&held_out)) {
+                features[*image] = row;
+            }
+        }
+    }
+    let protocol = card.evaluation.last().map(|evaluation| evaluation.protocol.clone()).unwrap_or_default();
+    Judged { protocol, images: images.clone(), probabilities, features }
+}
+
+/// Metrics and results of fold `number`, from 0.
+fn network(run: &Path, number: usize) -> anyhow::Result<Network> {
+    let result = read_result(run, number)?;
+    let accuracy = FoldAccuracy { training: result.training_accuracy, validation: result.held_out_accuracy };
+    let epochs = metrics::read(&fold_folder(run, number))?;
+    Ok(Network { name: format!("fold {}", number + 1), epochs, accuracy: Some(accuracy) })
+}
+
+/// Writes `report.html` and `report.json` of the finished run in the folder `run`, and returns the path of the former.
+///
+/// # Errors
+/// Those of [`gather`], and those of the file system.
+pub fn write_report(run: &Path, data: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let inputs = gather(run, data)?;
+    let report = report::report(&inputs);
+    atomic_write(&run.join(REPORT_JSON), (serde_json::to_string_pretty(&report)? + "\n").as_bytes())?;
+    let page = run.join(REPORT_PAGE);
+    atomic_write(&page, report::html(&inputs, &report).as_bytes())?;
+    Ok(page)
+}
