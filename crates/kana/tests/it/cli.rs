@@ -2,6 +2,7 @@
 
 use std::process::{Output, Stdio};
 
+use kana_train::data::samples;
 use tempfile::tempdir;
 
 use crate::support::process::{Up, kana};
@@ -230,6 +231,33 @@ fn every_layer_of_a_model_is_explained() {
     let names: Vec<_> = layers.iter().filter_map(|layer| layer["name"].as_str()).collect();
     assert_eq!(names, ["conv1", "conv2", "conv3", "conv4", "dense1", "dense2"]);
     assert!(layers.iter().all(|layer| layer["micros"].as_f64().is_some_and(|micros| micros > 0.0)), "{explanation}");
+}
+
+#[test]
+fn a_trial_on_a_folder_of_pictures_leaves_a_model_and_a_report() {
+    let folder = tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("out"));
+    for number in 0..200 {
+        let class = data.join(samples::class(number).to_string());
+        std::fs::create_dir_all(&class).unwrap();
+        let picture = samples::encode_png(&samples::draw(number)).expect("a grey picture");
+        std::fs::write(class.join(format!("{number:03}.png")), picture).unwrap();
+    }
+
+    let [data, out] = [&data, &out].map(|path| path.to_str().unwrap());
+    let trained = run(&["train", "--width", "4", "--data", data, "--out", out, "--fast-dev-run"]);
+    let report = run(&["report", "--run", out]);
+    let evaluated = run(&["evaluate", "--model", out, "--data", data]);
+    let searched = run(&["train", "--width", "4", "--data", data, "--lr-find"]);
+
+    assert_eq!(trained.status.code(), Some(0), "{}", stderr(&trained));
+    assert_eq!(stdout(&trained).trim_end(), out);
+    let page = format!("{out}/report.html");
+    assert!(stderr(&trained).contains(&page), "{}", stderr(&trained));
+    assert_eq!(stdout(&report).trim_end(), page);
+    assert!(stderr(&evaluated).contains("--all evaluates it anyway"), "{}", stderr(&evaluated));
+    assert!(stdout(&searched).starts_with("rate\tloss\n1.000e-6\t"), "{}", stdout(&searched));
+    assert!(stderr(&searched).contains("suggested: --learning-rate "), "{}", stderr(&searched));
 }
 
 #[test]
