@@ -61,8 +61,10 @@ pub fn load(folder: &Path) -> Result<Option<Folder>, Error> {
         let reason = format!("its classes are not those of {}: {}", listings[0].folder.display(), labels.join(", "));
         return Err(malformed(&other.folder, reason));
     }
-    let parts = listings.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let shape = shape(&parts);
+    let shape = shape(&listings)?;
+    let parts = listings.iter().map(|listing| read(listing, shape)).collect::<Result<Vec<_>, _>>()?;
+    let is_grey = parts.iter().flatten().all(|read| read.is_grey);
+    let shape = Shape { channels: if is_grey { 1 } else { 3 }, ..shape };
     let mut datasets = listings.iter().zip(&parts).map(|(listing, part)| dataset(listing, part, shape, folder));
     let first = datasets.next().expect("BUG: one folder was listed at least");
     let classes = classes::load(folder)?.unwrap_or_default();
@@ -93,42 +95,52 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// A picture with the digest of its file.
+/// A picture as an image in colour, and the digest of its file.
 struct Read {
     class: usize,
-    picture: Picture,
+    image: Image,
+    is_grey: bool,
     sha256: [u8; 32],
 }
 
-/// Reads all files of a part, on all cores.
-fn read(listing: &Listing) -> Result<Vec<Read>, Error> {
-    let files =
-        listing.classes.iter().enumerate().flat_map(|(class, (_, files))| files.iter().map(move |file| (class, file)));
-    let files: Vec<(usize, &PathBuf)> = files.collect();
+/// Reads all files of a part, on all cores. No picture is kept: of large ones there may be more than fit into memory.
+fn read(listing: &Listing, shape: Shape) -> Result<Vec<Read>, Error> {
+    let classes = listing.classes.iter().enumerate();
+    let files: Vec<(usize, &PathBuf)> =
+        classes.flat_map(|(class, (_, files))| files.iter().map(move |file| (class, file))).collect();
     let read = |(class, path): &(usize, &PathBuf)| {
-        let unreadable = |source| Error::Unreadable { path: path.to_path_buf(), offset: 0, source };
-        let bytes = std::fs::read(path).map_err(unreadable)?;
-        let malformed = |reason| Error::Malformed { path: path.to_path_buf(), offset: 0, reason };
-        let picture = decode(&bytes).map_err(|error| malformed(error.to_string()))?;
-        Ok(Read { class: *class, picture, sha256: Sha256::digest(&bytes).into() })
+        let (picture, sha256) = read_file(path)?;
+        let is_grey = picture.colours().all(|[red, green, blue]| red == green && green == blue);
+        Ok(Read { class: *class, image: fit(&picture, shape, Fit::Cover), is_grey, sha256 })
     };
     files.par_iter().map(read).collect()
 }
 
-/// Chooses the shape of all images: the first one's, within the bounds of a side, grey when all are.
-fn shape(parts: &[Vec<Read>]) -> Shape {
-    let pictures = || parts.iter().flatten().map(|read| &read.picture);
-    let is_grey = pictures().all(|picture| picture.colours().all(|[red, green, blue]| red == green && green == blue));
-    let (width, height) = pictures().next().map_or((SIDE_MIN, SIDE_MIN), |first| (first.width(), first.height()));
+fn read_file(path: &Path) -> Result<(Picture, [u8; 32]), Error> {
+    let unreadable = |source| Error::Unreadable { path: path.to_owned(), offset: 0, source };
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let malformed = |reason| Error::Malformed { path: path.to_owned(), offset: 0, reason };
+    let picture = decode(&bytes).map_err(|error| malformed(error.to_string()))?;
+    Ok((picture, Sha256::digest(&bytes).into()))
+}
+
+/// Chooses the shape of all images in colour: the first one's, within the bounds of a side.
+fn shape(listings: &[Listing]) -> Result<Shape, Error> {
+    let first = listings.iter().flat_map(|listing| &listing.classes).find_map(|(_, files)| files.first());
+    let (width, height) = match first {
+        Some(path) => read_file(path).map(|(picture, _)| (picture.width(), picture.height()))?,
+        None => (SIDE_MIN, SIDE_MIN),
+    };
     // The greater side within its bound, the ratio kept; then each not below the least.
     let shrunk = (SIDE_MAX as f64 / width.max(height) as f64).min(1.0);
     let side = |side: usize| ((side as f64 * shrunk).round() as usize).max(SIDE_MIN);
-    Shape { channels: if is_grey { 1 } else { 3 }, height: side(height), width: side(width) }
+    Ok(Shape { channels: 3, height: side(height), width: side(width) })
 }
 
 fn dataset(listing: &Listing, part: &[Read], shape: Shape, folder: &Path) -> Dataset {
-    let images: Vec<Image> = part.par_iter().map(|read| fit(&read.picture, shape, Fit::Cover)).collect();
-    let pixels = images.iter().flat_map(|image| image.pixels()).copied().collect();
+    let samples =
+        part.iter().flat_map(|read| read.image.pixels().chunks_exact(3)).flat_map(|pixel| &pixel[..shape.channels]);
+    let pixels = samples.copied().collect();
     let labels = part.iter().map(|read| read.class as u8).collect();
     // The digest of all files: of their names and digests, in order.
     let mut digest = Sha256::new();

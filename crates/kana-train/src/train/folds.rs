@@ -152,14 +152,7 @@ impl CrossValidation<'_> {
         let _lock = lock(&folder, number)?;
         let session = self.session(number, &folder, &parts)?;
         if self.result_path(number).exists() {
-            let result = self.result(number)?;
-            let differences = differences(&result.settings, session.checkpoint().settings());
-            ensure!(
-                differences.is_empty(),
-                "{} was trained with other settings: {}",
-                folder.display(),
-                differences.join("; ")
-            );
+            self.result(number, &session)?;
             return Ok(Fold::Finished);
         }
         info!("fold {} of {}: {} images, {} held out", number + 1, self.count, parts[1].len(), parts[0].len());
@@ -184,8 +177,17 @@ impl CrossValidation<'_> {
         Ok(Fold::Finished)
     }
 
-    fn result(&self, number: usize) -> anyhow::Result<FoldResult> {
-        read_result(&self.config.out, number)
+    /// Reads the results of a finished fold, which was trained as this run would train it.
+    fn result(&self, number: usize, session: &Session<'_>) -> anyhow::Result<FoldResult> {
+        let result = read_result(&self.config.out, number)?;
+        let differences = differences(&result.settings, session.checkpoint().settings());
+        ensure!(
+            differences.is_empty(),
+            "{} was trained with other settings: {}",
+            self.folder(number).display(),
+            differences.join("; ")
+        );
+        Ok(result)
     }
 
     /// Writes the model of all folds.
@@ -208,7 +210,7 @@ impl CrossValidation<'_> {
             architecture = Some(*session.architecture());
             members.push(parameters);
             evaluators.push(evaluator);
-            results.push(self.result(number)?);
+            results.push(self.result(number, &session)?);
         }
         let architecture = architecture.expect("BUG: Config::checked refuses fewer than two folds");
         write_floats(&self.config.out.join(HELD_OUT_FILE), &held_out)?;

@@ -84,9 +84,13 @@ fn finished_folds_are_not_mixed_with_those_of_other_settings_nor_overwritten() {
     run(&Config { fold: Some(1), ..in_three(&data, &out) }).unwrap();
 
     let again = run(&in_three(&data, &out)).unwrap_err();
+    run(&Config { fold: Some(2), learning_rate: 0.01, ..in_three(&data, &out) }).unwrap();
+    let mixed = run(&Config { fold: Some(3), ..in_three(&data, &out) }).unwrap_err();
     let other = run(&Config { resume: true, learning_rate: 0.5, ..in_three(&data, &out) }).unwrap_err();
 
     assert!(again.to_string().contains("fold-1 belongs to an earlier run"), "{again}");
+    assert!(mixed.to_string().contains("learning-rate was 0.01 and is 0.003"), "{mixed}");
+    assert!(!out.path().join("card.json").exists());
     assert!(other.to_string().contains("learning-rate was 0.003 and is 0.5"), "{other}");
 }
 

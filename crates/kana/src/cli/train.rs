@@ -155,9 +155,9 @@ impl Train {
                     let accuracy = 100.0 * evaluation.accuracy;
                     print::note(&format!("{accuracy:.2} % of {} images: {}\n", evaluation.images, evaluation.protocol));
                 }
+                print::text(&config.out)?;
                 let report = train::write_report(&config.out, Some(&config.data))?;
                 print::note(&format!("report: {}\n", report.display()));
-                print::text(&config.out)?;
                 Ok(ExitCode::SUCCESS)
             }
             Completion::Interrupted { checkpoint, epochs_done, has_model } => {
