@@ -26,8 +26,8 @@ pub struct Evaluate {
     #[command(flatten)]
     model: flags::Model,
 
-    /// Data set: a folder with the IDX files of MNIST (such as t10k-images-idx3-ubyte.gz), or the name kmnist or mnist
-    /// after `kana data fetch kmnist`
+    /// Data set: a folder with the IDX files of MNIST (such as t10k-images-idx3-ubyte.gz) or with pictures in a folder for
+    /// each class (train/CLASS, test/CLASS, or CLASS alone), or the name kmnist or mnist after `kana data fetch kmnist`
     #[arg(long, env = "KANA_DATA", value_name = "DIR", required_unless_present = "explain")]
     data: Option<PathBuf>,
 

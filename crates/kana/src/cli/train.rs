@@ -16,8 +16,8 @@ use kana_train::{self as train, Completion, Schedule};
 /// Arguments of `kana train`.
 #[derive(Debug, Args)]
 pub struct Train {
-    /// Data set: a folder with the IDX files of MNIST (such as t10k-images-idx3-ubyte.gz), or the name kmnist or mnist
-    /// after `kana data fetch kmnist`
+    /// Data set: a folder with the IDX files of MNIST (such as t10k-images-idx3-ubyte.gz) or with pictures in a folder for
+    /// each class (train/CLASS, test/CLASS, or CLASS alone), or the name kmnist or mnist after `kana data fetch kmnist`
     #[arg(long, env = "KANA_DATA", value_name = "DIR")]
     data: PathBuf,
 
