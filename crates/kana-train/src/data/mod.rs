@@ -61,6 +61,10 @@ pub enum Error {
 
 /// Name of the setting in a card that lists the classes that a model was trained on, where these are not all.
 pub const CLASSES_SETTING: &str = "classes";
+/// Name of the setting in a card that says how many folds a model has, where it is one of several networks.
+pub const FOLDS_SETTING: &str = "folds";
+/// Name of the setting in a card of a model that was trained on few images, to try the program.
+pub const FAST_DEV_SETTING: &str = "fast-dev-run";
 
 /// A class that a data set does not have, or that is named twice. Caller: name another.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -134,6 +138,11 @@ impl Dataset {
         &self.sources
     }
 
+    /// Returns whether the model of `card` was trained on images of these files.
+    pub fn has_trained(&self, card: &Card) -> bool {
+        self.sources.iter().all(|source| card.training.data.contains(source))
+    }
+
     /// Returns the samples of image `index`, `[H, W, C]`.
     ///
     /// # Panics
@@ -201,6 +210,11 @@ impl Folder {
         let test = idx::load_pair(folder, "t10k", class_count)?;
         let classes = listed.unwrap_or_else(|| classes::recognise(test.sources()));
         Ok(Self { classes, train, test })
+    }
+
+    /// Returns the images to train on: those of the files for training, or all where there are none.
+    pub fn development(&self) -> &Dataset {
+        self.train.as_ref().unwrap_or(&self.test)
     }
 
     /// Returns what the files of [`Folder::train`] and those of [`Folder::test`] are called.

@@ -3,10 +3,10 @@
 //! A folder with `train-*` files trains on those, except a share that selects the epoch, and is measured on `t10k-*`. A
 //! folder with `t10k-*` alone is one data set: one sixth of it measures the result, the epoch is selected on a share of
 //! the rest. All parts are stratified and depend on the seed alone, so that [`held_out`] finds the same images again
-//! when somebody checks a card.
+//! when somebody checks a card. Folders of pictures are divided likewise, `train/` and `test/` in place of those files.
 
 use super::stratify::{Part, Partition, stratify};
-use super::{Dataset, Folder};
+use super::{Dataset, FAST_DEV_SETTING, FOLDS_SETTING, Folder};
 use kana_engine::model::Card;
 
 /// Share of a folder without `train-*` files that is held out for the test: one fold of the data set's six-fold protocol.
@@ -96,10 +96,12 @@ impl Protocol {
 /// the same files is measured only on the part that was held out from its training. `None` where nothing was held out from
 /// all of its networks, as with folds.
 pub fn held_out(folder: &Folder, card: &Card) -> Option<Dataset> {
-    let is_known = |dataset: &Dataset| dataset.sources().iter().all(|source| card.training.data.contains(source));
-    if folder.train.is_none() && is_known(&folder.test) && card.training.data.len() == folder.test.sources().len() {
+    if folder.train.is_none()
+        && folder.test.has_trained(card)
+        && card.training.data.len() == folder.test.sources().len()
+    {
         let is_divided_otherwise =
-            ["folds", "fast-dev-run"].iter().any(|key| card.training.settings.contains_key(*key));
+            [FOLDS_SETTING, FAST_DEV_SETTING].iter().any(|key| card.training.settings.contains_key(*key));
         let partition = (!is_divided_otherwise).then(|| test_partition(&folder.test, card.training.seed));
         return partition.map(|partition| folder.test.subset(&partition.held_out));
     }

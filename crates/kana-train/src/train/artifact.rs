@@ -6,14 +6,14 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use sha2::{Digest, Sha256};
 
 use super::Config;
 use super::architecture::{Architecture, Parameters};
 use super::atomic_write::atomic_write;
-use super::evaluator::Evaluator;
-use super::run_folder::members;
+use super::evaluator::{Evaluator, is_greatest};
+use super::run_folder::{members, read_json};
 use super::weights::encode_weights;
 use crate::data::{Classes, Dataset};
 use kana_engine::image::Image;
@@ -85,11 +85,8 @@ pub fn mean_probabilities(members: &[Evaluator], images: &Dataset) -> Vec<Vec<f3
 
 /// Returns the share of `images` to whose class `probabilities` give the most, in [0, 1].
 pub fn accuracy(images: &Dataset, probabilities: &[Vec<f32>]) -> f64 {
-    let is_correct = |(row, label): (&Vec<f32>, &u8)| {
-        let truth = row[usize::from(*label)];
-        row.iter().enumerate().all(|(class, other)| class == usize::from(*label) || *other < truth)
-    };
-    let correct = probabilities.iter().zip(images.labels()).filter(|pair| is_correct(*pair)).count();
+    let rows = probabilities.iter().zip(images.labels());
+    let correct = rows.filter(|(row, label)| is_greatest(row, usize::from(**label))).count();
     correct as f64 / images.len().max(1) as f64
 }
 
@@ -119,9 +116,7 @@ pub fn save(out: &Path, mut card: Card, architecture: &Architecture, members: &[
 /// # Errors
 /// Returns an error when the artifact cannot be read or parsed, and when an image does not have the shape of its card.
 pub fn probabilities(folder: &Path, images: &[Image]) -> anyhow::Result<Vec<Vec<f32>>> {
-    let path = folder.join(CARD_FILE);
-    let text = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-    let card: Card = serde_json::from_slice(&text).with_context(|| format!("could not parse {}", path.display()))?;
+    let card: Card = read_json(&folder.join(CARD_FILE))?;
     let shape = card.input.shape;
     if let Some(other) = images.iter().map(Image::shape).find(|other| *other != shape) {
         bail!("an image is {other}, the model takes {shape}");

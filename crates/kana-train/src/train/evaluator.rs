@@ -38,6 +38,11 @@ impl Score {
     }
 }
 
+/// Returns whether `class` has a greater value than every other in `row`.
+pub fn is_greatest(row: &[f32], class: usize) -> bool {
+    row.iter().enumerate().all(|(other, value)| other == class || *value < row[class])
+}
+
 impl Evaluator {
     /// Creates the network with `parameters`, which fit the architecture, for images normalised as `input` says.
     pub fn new(architecture: &Architecture, parameters: &Parameters, input: Input) -> Self {
@@ -70,10 +75,9 @@ impl Evaluator {
     pub fn score(&self, dataset: &Dataset) -> Score {
         let (mut correct, mut loss) = (0, 0.0);
         for (row, &label) in self.log_probabilities(dataset).iter().zip(dataset.labels()) {
-            let truth = row[usize::from(label)];
-            let is_correct = row.iter().enumerate().all(|(class, &other)| class == usize::from(label) || other < truth);
-            correct += usize::from(is_correct);
-            loss -= f64::from(truth);
+            let class = usize::from(label);
+            correct += usize::from(is_greatest(row, class));
+            loss -= f64::from(row[class]);
         }
         Score { images: dataset.len(), correct, loss: (loss / dataset.len().max(1) as f64) as f32 }
     }

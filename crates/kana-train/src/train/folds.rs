@@ -3,7 +3,8 @@
 //! By stratified K-fold cross-validation: the images are divided into folds, and each network is trained on all folds but
 //! one, which judges it. No image chooses anything: a network is that of its last epoch. So the mean over the folds says how
 //! accurate a network is on images that it never saw, and every image has a prediction by a network that never saw it. The
-//! model averages the networks' probabilities; where there are `t10k-*` files beside those that were divided, they judge it.
+//! model averages the networks' probabilities; where there are files to test with beside those that were divided, they
+//! judge it.
 //!
 //! Each fold has a folder with its checkpoint, its metrics and, when finished, its network and results. Folds are trained one
 //! after another, or each by a process of its own; whichever finishes last writes the model.
@@ -21,23 +22,23 @@ use super::atomic_write::atomic_write;
 use super::checkpoint::{CheckpointFile, Settings, differences};
 use super::evaluator::Evaluator;
 use super::session::{Choice, End, Plan, Session};
-use super::weights::{encode_weights, parse_weights};
+use super::weights::{encode_weights, read_weights};
 use super::{Completion, Config, artifact, input, run_folder};
 use crate::data::stratify::folds;
-use crate::data::{Dataset, Folder};
+use crate::data::{Dataset, FOLDS_SETTING, Folder};
 use crate::metrics::Spread;
 use kana_engine::model::Card;
 use kana_engine::model::card::{Evaluation, Input};
 
 /// File with the results of a finished fold, in its folder.
-pub const RESULT_FILE: &str = "fold.json";
+const RESULT_FILE: &str = "fold.json";
 /// File with the network of a finished fold, in its folder.
 const WEIGHTS_FILE: &str = "weights.safetensors";
 /// File that a process which trains a fold has locked, in the fold's folder.
 const LOCK_FILE: &str = "lock";
 /// File with the predictions of every image by the network that never saw it: `[images][classes]` floats in the format of
 /// IDX.
-pub const HELD_OUT_FILE: &str = "held-out-idx2-float";
+const HELD_OUT_FILE: &str = "held-out-idx2-float";
 
 /// Results of a finished fold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,7 +78,7 @@ enum Fold {
 /// # Errors
 /// Those of [`super::run`].
 pub fn run(config: &Config, folder: &Folder, count: usize, interrupted: &AtomicBool) -> anyhow::Result<Completion> {
-    let images = folder.train.as_ref().unwrap_or(&folder.test);
+    let images = folder.development();
     for (class, label) in folder.classes.labels.iter().enumerate() {
         let found = images.labels().iter().filter(|of| usize::from(**of) == class).count();
         ensure!(found >= count, "class {label} has {found} images, expected {count} or more for as many folds");
@@ -85,8 +86,7 @@ pub fn run(config: &Config, folder: &Folder, count: usize, interrupted: &AtomicB
     let fold_of = folds(images.labels(), count, config.seed);
     let input = input::measure(images);
     let run = CrossValidation { config, folder, images, fold_of, count, input };
-    super::create_folder(&config.out)?;
-    run_folder::write(config)?;
+    run_folder::start(config)?;
     let wanted: Vec<usize> = config.fold.map_or((0..count).collect(), |number| vec![number - 1]);
     if !config.resume {
         for number in &wanted {
@@ -193,26 +193,18 @@ impl CrossValidation<'_> {
     /// Writes the model of all folds.
     fn assemble(&self) -> anyhow::Result<Card> {
         let (mut members, mut evaluators, mut results) = (Vec::new(), Vec::new(), Vec::new());
-        let mut held_out = vec![Vec::new(); self.images.len()];
         let mut architecture = None;
         for number in 0..self.count {
             let (folder, parts) = (self.folder(number), self.parts(number));
             let session = self.session(number, &folder, &parts)?;
-            let path = folder.join(WEIGHTS_FILE);
-            let bytes = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-            let parameters = parse_weights(session.architecture(), &bytes)
-                .with_context(|| format!("could not parse {}", path.display()))?;
-            let evaluator = session.evaluator(&parameters);
-            let images = (0..self.images.len()).filter(|image| self.fold_of[*image] == number);
-            for (image, row) in images.zip(evaluator.probabilities(&parts[0])) {
-                held_out[image] = row;
-            }
-            architecture = Some(*session.architecture());
-            members.push(parameters);
-            evaluators.push(evaluator);
             results.push(self.result(number, &session)?);
+            let parameters = read_weights(session.architecture(), &folder.join(WEIGHTS_FILE))?;
+            evaluators.push(session.evaluator(&parameters));
+            members.push(parameters);
+            architecture = Some(*session.architecture());
         }
         let architecture = architecture.expect("BUG: Config::checked refuses fewer than two folds");
+        let held_out = by_fold(self.images, &self.fold_of, &evaluators, Evaluator::probabilities);
         write_floats(&self.config.out.join(HELD_OUT_FILE), &held_out)?;
         let card = self.card(&evaluators, &results, &held_out);
         artifact::save(&self.config.out, card, &architecture, &members.iter().collect::<Vec<_>>())
@@ -223,7 +215,7 @@ impl CrossValidation<'_> {
         card.training.data = self.images.sources().to_vec();
         card.training.images = self.images.len();
         card.training.best_epoch = self.config.epochs;
-        card.training.settings.insert("folds".into(), self.count.to_string());
+        card.training.settings.insert(FOLDS_SETTING.into(), self.count.to_string());
         let of = |value: fn(&FoldResult) -> f64| Spread::of(&results.iter().map(value).collect::<Vec<_>>());
         let (trained, judged) = (of(|fold| fold.training_accuracy), of(|fold| fold.held_out_accuracy));
         let [train_files, test_files] = self.folder.part_names();
@@ -273,9 +265,25 @@ pub fn fold_folder(out: &Path, number: usize) -> PathBuf {
 /// # Errors
 /// Returns the error of the file system, and that of the JSON.
 pub fn read_result(out: &Path, number: usize) -> anyhow::Result<FoldResult> {
-    let path = fold_folder(out, number).join(RESULT_FILE);
-    let text = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("could not parse {}", path.display()))
+    run_folder::read_json(&fold_folder(out, number).join(RESULT_FILE))
+}
+
+/// Computes rows for the images of each member's fold, in the order of all images; those of folds without a member stay
+/// empty.
+pub fn by_fold(
+    images: &Dataset,
+    fold_of: &[usize],
+    members: &[Evaluator],
+    rows: fn(&Evaluator, &Dataset) -> Vec<Vec<f32>>,
+) -> Vec<Vec<f32>> {
+    let mut all = vec![Vec::new(); images.len()];
+    for (number, member) in members.iter().enumerate() {
+        let held_out: Vec<usize> = (0..images.len()).filter(|image| fold_of[*image] == number).collect();
+        for (image, row) in held_out.iter().zip(rows(member, &images.subset(&held_out))) {
+            all[*image] = row;
+        }
+    }
+    all
 }
 
 /// Locks a fold's folder until the file is dropped or the process ends.

@@ -1,7 +1,8 @@
 //! How does a network learn to classify images?
 //!
-//! [`run`] loads a data set, trains one network ([`single`]) or one for each fold ([`folds`]), and writes an artifact. Every random choice depends on the seed alone: the same run writes the same bytes, even
-//! when it was interrupted and resumed.
+//! [`run`] loads a data set, trains one network ([`single`]) or one for each fold ([`folds`]), and writes an artifact.
+//! Every random choice depends on the seed alone: the same run writes the same bytes, even when it was interrupted and
+//! resumed.
 
 mod architecture;
 mod artifact;
@@ -26,7 +27,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, ensure};
 
-use crate::data::{CLASSES_SETTING, Folder};
+use crate::data::{CLASSES_SETTING, FAST_DEV_SETTING, Folder};
 use kana_engine::model::Card;
 use loader::LoaderConfig;
 
@@ -165,6 +166,15 @@ impl Config {
         Ok(())
     }
 
+    /// Loads the images of the chosen classes, and few of them for a trial.
+    fn load(&self) -> anyhow::Result<Folder> {
+        let mut folder = Folder::load(&self.data)?;
+        if !self.classes.is_empty() {
+            folder = folder.with_classes(&self.classes)?;
+        }
+        Ok(if self.fast_dev_run { first_images(&folder) } else { folder })
+    }
+
     /// Returns the settings that determine the batches of a network with this seed.
     fn loader(&self, seed: u64) -> LoaderConfig {
         LoaderConfig {
@@ -207,7 +217,7 @@ impl Config {
         let optional = [
             (!classes.is_empty()).then(|| (CLASSES_SETTING, classes.join(","))),
             self.early_stop.map(|epochs| ("early-stop", epochs.to_string())),
-            self.fast_dev_run.then(|| ("fast-dev-run", "on".to_owned())),
+            self.fast_dev_run.then(|| (FAST_DEV_SETTING, "on".to_owned())),
         ];
         let entries = entries.into_iter().chain(optional.into_iter().flatten());
         entries.map(|(key, value)| (key.to_owned(), value)).collect()
@@ -251,16 +261,12 @@ pub enum Completion {
 /// written, or the checkpoint to be resumed belongs to another run.
 pub fn run(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<Completion> {
     config.checked()?;
-    let mut folder = Folder::load(&config.data)?;
+    let folder = config.load()?;
     let mut config = config.clone();
-    if !config.classes.is_empty() {
-        folder = folder.with_classes(&config.classes)?;
-    }
     if config.fast_dev_run {
         config.epochs = 1;
-        folder = first_images(&folder);
     }
-    let images = folder.train.as_ref().unwrap_or(&folder.test);
+    let images = folder.development();
     for (class, label) in folder.classes.labels.iter().enumerate() {
         let is_there = images.labels().iter().any(|of| usize::from(*of) == class);
         ensure!(is_there, "{} has no image of class {label} to train on", config.data.display());

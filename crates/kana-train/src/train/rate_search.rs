@@ -12,7 +12,6 @@ use super::input;
 use super::loader::{Loader, Position, Turn};
 use super::native::Learner;
 use super::optimiser::{Moments, Step};
-use crate::data::Folder;
 
 /// Steps of a search: enough to see the loss fall.
 const STEPS: usize = 200;
@@ -53,11 +52,8 @@ pub struct RatePoint {
 /// Returns an error when a setting is out of its range, or the data set cannot be loaded.
 pub fn find_learning_rate(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<RateSearch> {
     config.checked()?;
-    let mut folder = Folder::load(&config.data)?;
-    if !config.classes.is_empty() {
-        folder = folder.with_classes(&config.classes)?;
-    }
-    let images = folder.train.as_ref().unwrap_or(&folder.test);
+    let folder = config.load()?;
+    let images = folder.development();
     let input = input::measure(images);
     let (image_shape, class_count) = (input.shape, folder.classes.labels.len());
     let architecture = Architecture { image_shape, width: config.width, class_count }.checked()?;

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::architecture::Architecture;
 use super::artifact::mean_probabilities;
+use super::atomic_write::atomic_write;
 use super::evaluator::Evaluator;
-use super::folds::{fold_folder, read_result};
-use super::weights::parse_weights;
-use super::{Config, atomic_write::atomic_write, first_images};
+use super::folds::{by_fold, fold_folder, read_result};
+use super::weights::read_weights;
+use super::{Config, create_folder, first_images};
 use crate::data::stratify::folds;
-use crate::data::{Dataset, Folder, Split};
+use crate::data::{FAST_DEV_SETTING, FOLDS_SETTING, Folder, Split};
 use crate::metrics;
 use crate::report::{self, FoldAccuracy, Inputs, Judged, Network};
 use kana_engine::kernels::Instructions;
@@ -37,11 +38,12 @@ struct RunFile {
     machine: String,
 }
 
-/// Writes [`FILE`] of the run of `config`.
+/// Creates the folder of the run of `config`, with its [`FILE`].
 ///
 /// # Errors
 /// Returns the error of the file system.
-pub fn write(config: &Config) -> anyhow::Result<()> {
+pub fn start(config: &Config) -> anyhow::Result<()> {
+    create_folder(&config.out)?;
     let data = std::path::absolute(&config.data).unwrap_or_else(|_| config.data.clone());
     let text = serde_json::to_string_pretty(&RunFile { data, machine: machine() })? + "\n";
     atomic_write(&config.out.join(FILE), text.as_bytes())
@@ -65,18 +67,17 @@ pub fn gather(run: &Path, data: Option<&Path>) -> anyhow::Result<Inputs> {
     let file: RunFile = read_json(&run.join(FILE))?;
     let data = data.unwrap_or(&file.data);
     let mut folder = Folder::load(data)?.for_model(&card)?;
-    if card.training.settings.contains_key("fast-dev-run") {
+    if card.training.settings.contains_key(FAST_DEV_SETTING) {
         folder = first_images(&folder);
     }
-    let known = |dataset: &Dataset| dataset.sources().iter().all(|source| card.training.data.contains(source));
     ensure!(
-        known(folder.train.as_ref().unwrap_or(&folder.test)),
+        folder.development().has_trained(&card),
         "{} is not the data set that the run in {} was trained on",
         data.display(),
         run.display()
     );
     let members = members(run, &card)?;
-    let count = card.training.settings.get("folds").and_then(|count| count.parse::<usize>().ok());
+    let count = card.training.settings.get(FOLDS_SETTING).and_then(|count| count.parse::<usize>().ok());
     let (development, judged, networks) = match count {
         Some(count) => {
             let judged = judged_by_folds(&card, &folder, &members, count);
@@ -98,7 +99,11 @@ pub fn gather(run: &Path, data: Option<&Path>) -> anyhow::Result<Inputs> {
     Ok(Inputs { card, networks, development, judged, seconds, machine: file.machine })
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+/// Reads a file of JSON.
+///
+/// # Errors
+/// Returns the error of the file system, and that of the JSON.
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     let text = std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("could not parse {}", path.display()))
 }
@@ -111,10 +116,7 @@ pub fn members(folder: &Path, card: &Card) -> anyhow::Result<Vec<Evaluator>> {
     let (image_shape, class_count) = (card.input.shape, card.labels.len());
     let architecture = Architecture { image_shape, width: card.architecture.width, class_count }.checked()?;
     let member = |member: &kana_engine::model::card::Member| {
-        let path = folder.join(&member.file);
-        let bytes = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-        let parameters =
-            parse_weights(&architecture, &bytes).with_context(|| format!("could not parse {}", path.display()))?;
+        let parameters = read_weights(&architecture, &folder.join(&member.file))?;
         Ok(Evaluator::new(&architecture, &parameters, card.input.clone()))
     };
     card.members.iter().map(member).collect()
@@ -123,21 +125,10 @@ pub fn members(folder: &Path, card: &Card) -> anyhow::Result<Vec<Evaluator>> {
 /// How each image is judged by the network that never saw it. Each network sees images in its own way, so that the features
 /// are those of the first fold alone.
 fn judged_by_folds(card: &Card, folder: &Folder, members: &[Evaluator], count: usize) -> Judged {
-    let images = folder.train.as_ref().unwrap_or(&folder.test);
+    let images = folder.development();
     let fold_of = folds(images.labels(), count, card.training.seed);
-    let (mut probabilities, mut features) = (vec![Vec::new(); images.len()], vec![Vec::new(); images.len()]);
-    for (number, member) in members.iter().enumerate() {
-        let indices: Vec<usize> = (0..images.len()).filter(|image| fold_of[*image] == number).collect();
-        let held_out = images.subset(&indices);
-        for (image, row) in indices.iter().zip(member.probabilities(&held_out)) {
-            probabilities[*image] = row;
-        }
-        if number == 0 {
-            for (image, row) in indices.iter().zip(member.features(&held_out)) {
-                features[*image] = row;
-            }
-        }
-    }
+    let probabilities = by_fold(images, &fold_of, members, Evaluator::probabilities);
+    let features = by_fold(images, &fold_of, &members[..1], Evaluator::features);
     let protocol = card.evaluation.last().map(|evaluation| evaluation.protocol.clone()).unwrap_or_default();
     Judged { protocol, images: images.clone(), probabilities, features }
 }

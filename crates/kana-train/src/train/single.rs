@@ -43,8 +43,7 @@ pub fn run(config: &Config, folder: &Folder, interrupted: &AtomicBool) -> anyhow
     let input = input::measure(&split.training);
     let run = Single { config, folder, split, input };
     let session = run.session()?;
-    super::create_folder(&config.out)?;
-    run_folder::write(config)?;
+    run_folder::start(config)?;
     match session.run(interrupted)? {
         End::Finished(best) => {
             let card =

@@ -4,6 +4,7 @@
 //! tensors of the optimiser under other prefixes, and metadata.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use anyhow::{Context, ensure};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -29,9 +30,18 @@ pub fn encode_weights(architecture: &Architecture, parameters: &Parameters) -> a
 ///
 /// # Errors
 /// Returns an error when the bytes are no safetensors file, and when a tensor is missing or has another shape.
-pub fn parse_weights(architecture: &Architecture, bytes: &[u8]) -> anyhow::Result<Parameters> {
+fn parse_weights(architecture: &Architecture, bytes: &[u8]) -> anyhow::Result<Parameters> {
     let tensors = SafeTensors::deserialize(bytes).context("the weights are not in the safetensors format")?;
     read_parameters(&tensors, "", architecture)
+}
+
+/// Reads the parameters from the weight file at `path`.
+///
+/// # Errors
+/// Returns the error of the file system, and those of [`parse_weights`].
+pub fn read_weights(architecture: &Architecture, path: &Path) -> anyhow::Result<Parameters> {
+    let bytes = std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+    parse_weights(architecture, &bytes).with_context(|| format!("could not parse {}", path.display()))
 }
 
 /// Names the tensors of `parameters`, each with `prefix`.

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use kana_engine::kernels::{Extent, Instructions, Kernel, LANES, Vector, accumulate, multiply_add};
+use kana_engine::kernels::{Extent, Instructions, Kernel, LANES, Sums, Vector, accumulate, multiply_add};
 use kana_engine::with_rows;
 use pulp::Simd;
 
@@ -165,6 +165,24 @@ fn collect(pass: &Backward, strip: Range<usize>, image: &Image<'_>, output: usiz
     count
 }
 
+/// Loads `ROWS` vectors.
+#[inline(always)]
+fn load<S: Simd, const REGISTERS: usize, const ROWS: usize>(simd: S, vectors: &[Vector]) -> Sums<S, REGISTERS, ROWS> {
+    let mut registers = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
+    for row in 0..ROWS {
+        registers[row] = vectors[row].load::<S, REGISTERS>();
+    }
+    registers
+}
+
+/// Replaces `ROWS` vectors.
+#[inline(always)]
+fn store<S: Simd, const REGISTERS: usize, const ROWS: usize>(from: Sums<S, REGISTERS, ROWS>, vectors: &mut [Vector]) {
+    for row in 0..ROWS {
+        vectors[row].store::<S, REGISTERS>(from[row]);
+    }
+}
+
 /// Adds each gradient times its patch to `sums`, `ROWS` vectors of the kernel.
 #[inline(always)]
 fn add_to_weights<S: Simd, const REGISTERS: usize, const ROWS: usize>(
@@ -174,10 +192,7 @@ fn add_to_weights<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     input: &[Vector],
     sums: &mut [Vector],
 ) {
-    let mut registers = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
-    for row in 0..ROWS {
-        registers[row] = sums[row].load::<S, REGISTERS>();
-    }
+    let mut registers = load::<S, REGISTERS, ROWS>(simd, sums);
     for output in active {
         let gradient = simd.splat_f32s(output.gradient);
         let patch: &[Vector; ROWS] =
@@ -189,9 +204,7 @@ fn add_to_weights<S: Simd, const REGISTERS: usize, const ROWS: usize>(
             }
         }
     }
-    for row in 0..ROWS {
-        sums[row].store::<S, REGISTERS>(registers[row]);
-    }
+    store::<S, REGISTERS, ROWS>(registers, sums);
 }
 
 /// Adds each gradient times `weights`, `ROWS` vectors of the kernel, to its patch of the input's gradient.
@@ -203,10 +216,7 @@ fn add_to_input<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     weights: &[Vector],
     input_gradient: &mut [Vector],
 ) {
-    let mut registers = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
-    for row in 0..ROWS {
-        registers[row] = weights[row].load::<S, REGISTERS>();
-    }
+    let registers = load::<S, REGISTERS, ROWS>(simd, weights);
     for output in active {
         let gradient = simd.splat_f32s(output.gradient);
         let patch: &mut [Vector; ROWS] =
@@ -304,12 +314,10 @@ fn add_taps<S: Simd, const REGISTERS: usize, const ROWS: usize>(simd: S, taps: T
     let (blocks, channels) = (layer.output_blocks(), layer.inputs);
     let (line, columns) = (layer.input.width * channels, layer.convolved().width);
     let mut offsets = [0; ROWS];
-    let mut registers = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
-    for row in 0..ROWS {
-        let tap = first + row;
-        offsets[row] = tap / (3 * channels) * line + tap % (3 * channels);
-        registers[row] = sums[row].load::<S, REGISTERS>();
+    for (tap, offset) in (first..).zip(&mut offsets) {
+        *offset = tap / (3 * channels) * line + tap % (3 * channels);
     }
+    let mut registers = load::<S, REGISTERS, ROWS>(simd, sums);
     for (row, gradients) in gradient.chunks_exact(columns * blocks).enumerate() {
         for column in 0..columns {
             let corner = row * line + column * channels;
@@ -317,7 +325,5 @@ fn add_taps<S: Simd, const REGISTERS: usize, const ROWS: usize>(simd: S, taps: T
             accumulate::<S, REGISTERS, ROWS>(simd, &mut registers, inputs, &gradients[column * blocks + block]);
         }
     }
-    for row in 0..ROWS {
-        sums[row].store::<S, REGISTERS>(registers[row]);
-    }
+    store::<S, REGISTERS, ROWS>(registers, sums);
 }
