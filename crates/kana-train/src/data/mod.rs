@@ -29,6 +29,15 @@ pub use split::Split;
 /// Reasons why a data set cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The folder has no file of a data set. Caller: name another folder.
+    #[error(
+        "found no data set in {folder}: expected the files of MNIST, such as t10k-images-idx3-ubyte.gz, or pictures in a \
+         folder for each class"
+    )]
+    Nothing {
+        /// Folder that was looked into.
+        folder: PathBuf,
+    },
     /// The folder lacks a file of the data set. Caller: download it, or name another folder.
     #[error("could not load a data set from {folder}: neither {missing} nor {missing}.gz is there")]
     Missing {
@@ -192,14 +201,12 @@ impl Folder {
     /// classes, as [`pictures`] says.
     ///
     /// # Errors
-    /// [`Error`] when one file of a pair is missing, unreadable or malformed; it names the file and the byte.
+    /// [`Error`] when there is no data set, or when one file of a pair is missing, unreadable or malformed; it names the file and the byte.
     pub fn load(folder: &Path) -> Result<Self, Error> {
         let has_idx = ["train", "t10k"].iter().any(|part| idx::find(folder, part, "images").is_some());
-        if !has_idx
-            && folder.is_dir()
-            && let Some(pictures) = pictures::load(folder)?
-        {
-            return Ok(pictures);
+        if !has_idx {
+            let pictures = if folder.is_dir() { pictures::load(folder)? } else { None };
+            return pictures.ok_or_else(|| Error::Nothing { folder: folder.to_owned() });
         }
         let listed = classes::load(folder)?;
         let class_count = listed.as_ref().map_or(classes::DIGITS, |classes| classes.labels.len());

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::architecture::Architecture;
 use super::artifact::mean_probabilities;
 use super::atomic_write::atomic_write;
+use super::checkpoint::CheckpointFile;
 use super::evaluator::Evaluator;
 use super::folds::{by_fold, fold_folder, read_result};
 use super::weights::read_weights;
@@ -61,8 +62,14 @@ fn machine() -> String {
 /// Gathers what a report says of the finished run in the folder `run`. Its data are looked for in `data`, or where they were.
 ///
 /// # Errors
-/// Returns an error when a file of the run is missing or damaged, and when the data are not those that it was trained on.
+/// Returns an error when the run is not finished, when a file of it is missing or damaged, and when the data are not those
+/// that it was trained on.
 pub fn gather(run: &Path, data: Option<&Path>) -> anyhow::Result<Inputs> {
+    ensure!(
+        !CheckpointFile::is_in(run),
+        "the run in {} is not finished, and its test images are for the finished model: resume it first",
+        run.display()
+    );
     let card: Card = read_json(&run.join(CARD_FILE))?;
     let file: RunFile = read_json(&run.join(FILE))?;
     let data = data.unwrap_or(&file.data);

@@ -84,6 +84,17 @@ fn a_file_that_is_no_picture_and_a_class_of_one_part_alone_are_named() {
 }
 
 #[test]
+fn a_folder_without_a_data_set_is_said_to_have_none() {
+    let data = TempDir::new().unwrap();
+
+    for folder in [data.path().to_owned(), data.path().join("nowhere")] {
+        let error = Folder::load(&folder).unwrap_err().to_string();
+
+        assert!(error.contains("expected the files of MNIST") && error.contains("a folder for each"), "{error}");
+    }
+}
+
+#[test]
 fn other_bytes_or_names_of_the_pictures_are_another_data_set() {
     let data = TempDir::new().unwrap();
     write(data.path(), 2, 24);

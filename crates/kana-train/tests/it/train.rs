@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use kana_engine::model::{Artifact, Card};
 use kana_train::data::{Folder, split};
 use kana_train::metrics;
-use kana_train::{Completion, Config};
+use kana_train::{Completion, Config, write_report};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -153,6 +153,8 @@ fn an_interrupted_run_leaves_a_model_that_serves_and_says_so() {
     assert!(card.description.contains(&format!("interrupted after {epochs_done} of 4 epochs")), "{}", card.description);
     // The test images are for the finished model alone.
     assert_eq!(card.evaluation.len(), 1);
+    let error = write_report(out.path(), None).unwrap_err();
+    assert!(error.to_string().contains("is not finished"), "{error}");
     assert_eq!(card.evaluation[0].images, card.training.validation_images);
 }
 
