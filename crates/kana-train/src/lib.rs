@@ -26,7 +26,7 @@
 //! // Another thread or a signal handler sets the flag to stop early: a checkpoint is left, which `resume` continues from.
 //! let interrupted = AtomicBool::new(false);
 //!
-//! if let Completion::Finished { card } = kana_train::run(&config, &interrupted)? {
+//! if let Completion::Finished { card, .. } = kana_train::run(&config, &interrupted)? {
 //!     println!("{:.2} % of {} images", 100.0 * card.evaluation[0].accuracy, card.evaluation[0].images);
 //! }
 //!
@@ -45,5 +45,6 @@ pub mod report;
 mod train;
 
 pub use train::{
-    Completion, Config, RatePoint, RateSearch, Schedule, find_learning_rate, gather, probabilities, run, write_report,
+    Comparison, Completion, Config, Measured, RatePoint, RateSearch, Schedule, Student, find_learning_rate, gather,
+    probabilities, run, write_report,
 };

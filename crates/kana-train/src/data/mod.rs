@@ -72,6 +72,8 @@ pub enum Error {
 pub const CLASSES_SETTING: &str = "classes";
 /// Name of the setting in a card that says how many folds a model has, where it is one of several networks.
 pub const FOLDS_SETTING: &str = "folds";
+/// Name of the setting in a card of a model that a student was distilled from, and in the student's.
+pub const DISTILL_SETTING: &str = "distill";
 /// Name of the setting in a card of a model that was trained on few images, to try the program.
 pub const FAST_DEV_SETTING: &str = "fast-dev-run";
 

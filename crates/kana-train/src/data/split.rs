@@ -6,7 +6,7 @@
 //! when somebody checks a card. Folders of pictures are divided likewise, `train/` and `test/` in place of those files.
 
 use super::stratify::{Part, Partition, stratify};
-use super::{Dataset, FAST_DEV_SETTING, FOLDS_SETTING, Folder};
+use super::{DISTILL_SETTING, Dataset, FAST_DEV_SETTING, FOLDS_SETTING, Folder};
 use kana_engine::model::Card;
 
 /// Share of a folder without `train-*` files that is held out for the test: one fold of the data set's six-fold protocol.
@@ -92,16 +92,54 @@ impl Protocol {
     }
 }
 
+/// Images that are divided into folds, and those that judge the model of all folds.
+#[derive(Clone, Debug)]
+pub struct Division {
+    /// Images that are divided.
+    pub images: Dataset,
+    /// Images that no network learns from; `None` where all are divided.
+    pub test: Option<Dataset>,
+    /// What both are called in cards.
+    pub names: [String; 2],
+}
+
+impl Division {
+    /// Divides the images of `folder` for training, which those for testing judge. A folder without images for training
+    /// divides all, or all but a sixth when a student `is_distilled`: every image of a fold has a teacher that learned from it.
+    pub fn new(folder: &Folder, is_distilled: bool, seed: u64) -> Self {
+        let [train_files, test_files] = folder.part_names();
+        match &folder.train {
+            Some(train) => Self {
+                images: train.clone(),
+                test: Some(folder.test.clone()),
+                names: [train_files.to_owned(), test_files.to_owned()],
+            },
+            None if is_distilled => {
+                let partition = test_partition(&folder.test, seed);
+                Self {
+                    images: folder.test.subset(&partition.rest),
+                    test: Some(folder.test.subset(&partition.held_out)),
+                    names: [
+                        format!("five sixths of {test_files}"),
+                        format!("the other sixth, held out by class under seed {seed}"),
+                    ],
+                }
+            }
+            None => Self { images: folder.test.clone(), test: None, names: [test_files.to_owned(), String::new()] },
+        }
+    }
+}
+
 /// Returns the images of `folder` that may measure the model of `card`: all of `t10k-*`, except that a model trained on
 /// the same files is measured only on the part that was held out from its training. `None` where nothing was held out from
-/// all of its networks, as with folds.
+/// all of its networks, as with folds of which no student was distilled.
 pub fn held_out(folder: &Folder, card: &Card) -> Option<Dataset> {
     if folder.train.is_none()
         && folder.test.has_trained(card)
         && card.training.data.len() == folder.test.sources().len()
     {
-        let is_divided_otherwise =
-            [FOLDS_SETTING, FAST_DEV_SETTING].iter().any(|key| card.training.settings.contains_key(*key));
+        let has = |setting| card.training.settings.contains_key(setting);
+        let is_divided_otherwise = has(FAST_DEV_SETTING) || has(FOLDS_SETTING) && !has(DISTILL_SETTING);
         let partition = (!is_divided_otherwise).then(|| test_partition(&folder.test, card.training.seed));
         return partition.map(|partition| folder.test.subset(&partition.held_out));
     }

@@ -61,6 +61,14 @@ impl Evaluator {
         rows
     }
 
+    /// Returns the probabilities of all classes for images whose `samples` are normalised, `[images][H][W][C]`.
+    pub fn probabilities_of(&self, samples: &[f32]) -> Vec<Vec<f32>> {
+        let mut rows = self.network.logits(samples);
+        rows.iter_mut().for_each(|row| into_log_probabilities(row));
+        rows.iter_mut().flatten().for_each(|value| *value = value.exp());
+        rows
+    }
+
     /// Returns the outputs of the layer before the last for each image, `[images][features]`.
     pub fn features(&self, dataset: &Dataset) -> Vec<Vec<f32>> {
         let mut rows = Vec::with_capacity(dataset.len());
@@ -88,13 +96,16 @@ impl Evaluator {
             let images = undistorted(dataset, start..(start + BATCH_SIZE).min(dataset.len()), &self.input);
             rows.extend(self.network.logits(&images));
         }
-        for row in &mut rows {
-            let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let total: f32 = row.iter().map(|logit| (logit - greatest).exp()).sum();
-            row.iter_mut().for_each(|logit| *logit -= greatest + total.ln());
-        }
+        rows.iter_mut().for_each(|row| into_log_probabilities(row));
         rows
     }
+}
+
+/// Replaces logits by the logarithms of their probabilities.
+fn into_log_probabilities(row: &mut [f32]) {
+    let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let total: f32 = row.iter().map(|logit| (logit - greatest).exp()).sum();
+    row.iter_mut().for_each(|logit| *logit -= greatest + total.ln());
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@
 //! judge it.
 //!
 //! Each fold has a folder with its checkpoint, its metrics and, when finished, its network and results. Folds are trained one
-//! after another, or each by a process of its own; whichever finishes last writes the model.
+//! after another, or each by a process of its own; whichever finishes last writes the model, and trains the [`student`]
+//! where one is asked for.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -22,8 +23,10 @@ use super::atomic_write::atomic_write;
 use super::checkpoint::{CheckpointFile, Settings, differences};
 use super::evaluator::Evaluator;
 use super::session::{Choice, End, Plan, Session};
+use super::student::{self, Lesson, Outcome};
 use super::weights::{encode_weights, read_weights};
 use super::{Completion, Config, artifact, input, run_folder};
+use crate::data::split::Division;
 use crate::data::stratify::folds;
 use crate::data::{Dataset, FOLDS_SETTING, Folder};
 use crate::metrics::Spread;
@@ -59,8 +62,7 @@ pub struct FoldResult {
 struct CrossValidation<'a> {
     config: &'a Config,
     folder: &'a Folder,
-    /// Images that are divided.
-    images: &'a Dataset,
+    division: Division,
     /// Fold of each image, from 0.
     fold_of: Vec<usize>,
     count: usize,
@@ -78,19 +80,20 @@ enum Fold {
 /// # Errors
 /// Those of [`super::run`].
 pub fn run(config: &Config, folder: &Folder, count: usize, interrupted: &AtomicBool) -> anyhow::Result<Completion> {
-    let images = folder.development();
+    let division = Division::new(folder, config.distill, config.seed);
+    let images = &division.images;
     for (class, label) in folder.classes.labels.iter().enumerate() {
         let found = images.labels().iter().filter(|of| usize::from(**of) == class).count();
         ensure!(found >= count, "class {label} has {found} images, expected {count} or more for as many folds");
     }
     let fold_of = folds(images.labels(), count, config.seed);
     let input = input::measure(images);
-    let run = CrossValidation { config, folder, images, fold_of, count, input };
+    let run = CrossValidation { config, folder, division, fold_of, count, input };
     run_folder::start(config)?;
     let wanted: Vec<usize> = config.fold.map_or((0..count).collect(), |number| vec![number - 1]);
     if !config.resume {
-        for number in &wanted {
-            let folder = run.folder(*number);
+        let student = config.distill.then(|| student::folder(&config.out));
+        for folder in wanted.iter().map(|number| run.folder(*number)).chain(student) {
             ensure!(
                 !folder.exists(),
                 "{} belongs to an earlier run: resume it, remove the folder, or choose another one",
@@ -107,7 +110,7 @@ pub fn run(config: &Config, folder: &Folder, count: usize, interrupted: &AtomicB
     if !missing.is_empty() {
         return Ok(Completion::FoldsMissing { missing });
     }
-    Ok(Completion::Finished { card: Box::new(run.assemble()?) })
+    run.assemble(interrupted)
 }
 
 impl CrossValidation<'_> {
@@ -121,9 +124,10 @@ impl CrossValidation<'_> {
 
     /// Divides the images into those of the fold, and the others.
     fn parts(&self, number: usize) -> [Dataset; 2] {
-        let all = 0..self.images.len();
+        let images = &self.division.images;
+        let all = 0..images.len();
         let (held_out, rest): (Vec<usize>, Vec<usize>) = all.partition(|image| self.fold_of[*image] == number);
-        [held_out, rest].map(|indices| self.images.subset(&indices))
+        [held_out, rest].map(|indices| images.subset(&indices))
     }
 
     fn session<'a>(&'a self, number: usize, folder: &'a Path, parts: &'a [Dataset; 2]) -> anyhow::Result<Session<'a>> {
@@ -133,6 +137,7 @@ impl CrossValidation<'_> {
             folder,
             training,
             validation: held_out,
+            teachers: &[],
             input: self.input.clone(),
             class_count: self.folder.classes.labels.len(),
             // Networks that start differently err differently.
@@ -149,7 +154,7 @@ impl CrossValidation<'_> {
     fn train(&self, number: usize, interrupted: &AtomicBool) -> anyhow::Result<Fold> {
         let (folder, parts) = (self.folder(number), self.parts(number));
         super::create_folder(&folder)?;
-        let _lock = lock(&folder, number)?;
+        let _lock = lock(&folder, &format!("fold {}", number + 1))?;
         let session = self.session(number, &folder, &parts)?;
         if self.result_path(number).exists() {
             self.result(number, &session)?;
@@ -190,8 +195,8 @@ impl CrossValidation<'_> {
         Ok(result)
     }
 
-    /// Writes the model of all folds.
-    fn assemble(&self) -> anyhow::Result<Card> {
+    /// Writes the model of all folds, and trains its student where one is asked for.
+    fn assemble(&self, interrupted: &AtomicBool) -> anyhow::Result<Completion> {
         let (mut members, mut evaluators, mut results) = (Vec::new(), Vec::new(), Vec::new());
         let mut architecture = None;
         for number in 0..self.count {
@@ -204,22 +209,32 @@ impl CrossValidation<'_> {
             architecture = Some(*session.architecture());
         }
         let architecture = architecture.expect("BUG: Config::checked refuses fewer than two folds");
-        let held_out = by_fold(self.images, &self.fold_of, &evaluators, Evaluator::probabilities);
+        let held_out = by_fold(&self.division.images, &self.fold_of, &evaluators, Evaluator::probabilities);
         write_floats(&self.config.out.join(HELD_OUT_FILE), &held_out)?;
         let card = self.card(&evaluators, &results, &held_out);
-        artifact::save(&self.config.out, card, &architecture, &members.iter().collect::<Vec<_>>())
+        let card = artifact::save(&self.config.out, card, &architecture, &members.iter().collect::<Vec<_>>())?;
+        if !self.config.distill {
+            return Ok(Completion::Finished { card: Box::new(card), student: None });
+        }
+        let Self { config, folder, division, input, .. } = self;
+        let lesson = Lesson { config, classes: &folder.classes, division, input, teachers: &evaluators, card: &card };
+        Ok(match lesson.run(interrupted)? {
+            Outcome::Finished(student) => Completion::Finished { card: Box::new(card), student: Some(student) },
+            Outcome::Interrupted { checkpoint, epochs_done } => {
+                Completion::Interrupted { checkpoint, epochs_done, has_model: true }
+            }
+        })
     }
 
     fn card(&self, members: &[Evaluator], results: &[FoldResult], held_out: &[Vec<f32>]) -> Card {
         let mut card = artifact::describe(self.config, &self.folder.classes, &self.input);
-        card.training.data = self.images.sources().to_vec();
-        card.training.images = self.images.len();
+        let Division { images, test, names: [files, test_files] } = &self.division;
+        card.training.data = images.sources().to_vec();
+        card.training.images = images.len();
         card.training.best_epoch = self.config.epochs;
         card.training.settings.insert(FOLDS_SETTING.into(), self.count.to_string());
         let of = |value: fn(&FoldResult) -> f64| Spread::of(&results.iter().map(value).collect::<Vec<_>>());
         let (trained, judged) = (of(|fold| fold.training_accuracy), of(|fold| fold.held_out_accuracy));
-        let [train_files, test_files] = self.folder.part_names();
-        let files = if self.folder.train.is_some() { train_files } else { test_files };
         let percent = |spread: Spread| format!("{:.2} ± {:.2} %", 100.0 * spread.mean, 100.0 * spread.deviation);
         card.evaluation = vec![Evaluation {
             protocol: format!(
@@ -230,27 +245,27 @@ impl CrossValidation<'_> {
                 percent(judged),
                 percent(trained),
             ),
-            images: self.images.len(),
-            accuracy: artifact::accuracy(self.images, held_out),
+            images: images.len(),
+            accuracy: artifact::accuracy(images, held_out),
         }];
-        if self.folder.train.is_some() {
-            let probabilities = artifact::mean_probabilities(members, &self.folder.test);
+        if let Some(test) = test {
+            let probabilities = artifact::mean_probabilities(members, test);
             card.evaluation.insert(
                 0,
                 Evaluation {
                     protocol: format!(
-                        "{} networks, learned from {} images of {train_files}, their probabilities averaged; judged once on the \
+                        "{} networks, learned from {} images of {files}, their probabilities averaged; judged once on \
                          {} images of {test_files}, which none saw",
                         self.count,
-                        self.images.len(),
-                        self.folder.test.len(),
+                        images.len(),
+                        test.len(),
                     ),
-                    images: self.folder.test.len(),
-                    accuracy: artifact::accuracy(&self.folder.test, &probabilities),
+                    images: test.len(),
+                    accuracy: artifact::accuracy(test, &probabilities),
                 },
             );
         }
-        card.self_test = artifact::specimens(self.images, members);
+        card.self_test = artifact::specimens(images, members);
         card
     }
 }
@@ -286,13 +301,13 @@ pub fn by_fold(
     all
 }
 
-/// Locks a fold's folder until the file is dropped or the process ends.
-fn lock(folder: &Path, number: usize) -> anyhow::Result<File> {
+/// Locks the folder in which `what` is trained until the file is dropped or the process ends.
+pub fn lock(folder: &Path, what: &str) -> anyhow::Result<File> {
     let path = folder.join(LOCK_FILE);
     let file = File::create(&path).with_context(|| format!("could not create {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!("another process trains fold {} in {}", number + 1, folder.display()),
+        Err(TryLockError::WouldBlock) => bail!("another process trains {what} in {}", folder.display()),
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("could not lock {}", path.display())),
     }
 }

@@ -11,6 +11,7 @@ use rand::seq::SliceRandom;
 
 use super::architecture::{Architecture, DENSE_WIDTH};
 use super::augment::{self, Distortion};
+use super::evaluator::Evaluator;
 use super::native::Layer;
 use crate::data::Dataset;
 use crate::data::random::{Purpose, stream};
@@ -98,7 +99,7 @@ pub struct Batch {
     pub position: Position,
     /// Normalised samples, `[images][H][W][C]`.
     pub samples: Vec<f32>,
-    /// Smoothed target probabilities, `[images][classes]`.
+    /// Target probabilities, `[images][classes]`: those of the labels, smoothed, or the teachers'.
     pub targets: Vec<f32>,
     /// Activations that are dropped.
     pub masks: DropoutMasks,
@@ -163,6 +164,8 @@ pub struct Loader<'a> {
     pub architecture: Architecture,
     /// Settings that determine the batches.
     pub config: LoaderConfig,
+    /// Networks whose mean probabilities are the targets; empty for those of the labels.
+    pub teachers: &'a [Evaluator],
 }
 
 impl Loader<'_> {
@@ -205,7 +208,8 @@ impl Loader<'_> {
             normalise_into(&mut samples, &distorted, self.input);
         }
         let masks = self.masks(position, indices.len());
-        Batch::new(position, samples, self.targets(indices), masks, indices.len())
+        let targets = if self.teachers.is_empty() { self.targets(indices) } else { self.taught(&samples) };
+        Batch::new(position, samples, targets, masks, indices.len())
     }
 
     fn targets(&self, indices: &[usize]) -> Vec<f32> {
@@ -215,6 +219,18 @@ impl Loader<'_> {
         for (row, &index) in indices.iter().enumerate() {
             targets[row * classes + usize::from(self.dataset.labels()[index])] +=
                 1.0 - self.config.label_smoothing as f32;
+        }
+        targets
+    }
+
+    /// Returns what the teachers say of the same samples, on average.
+    fn taught(&self, samples: &[f32]) -> Vec<f32> {
+        let share = 1.0 / self.teachers.len() as f32;
+        let mut targets = Vec::new();
+        for teacher in self.teachers {
+            let probabilities = teacher.probabilities_of(samples).concat();
+            targets.resize(probabilities.len(), 0.0);
+            targets.iter_mut().zip(probabilities).for_each(|(target, probability)| *target += share * probability);
         }
         targets
     }
@@ -270,7 +286,11 @@ pub fn undistorted(dataset: &Dataset, indices: Range<usize>, input: &Input) -> V
 
 #[cfg(test)]
 mod tests {
+    use super::super::architecture::Parameters;
     use super::*;
+    use kana_engine::image::Shape;
+
+    const SHAPE: Shape = Shape { channels: 1, height: 20, width: 20 };
 
     #[test]
     fn the_batches_of_an_epoch_cover_every_image_once() {
@@ -303,5 +323,24 @@ mod tests {
         let mean = factors.iter().sum::<f32>() / factors.len() as f32;
         assert!((9_600..10_400).contains(&dropped), "{dropped} of 40,000 are dropped");
         assert!((mean - 1.0).abs() < 0.02, "the mean factor is {mean}");
+    }
+
+    #[test]
+    fn a_taught_batch_has_the_mean_of_what_the_teachers_say_of_the_distorted_images() {
+        let dataset = Dataset::new(SHAPE, (0..4 * 400).map(|at| (at % 251) as u8).collect(), vec![0, 1, 2, 0]).unwrap();
+        let input = super::super::input::measure(&dataset);
+        let architecture = Architecture { image_shape: SHAPE, width: 2, class_count: 3 };
+        let teachers =
+            [1, 2].map(|seed| Evaluator::new(&architecture, &Parameters::initial(&architecture, seed), input.clone()));
+        let config = LoaderConfig { seed: 1, batch_size: 4, augment: true, dropout: 0.1, label_smoothing: 0.1 };
+        let loader = Loader { dataset: &dataset, input: &input, architecture, config, teachers: &teachers };
+
+        let batch = loader.batch(Position { epoch: 0, batch: 0 }, &[0, 1, 2, 3]);
+
+        let [one, other] = [0, 1].map(|teacher: usize| teachers[teacher].probabilities_of(&batch.samples).concat());
+        assert_eq!(batch.targets.len(), 12);
+        for (target, (one, other)) in batch.targets.iter().zip(one.iter().zip(&other)) {
+            assert!((target - (one + other) / 2.0).abs() < 1e-6 && (one - other).abs() > 1e-6);
+        }
     }
 }

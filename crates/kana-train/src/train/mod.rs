@@ -20,6 +20,7 @@ mod rate_search;
 mod run_folder;
 mod session;
 mod single;
+mod student;
 mod weights;
 
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, ensure};
 
-use crate::data::{CLASSES_SETTING, FAST_DEV_SETTING, Folder};
+use crate::data::{CLASSES_SETTING, DISTILL_SETTING, FAST_DEV_SETTING, Folder};
 use kana_engine::model::Card;
 use loader::LoaderConfig;
 
@@ -35,6 +36,7 @@ pub use artifact::probabilities;
 pub use optimiser::Schedule;
 pub use rate_search::{RatePoint, RateSearch, find_learning_rate};
 pub use run_folder::{gather, write_report};
+pub use student::{Comparison, Measured, Student};
 
 /// Images of each class that [`Config::fast_dev_run`] takes of each file: two steps with the usual batches and ten classes.
 const FAST_DEV_IMAGES: usize = 16;
@@ -77,6 +79,8 @@ pub struct Config {
     pub folds: Option<usize>,
     /// Only fold that this run trains, from 1; `None` trains all.
     pub fold: Option<usize>,
+    /// Whether one network learns from those of all folds, in the end.
+    pub distill: bool,
     /// Epochs without a better one after which training ends; `None` trains all of them.
     pub early_stop: Option<usize>,
     /// Whether everything is tried with few images, once.
@@ -105,6 +109,7 @@ impl Default for Config {
             classes: Vec::new(),
             folds: None,
             fold: None,
+            distill: false,
             early_stop: None,
             fast_dev_run: false,
             resume: false,
@@ -158,6 +163,10 @@ impl Config {
             let folds = self.folds.context("fold is one of several: give their number as well, such as 6 folds")?;
             ensure!((1..=folds).contains(&fold), "fold is {fold}, expected 1 to {folds}");
         }
+        ensure!(
+            !self.distill || self.folds.is_some(),
+            "a student is distilled from several networks: give their number as well, such as 6 folds"
+        );
         ensure!(
             self.early_stop.is_none() || self.folds.is_none(),
             "early stop needs images that choose the epoch, and those of a fold choose nothing"
@@ -216,6 +225,7 @@ impl Config {
         let classes: Vec<String> = self.classes.iter().map(usize::to_string).collect();
         let optional = [
             (!classes.is_empty()).then(|| (CLASSES_SETTING, classes.join(","))),
+            self.distill.then(|| (DISTILL_SETTING, "on".to_owned())),
             self.early_stop.map(|epochs| ("early-stop", epochs.to_string())),
             self.fast_dev_run.then(|| (FAST_DEV_SETTING, "on".to_owned())),
         ];
@@ -236,6 +246,8 @@ pub enum Completion {
     Finished {
         /// Card of the artifact.
         card: Box<Card>,
+        /// Network that learned from those of the artifact, where one was asked for.
+        student: Option<Box<Student>>,
     },
     /// The run was interrupted. [`Config::resume`] continues it.
     Interrupted {

@@ -57,7 +57,8 @@ pub fn find_learning_rate(config: &Config, interrupted: &AtomicBool) -> anyhow::
     let input = input::measure(images);
     let (image_shape, class_count) = (input.shape, folder.classes.labels.len());
     let architecture = Architecture { image_shape, width: config.width, class_count }.checked()?;
-    let loader = Loader { dataset: images, input: &input, architecture, config: config.loader(config.seed) };
+    let loader =
+        Loader { dataset: images, input: &input, architecture, config: config.loader(config.seed), teachers: &[] };
     let parameters = Parameters::initial(&architecture, config.seed);
     let mut learner = Learner::new(architecture, parameters, Moments::zero(&architecture), config.weight_decay);
     let (mut points, mut average): (Vec<RatePoint>, f64) = (Vec::new(), 0.0);

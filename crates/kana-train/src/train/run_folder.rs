@@ -16,8 +16,9 @@ use super::evaluator::Evaluator;
 use super::folds::{by_fold, fold_folder, read_result};
 use super::weights::read_weights;
 use super::{Config, create_folder, first_images};
+use crate::data::split::Division;
 use crate::data::stratify::folds;
-use crate::data::{FAST_DEV_SETTING, FOLDS_SETTING, Folder, Split};
+use crate::data::{DISTILL_SETTING, Dataset, FAST_DEV_SETTING, FOLDS_SETTING, Folder, Split};
 use crate::metrics;
 use crate::report::{self, FoldAccuracy, Inputs, Judged, Network};
 use kana_engine::kernels::Instructions;
@@ -87,8 +88,9 @@ pub fn gather(run: &Path, data: Option<&Path>) -> anyhow::Result<Inputs> {
     let count = card.training.settings.get(FOLDS_SETTING).and_then(|count| count.parse::<usize>().ok());
     let (development, judged, networks) = match count {
         Some(count) => {
-            let judged = judged_by_folds(&card, &folder, &members, count);
-            let images = folder.train.unwrap_or(folder.test);
+            let is_distilled = card.training.settings.contains_key(DISTILL_SETTING);
+            let images = Division::new(&folder, is_distilled, card.training.seed).images;
+            let judged = judged_by_folds(&card, &images, &members, count);
             (images, judged, (0..count).map(|number| network(run, number)).collect::<anyhow::Result<_>>()?)
         }
         None => {
@@ -131,8 +133,7 @@ pub fn members(folder: &Path, card: &Card) -> anyhow::Result<Vec<Evaluator>> {
 
 /// How each image is judged by the network that never saw it. Each network sees images in its own way, so that the features
 /// are those of the first fold alone.
-fn judged_by_folds(card: &Card, folder: &Folder, members: &[Evaluator], count: usize) -> Judged {
-    let images = folder.development();
+fn judged_by_folds(card: &Card, images: &Dataset, members: &[Evaluator], count: usize) -> Judged {
     let fold_of = folds(images.labels(), count, card.training.seed);
     let probabilities = by_fold(images, &fold_of, members, Evaluator::probabilities);
     let features = by_fold(images, &fold_of, &members[..1], Evaluator::features);

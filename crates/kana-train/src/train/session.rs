@@ -45,6 +45,8 @@ pub struct Plan<'a> {
     pub training: &'a Dataset,
     /// Images that are classified after each epoch.
     pub validation: &'a Dataset,
+    /// Networks that it learns from instead of the labels; empty for the labels.
+    pub teachers: &'a [Evaluator],
     /// Shape and scale of the images.
     pub input: Input,
     /// Number of classes.
@@ -207,7 +209,8 @@ impl<'a> Session<'a> {
 
     fn loader(&self) -> Loader<'_> {
         let config = self.config.loader(self.plan.seed);
-        Loader { dataset: self.plan.training, input: &self.plan.input, architecture: self.architecture, config }
+        let Plan { training, input, teachers, .. } = &self.plan;
+        Loader { dataset: training, input, architecture: self.architecture, config, teachers }
     }
 
     /// Trains on `batches` until they end, the run is interrupted, or no epoch was better for long.

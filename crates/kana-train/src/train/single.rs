@@ -49,7 +49,7 @@ pub fn run(config: &Config, folder: &Folder, interrupted: &AtomicBool) -> anyhow
             let card =
                 artifact::save(&config.out, run.card(&session, &best), session.architecture(), &[&best.parameters])?;
             session.checkpoint().remove()?;
-            Ok(Completion::Finished { card: Box::new(card) })
+            Ok(Completion::Finished { card: Box::new(card), student: None })
         }
         End::Interrupted { epochs_done, best } => {
             if let Some(best) = &best {
@@ -71,6 +71,7 @@ impl Single<'_> {
             folder: &config.out,
             training: &split.training,
             validation: &split.validation,
+            teachers: &[],
             input: input.clone(),
             class_count: folder.classes.labels.len(),
             seed: config.seed,

@@ -27,7 +27,7 @@ fn every_image_is_judged_once_by_the_network_that_never_saw_it() {
 
     let completion = run(&in_three(&data, &out)).unwrap();
 
-    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
+    let Completion::Finished { card, .. } = completion else { panic!("{completion:?}") };
     let images = Folder::load(data.path()).unwrap().test;
     let rows = fs::read(out.path().join("held-out-idx2-float")).unwrap();
     assert_eq!(rows[..12], [0, 0, 0x0D, 2, 0, 0, 0, 90, 0, 0, 0, 3]);
@@ -112,7 +112,7 @@ fn with_train_files_the_model_is_judged_once_on_the_others() {
 
     let completion = run(&in_three(&data, &out)).unwrap();
 
-    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
+    let Completion::Finished { card, .. } = completion else { panic!("{completion:?}") };
     let images: Vec<usize> = card.evaluation.iter().map(|evaluation| evaluation.images).collect();
     assert_eq!(images, [60, 120]);
     assert!(card.evaluation[0].protocol.contains("t10k-*, which none saw"), "{:?}", card.evaluation);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails by panicking")]
 
 mod data;
+mod distill;
 mod fetch;
 mod folds;
 mod idx;

@@ -38,7 +38,7 @@ fn a_model_learns_from_pictures_in_colour_and_is_judged_on_those_in_test() {
 
     let completion = run(&config(data.path(), out.path())).unwrap();
 
-    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
+    let Completion::Finished { card, .. } = completion else { panic!("{completion:?}") };
     assert_eq!(card.labels, ["above", "below"]);
     assert_eq!((card.input.shape.channels, card.input.fit), (3, Fit::Cover));
     assert_eq!((card.evaluation[0].images, card.evaluation[0].accuracy), (24, 1.0));

@@ -11,7 +11,9 @@ use crate::train::{config, folder, run};
 fn trained(data: &TempDir, change: impl FnOnce(Config) -> Config) -> (TempDir, f64) {
     let out = TempDir::new().unwrap();
     let completion = run(&change(config(data.path(), out.path()))).unwrap();
-    let Completion::Finished { card } = completion else { unreachable!("BUG: nobody interrupts it: {completion:?}") };
+    let Completion::Finished { card, .. } = completion else {
+        unreachable!("BUG: nobody interrupts it: {completion:?}")
+    };
     (out, card.evaluation[0].accuracy)
 }
 

@@ -72,7 +72,7 @@ fn a_network_learns_to_tell_bars_from_blocks() {
 
     let completion = run(&config).unwrap();
 
-    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
+    let Completion::Finished { card, .. } = completion else { panic!("{completion:?}") };
     assert!(card.evaluation[0].accuracy > 0.9, "{:?}", card.evaluation);
     assert_eq!(card.labels, ["horizontal", "vertical", "block"]);
 }
@@ -165,7 +165,7 @@ fn training_ends_early_after_so_many_epochs_without_a_better_one() {
 
     let completion = run(&config).unwrap();
 
-    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
+    let Completion::Finished { card, .. } = completion else { panic!("{completion:?}") };
     let epochs = metrics::read(out.path()).unwrap();
     assert_eq!(epochs.len(), card.training.best_epoch + 3);
 }
@@ -177,7 +177,7 @@ fn a_trial_takes_one_epoch_of_few_images_and_its_card_says_that_it_is_of_no_use(
 
     let completion = run(&config).unwrap();
 
-    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
+    let Completion::Finished { card, .. } = completion else { panic!("{completion:?}") };
     assert!(card.training.images + card.training.validation_images <= 48, "{:?}", card.training);
     assert!(card.description.contains("of no use"), "{}", card.description);
     assert_eq!(metrics::read(out.path()).unwrap().len(), 1);
@@ -190,7 +190,7 @@ fn a_specialist_knows_the_chosen_classes_in_their_order_and_is_judged_on_their_i
 
     let completion = run(&config).unwrap();
 
-    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
+    let Completion::Finished { card, .. } = completion else { panic!("{completion:?}") };
     assert_eq!(card.labels, ["block", "horizontal"]);
     let folder = Folder::load(data.path()).unwrap().for_model(&card).unwrap();
     assert_eq!((folder.test.len(), &folder.test.labels()[..4]), (160, &[1, 0, 1, 0][..]));
@@ -328,7 +328,7 @@ fn a_network_trained_on_train_files_is_tested_on_t10k_files() {
 
     let completion = run(&config(data.path(), out.path())).unwrap();
 
-    let Completion::Finished { card } = completion else { panic!("{completion:?}") };
+    let Completion::Finished { card, .. } = completion else { panic!("{completion:?}") };
     assert_eq!((card.training.images, card.training.validation_images, card.evaluation[0].images), (108, 12, 60));
     assert!(card.evaluation[0].protocol.contains("t10k-*, which neither saw"));
 }
