@@ -21,6 +21,8 @@ pub enum Purpose {
     Order,
     /// Distortion of an image.
     Augment,
+    /// Images that are mixed into others.
+    Mixup,
     /// Selection of the activations that dropout sets to zero.
     Dropout,
     /// Variation between two drawings of the same kana.
@@ -36,6 +38,7 @@ impl Purpose {
             Self::Weights => "weights",
             Self::Order => "order",
             Self::Augment => "augment",
+            Self::Mixup => "mixup",
             Self::Dropout => "dropout",
             Self::Strokes => "strokes",
         }

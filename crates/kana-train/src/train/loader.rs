@@ -12,6 +12,7 @@ use rand::seq::SliceRandom;
 use super::architecture::{Architecture, DENSE_WIDTH};
 use super::augment::{self, Distortion};
 use super::evaluator::Evaluator;
+use super::mixup;
 use super::native::Layer;
 use crate::data::Dataset;
 use crate::data::random::{Purpose, stream};
@@ -27,6 +28,8 @@ pub struct LoaderConfig {
     pub batch_size: usize,
     /// Whether images are distorted.
     pub augment: bool,
+    /// Share of the images into which another one is mixed.
+    pub mixup: f64,
     /// Share of activations dropped after the pooled convolutions; twice as many around the first dense layer.
     pub dropout: f64,
     /// Share of a target probability that is spread over all classes.
@@ -207,8 +210,18 @@ impl Loader<'_> {
             };
             normalise_into(&mut samples, &distorted, self.input);
         }
+        let mut targets = self.targets(indices);
+        if self.config.mixup > 0.0 {
+            let step = self.sampler().steps_before(position) as u64;
+            let mut random = stream(self.config.seed, Purpose::Mixup, [step, 0]);
+            let guests = mixup::draw(&mut random, indices.len(), self.config.mixup);
+            mixup::mix(&mut samples, &guests);
+            mixup::mix(&mut targets, &guests);
+        }
+        if !self.teachers.is_empty() {
+            targets = self.taught(&samples);
+        }
         let masks = self.masks(position, indices.len());
-        let targets = if self.teachers.is_empty() { self.targets(indices) } else { self.taught(&samples) };
         Batch::new(position, samples, targets, masks, indices.len())
     }
 
@@ -332,7 +345,8 @@ mod tests {
         let architecture = Architecture { image_shape: SHAPE, width: 2, class_count: 3 };
         let teachers =
             [1, 2].map(|seed| Evaluator::new(&architecture, &Parameters::initial(&architecture, seed), input.clone()));
-        let config = LoaderConfig { seed: 1, batch_size: 4, augment: true, dropout: 0.1, label_smoothing: 0.1 };
+        let config =
+            LoaderConfig { seed: 1, batch_size: 4, augment: true, mixup: 0.5, dropout: 0.1, label_smoothing: 0.1 };
         let loader = Loader { dataset: &dataset, input: &input, architecture, config, teachers: &teachers };
 
         let batch = loader.batch(Position { epoch: 0, batch: 0 }, &[0, 1, 2, 3]);
@@ -342,5 +356,27 @@ mod tests {
         for (target, (one, other)) in batch.targets.iter().zip(one.iter().zip(&other)) {
             assert!((target - (one + other) / 2.0).abs() < 1e-6 && (one - other).abs() > 1e-6);
         }
+    }
+
+    #[test]
+    fn where_images_are_mixed_their_targets_are_mixed_alike() {
+        let (black, white) = (vec![0; 400], vec![255; 400]);
+        let dataset = Dataset::new(SHAPE, [black, white].concat(), vec![0, 1]).unwrap();
+        let input = super::super::input::measure(&dataset);
+        let architecture = Architecture { image_shape: SHAPE, width: 2, class_count: 2 };
+        let config =
+            LoaderConfig { seed: 3, batch_size: 2, augment: false, mixup: 1.0, dropout: 0.0, label_smoothing: 0.0 };
+        let loader = Loader { dataset: &dataset, input: &input, architecture, config, teachers: &[] };
+
+        let batches = (0..20).map(|epoch| loader.batch(Position { epoch, batch: 0 }, &[0, 1]));
+
+        let rows: Vec<[f32; 2]> = batches
+            .flat_map(|batch| {
+                let brightness = |image: usize| batch.image(image)[0] * input.deviation[0] + input.mean[0];
+                [0, 1].map(|image| [brightness(image), batch.targets[2 * image + 1]])
+            })
+            .collect();
+        assert!(rows.iter().all(|[brightness, white]| (brightness - white).abs() < 1e-5), "{rows:?}");
+        assert!(rows.iter().filter(|[_, white]| *white > 0.01 && *white < 0.99).count() > 10, "{rows:?}");
     }
 }

@@ -13,6 +13,7 @@ mod evaluator;
 mod folds;
 mod input;
 mod loader;
+mod mixup;
 mod native;
 mod optimiser;
 mod progress;
@@ -71,8 +72,10 @@ pub struct Config {
     pub label_smoothing: f64,
     /// Share of the images that is held out from training to select the best epoch, in (0, 1).
     pub validation: f64,
-    /// Whether images are distorted at random in each epoch.
+    /// Whether images are distorted at random in each epoch, and mixed.
     pub augment: bool,
+    /// Share of the images into which another one is mixed in each epoch, in [0, 1]; none where they are not distorted.
+    pub mixup: f64,
     /// Classes to tell apart, by their numbers from 0 in the data set; empty for all. Two or more.
     pub classes: Vec<usize>,
     /// Number of folds for cross-validation, at least 2; `None` trains one network.
@@ -95,9 +98,9 @@ impl Default for Config {
             data: PathBuf::new(),
             out: PathBuf::new(),
             name: None,
-            epochs: 20,
+            epochs: 60,
             width: 32,
-            dropout: 0.2,
+            dropout: 0.05,
             seed: 1,
             batch_size: 64,
             learning_rate: 3e-3,
@@ -106,6 +109,7 @@ impl Default for Config {
             label_smoothing: 0.05,
             validation: 0.1,
             augment: true,
+            mixup: 0.5,
             classes: Vec::new(),
             folds: None,
             fold: None,
@@ -139,6 +143,7 @@ impl Config {
             "label smoothing is {}, expected 0 to below 1",
             self.label_smoothing
         );
+        ensure!((0.0..=1.0).contains(&self.mixup), "mixup share is {}, expected 0 to 1", self.mixup);
         ensure!(
             self.validation > 0.0 && self.validation < 1.0,
             "validation share is {}, expected a number between 0 and 1",
@@ -190,6 +195,7 @@ impl Config {
             seed,
             batch_size: self.batch_size,
             augment: self.augment,
+            mixup: if self.augment { self.mixup } else { 0.0 },
             dropout: self.dropout,
             label_smoothing: self.label_smoothing,
         }
@@ -218,6 +224,7 @@ impl Config {
             ("batch-size", self.batch_size.to_string()),
             ("label-smoothing", self.label_smoothing.to_string()),
             ("learning-rate", self.learning_rate.to_string()),
+            ("mixup", self.mixup.to_string()),
             ("schedule", self.schedule.name().to_owned()),
             ("validation", self.validation.to_string()),
             ("weight-decay", self.weight_decay.to_string()),

@@ -74,6 +74,10 @@ pub struct Train {
     #[arg(long, env = "KANA_NO_AUGMENT")]
     no_augment: bool,
 
+    /// Share of the images into which another one is mixed in each epoch, 0 to 1; none with --no-augment
+    #[arg(long, env = "KANA_MIXUP", value_name = "SHARE", default_value_t = defaults().mixup)]
+    mixup: f64,
+
     /// Device that the network is trained on
     #[arg(long, env = "KANA_DEVICE", value_enum, default_value_t = DeviceFlag::Cpu)]
     device: DeviceFlag,
@@ -211,6 +215,7 @@ impl Train {
             label_smoothing: self.label_smoothing,
             validation: self.validation,
             augment: !self.no_augment,
+            mixup: self.mixup,
             classes: self.classes.clone(),
             folds: self.folds,
             fold: self.fold,
