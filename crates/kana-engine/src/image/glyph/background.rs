@@ -8,7 +8,7 @@
 use super::colour::{Colour, distance};
 use super::illumination::{self, Illumination};
 use super::polarity;
-use crate::image::picture::Picture;
+use crate::image::picture::{Picture, colour};
 
 /// Cells along each side of the grid, at most. A stroke in the training images is a tenth of a glyph wide, and the
 /// background beside it must have cells of its own even where the glyph is small.
@@ -69,20 +69,21 @@ impl Grid {
     fn of(picture: &Picture) -> Self {
         let (columns, rows) = (picture.width().min(CELLS_MAX), picture.height().min(CELLS_MAX));
         let mut cells = Vec::with_capacity(columns * rows);
+        let channels = picture.layout().channels();
+        let xs: Vec<Vec<usize>> = (0..columns).map(|at| sampled(at, columns, picture.width()).collect()).collect();
         for row in 0..rows {
+            let mut sums = vec![[0_u32; 3]; columns];
             let ys = sampled(row, rows, picture.height());
-            for column in 0..columns {
-                let mut sum = [0_u32; 3];
-                let mut count = 0;
-                for x in sampled(column, columns, picture.width()) {
-                    for y in ys.clone() {
-                        let colour = picture.colour_at(x, y);
+            for samples in ys.clone().map(|y| picture.row(y)) {
+                for (sum, xs) in sums.iter_mut().zip(&xs) {
+                    for &x in xs {
+                        let colour = colour(&samples[x * channels..(x + 1) * channels]);
                         sum.iter_mut().zip(colour).for_each(|(sum, sample)| *sum += u32::from(sample));
-                        count += 1;
                     }
                 }
-                cells.push(sum.map(|sum| sum as f32 / count as f32));
             }
+            let rows = ys.count();
+            cells.extend(sums.iter().zip(&xs).map(|(sum, xs)| sum.map(|sum| sum as f32 / (rows * xs.len()) as f32)));
         }
         Self { columns, rows, cells }
     }
@@ -117,6 +118,9 @@ impl Grid {
             }
             sum
         };
+        // Most cells share a few bins, whose neighbourhoods are summed once.
+        let mut sums = vec![None; counts.len()];
+        let mut around = |centre| *sums[index(centre)].get_or_insert_with(|| around(centre));
         let centre = self.cells.iter().map(|&cell| bin(cell)).max_by_key(|&bin| (around(bin), counts[index(bin)]));
         let centre = centre.unwrap_or_default();
         let close = |cell: &Colour| bin(*cell).iter().zip(centre).all(|(&at, centre)| at.abs_diff(centre) <= 1);

@@ -36,20 +36,24 @@ pub(super) fn is_noise_or_shading(samples: &[u8], shape: Shape) -> bool {
 /// are equal.
 fn correlation(samples: &[u8], width: usize, bounds: &Rectangle) -> f64 {
     let step = |length: usize| length.div_ceil(PLACES_MAX).max(1);
-    let sample = |x: usize, y: usize| f64::from(samples[y * width + x]);
-    // Sums over pairs: of both values, of their squares, and of their products.
-    let (mut count, mut sum, mut squares, mut products) = (0.0_f64, 0.0, 0.0, 0.0);
+    // Sums over pairs: of both values, of their squares, and of their products. Of one row they fit 32 bits.
+    let (mut count, mut sum, mut squares, mut products) = (0, 0_u64, 0_u64, 0_u64);
     for y in (bounds.top..bounds.bottom - 1).step_by(step(bounds.height())) {
-        for x in (bounds.left..bounds.right - 1).step_by(step(bounds.width())) {
-            let here = sample(x, y);
-            for there in [sample(x + 1, y), sample(x, y + 1)] {
-                count += 1.0;
-                sum += here + there;
-                squares += here * here + there * there;
-                products += here * there;
-            }
+        let row = |y: usize| &samples[y * width + bounds.left..y * width + bounds.right];
+        let (upper, lower) = (row(y), row(y + 1));
+        let (mut of_row, mut squares_of_row, mut products_of_row) = (0_u32, 0_u32, 0_u32);
+        for ((here, right), below) in upper.iter().zip(&upper[1..]).zip(lower).step_by(step(bounds.width())) {
+            let [here, right, below] = [*here, *right, *below].map(u32::from);
+            count += 2;
+            of_row += 2 * here + right + below;
+            squares_of_row += 2 * here * here + right * right + below * below;
+            products_of_row += here * (right + below);
         }
+        sum += u64::from(of_row);
+        squares += u64::from(squares_of_row);
+        products += u64::from(products_of_row);
     }
+    let [count, sum, squares, products] = [count, sum, squares, products].map(|sum: u64| sum as f64);
     let mean = sum / (2.0 * count);
     let variance = squares / (2.0 * count) - mean * mean;
     if count > 0.0 && variance > 1.0 { (products / count - mean * mean) / variance } else { 1.0 }
