@@ -1,8 +1,8 @@
 //! How does a network learn to classify images?
 //!
 //! [`run`] loads a data set, trains one network ([`single`]) or one for each fold ([`folds`]), and writes an artifact.
-//! Every random choice depends on the seed alone: the same run writes the same bytes, even when it was interrupted and
-//! resumed.
+//! Every random choice depends on the seed alone: the same run on a processor writes the same bytes, even when it was
+//! interrupted and resumed. A graphics processor adds in an order of its own, so that the last digits are its own.
 
 mod architecture;
 mod artifact;
@@ -11,7 +11,10 @@ mod augment;
 mod checkpoint;
 mod evaluator;
 mod folds;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod input;
+mod learner;
 mod loader;
 mod native;
 mod optimiser;
@@ -32,6 +35,7 @@ use kana_engine::model::Card;
 use loader::LoaderConfig;
 
 pub use artifact::probabilities;
+pub use learner::Device;
 pub use optimiser::Schedule;
 pub use rate_search::{RatePoint, RateSearch, find_learning_rate};
 pub use run_folder::{gather, write_report};
@@ -71,6 +75,8 @@ pub struct Config {
     pub validation: f64,
     /// Whether images are distorted at random in each epoch.
     pub augment: bool,
+    /// Device that the network is trained on. It is no setting of a checkpoint: a run may continue on the other.
+    pub device: Device,
     /// Classes to tell apart, by their numbers from 0 in the data set; empty for all. Two or more.
     pub classes: Vec<usize>,
     /// Number of folds for cross-validation, at least 2; `None` trains one network.
@@ -102,6 +108,7 @@ impl Default for Config {
             label_smoothing: 0.05,
             validation: 0.1,
             augment: true,
+            device: Device::default(),
             classes: Vec::new(),
             folds: None,
             fold: None,
@@ -118,6 +125,7 @@ impl Config {
     /// # Errors
     /// Returns the first setting that is out of its range, with its value and the range.
     pub fn checked(&self) -> anyhow::Result<()> {
+        self.device.checked()?;
         ensure!(self.epochs > 0, "epochs is 0, expected 1 or more");
         ensure!(
             self.batch_size > 1,

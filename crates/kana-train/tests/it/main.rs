@@ -4,6 +4,8 @@
 mod data;
 mod fetch;
 mod folds;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod idx;
 mod pictures;
 mod report;

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, ValueEnum};
 
 use super::{FAILED, Usage, flags, print};
-use kana_train::{self as train, Completion, Schedule};
+use kana_train::{self as train, Completion, Device, Schedule};
 
 /// Arguments of `kana train`.
 #[derive(Debug, Args)]
@@ -74,7 +74,7 @@ pub struct Train {
     #[arg(long, env = "KANA_NO_AUGMENT")]
     no_augment: bool,
 
-    /// Device that the network is trained on
+    /// Device that the network is trained on; the same seed gives the same model to the last digit on the processor alone
     #[arg(long, env = "KANA_DEVICE", value_enum, default_value_t = DeviceFlag::Cpu)]
     device: DeviceFlag,
 
@@ -112,6 +112,8 @@ pub struct Train {
 enum DeviceFlag {
     /// All cores of the processor
     Cpu,
+    /// Graphics processor, by Vulkan or Metal, in a kana that was built with the feature gpu
+    Gpu,
 }
 
 /// Values of `--schedule`.
@@ -135,8 +137,6 @@ impl Train {
             signal_hook::flag::register_conditional_default(signal, interrupted.clone())?;
             signal_hook::flag::register(signal, interrupted.clone())?;
         }
-        // There is one device until now.
-        let DeviceFlag::Cpu = self.device;
         let config = self.config()?;
         config.checked().map_err(|error| Usage(error.to_string()))?;
         if self.lr_find {
@@ -202,6 +202,10 @@ impl Train {
             label_smoothing: self.label_smoothing,
             validation: self.validation,
             augment: !self.no_augment,
+            device: match self.device {
+                DeviceFlag::Cpu => Device::Cpu,
+                DeviceFlag::Gpu => Device::Gpu,
+            },
             classes: self.classes.clone(),
             folds: self.folds,
             fold: self.fold,
