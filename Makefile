@@ -8,7 +8,7 @@ export KANA_CHROMIUM
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/docs ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test test-neon test-page check help fmt openapi bench-engine bench-queue bench-serve bench-train soak simulate-scale attack fuzz \
+.PHONY: up build test test-neon test-gpu test-page check check-gpu help fmt openapi bench-engine bench-queue bench-serve bench-train soak simulate-scale attack fuzz \
 	picture-corpus build-time image image-tar test-image test-chart e2e clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
@@ -36,12 +36,18 @@ test-page: build ## The page in a real Chromium; GREP='kills a pod' for some of 
 test-neon: ## The engine's numbers on 64-bit Arm, emulated by qemu
 	tools/test-neon
 
+test-gpu: ## Training on a graphics processor, or on a processor that stands in for one, against training on a processor
+	tools/test-gpu
+
 check: ui/dist/index.html ## Format, lock files, lints, docs
 	$(CARGO) fmt --check
 	tools/fuzz --lock
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	cd ui && $(NPM) run check
+
+check-gpu: ## Lints of what the feature gpu adds, which takes twice as many crates
+	$(CARGO) clippy --locked --package kana-train --features gpu --all-targets -- -D warnings
 
 bench-queue: ## Jobs a second through each queue; the last line is one JSON object
 	$(CARGO) bench --locked --package kana --bench queue

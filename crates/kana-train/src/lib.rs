@@ -4,8 +4,9 @@
 //! with the weights and a card that says how they were trained and how accurate they are. The crate `kana-engine` loads
 //! artifacts and classifies images with them; it needs nothing from here.
 //!
-//! A run is reproducible: the same data, [`Config`] and version write the same bytes, on any number of threads, and even
-//! when the run was interrupted and resumed. Accuracy is measured once, on images that neither training nor the choice of
+//! A run on a processor is reproducible: the same data, [`Config`] and version write the same bytes, on any number of
+//! threads, and even when the run was interrupted and resumed. One on a graphics processor ([`Device::Gpu`], in a build
+//! with the feature `gpu`) takes the same batches and agrees to rounding. Accuracy is measured once, on images that neither training nor the choice of
 //! the epoch has seen. One network architecture is supported; there are no custom layers and no other losses.
 //!
 //! # Example
@@ -45,6 +46,6 @@ pub mod report;
 mod train;
 
 pub use train::{
-    Comparison, Completion, Config, Measured, RatePoint, RateSearch, Schedule, Student, find_learning_rate, gather,
-    probabilities, run, write_report,
+    Comparison, Completion, Config, Device, Measured, RatePoint, RateSearch, Schedule, Student, find_learning_rate,
+    gather, probabilities, run, write_report,
 };

@@ -1,8 +1,8 @@
 //! How does a network learn to classify images?
 //!
 //! [`run`] loads a data set, trains one network ([`single`]) or one for each fold ([`folds`]), and writes an artifact.
-//! Every random choice depends on the seed alone: the same run writes the same bytes, even when it was interrupted and
-//! resumed.
+//! Every random choice depends on the seed alone: the same run on a processor writes the same bytes, even when it was
+//! interrupted and resumed. A graphics processor adds in an order of its own, so that the last digits are its own.
 
 mod architecture;
 mod artifact;
@@ -11,7 +11,10 @@ mod augment;
 mod checkpoint;
 mod evaluator;
 mod folds;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod input;
+mod learner;
 mod loader;
 mod mixup;
 mod native;
@@ -34,6 +37,7 @@ use kana_engine::model::Card;
 use loader::LoaderConfig;
 
 pub use artifact::probabilities;
+pub use learner::Device;
 pub use optimiser::Schedule;
 pub use rate_search::{RatePoint, RateSearch, find_learning_rate};
 pub use run_folder::{gather, write_report};
@@ -76,6 +80,8 @@ pub struct Config {
     pub augment: bool,
     /// Share of the images into which another one is mixed in each epoch, in [0, 1]; none where they are not distorted.
     pub mixup: f64,
+    /// Device that the network is trained on. It is no setting of a checkpoint: a run may continue on the other.
+    pub device: Device,
     /// Classes to tell apart, by their numbers from 0 in the data set; empty for all. Two or more.
     pub classes: Vec<usize>,
     /// Number of folds for cross-validation, at least 2; `None` trains one network.
@@ -110,6 +116,7 @@ impl Default for Config {
             validation: 0.1,
             augment: true,
             mixup: 0.5,
+            device: Device::default(),
             classes: Vec::new(),
             folds: None,
             fold: None,
@@ -127,6 +134,7 @@ impl Config {
     /// # Errors
     /// Returns the first setting that is out of its range, with its value and the range.
     pub fn checked(&self) -> anyhow::Result<()> {
+        self.device.checked()?;
         ensure!(self.epochs > 0, "epochs is 0, expected 1 or more");
         ensure!(
             self.batch_size > 1,

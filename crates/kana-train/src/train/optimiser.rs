@@ -3,14 +3,14 @@
 //! By AdamW (I. Loshchilov, F. Hutter: Decoupled Weight Decay Regularization, 2019), with a learning rate that follows a
 //! [`Schedule`]. The moments have the order of the parameters, so that a checkpoint contains the whole state of the optimiser.
 
-use super::architecture::Architecture;
+use super::architecture::{Architecture, TensorSpec};
 
 /// Decay of the first moment per step, β₁.
-const FIRST_DECAY: f64 = 0.9;
+pub const FIRST_DECAY: f64 = 0.9;
 /// Decay of the second moment per step, β₂. Lower than the usual 0.999, because runs have only a few thousand steps.
-const SECOND_DECAY: f64 = 0.99;
+pub const SECOND_DECAY: f64 = 0.99;
 /// Summand ε that keeps the quotient finite when gradients vanish.
-const EPSILON: f64 = 1e-8;
+pub const EPSILON: f64 = 1e-8;
 
 /// Share of the steps in which the rate of [`Schedule::OneCycle`] rises.
 const RISE_SHARE: f64 = 0.3;
@@ -58,7 +58,7 @@ impl Schedule {
 pub struct Optimiser {
     /// Factor λ of the decoupled weight decay, which is multiplied by the rate.
     weight_decay: f64,
-    /// Whether weight decay applies to a parameter: it does to weights, and not to biases and norms.
+    /// Whether weight decay applies to each of the parameters.
     decays: Vec<bool>,
     moments: Moments,
 }
@@ -72,10 +72,24 @@ pub struct Step {
     pub rate: f64,
 }
 
+impl Step {
+    /// Returns the learning rate divided by the bias of the first moment, and 1 divided by that of the second: both moments
+    /// start at zero.
+    pub fn corrected(self) -> (f32, f32) {
+        let correction = |decay: f64| 1.0 - decay.powi(i32::try_from(self.index + 1).unwrap_or(i32::MAX));
+        ((self.rate / correction(FIRST_DECAY)) as f32, (1.0 / correction(SECOND_DECAY)) as f32)
+    }
+}
+
+/// Returns whether weight decay applies to a parameter: it does to weights, and not to biases and norms.
+pub fn decays(spec: &TensorSpec) -> bool {
+    spec.name.ends_with("weight")
+}
+
 impl Optimiser {
     /// Creates an optimiser that continues from `moments`.
     pub fn new(architecture: &Architecture, weight_decay: f64, moments: Moments) -> Self {
-        let decays = architecture.trainable().iter().map(|spec| spec.name.ends_with("weight")).collect();
+        let decays = architecture.trainable().iter().map(decays).collect();
         Self { weight_decay, decays, moments }
     }
 
@@ -86,10 +100,7 @@ impl Optimiser {
 
     /// Updates the moments and the `parameters` by their `gradients`.
     pub fn update(&mut self, parameters: &mut [Vec<f32>], gradients: &[Vec<f32>], step: Step) {
-        // Both moments start at zero; the correction removes that bias.
-        let correction = |decay: f64| 1.0 - decay.powi(i32::try_from(step.index + 1).unwrap_or(i32::MAX));
-        let rate = (step.rate / correction(FIRST_DECAY)) as f32;
-        let second_correction = (1.0 / correction(SECOND_DECAY)) as f32;
+        let (rate, second_correction) = step.corrected();
         let [first_decay, second_decay, epsilon] = [FIRST_DECAY, SECOND_DECAY, EPSILON].map(|value| value as f32);
         let moments = self.moments.first.iter_mut().zip(&mut self.moments.second);
         let tensors = parameters.iter_mut().zip(gradients).zip(moments).zip(&self.decays);

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::Config;
 use super::architecture::{Architecture, Parameters};
 use super::input;
+use super::learner::Learner;
 use super::loader::{Loader, Position, Turn};
-use super::native::Learner;
 use super::optimiser::{Moments, Step};
 
 /// Steps of a search: enough to see the loss fall.
@@ -49,7 +49,7 @@ pub struct RatePoint {
 /// Searches the learning rate for the network and the images of `config`; writes nothing.
 ///
 /// # Errors
-/// Returns an error when a setting is out of its range, or the data set cannot be loaded.
+/// Returns an error when a setting is out of its range, the data set cannot be loaded, or the device fails.
 pub fn find_learning_rate(config: &Config, interrupted: &AtomicBool) -> anyhow::Result<RateSearch> {
     config.checked()?;
     let folder = config.load()?;
@@ -60,12 +60,20 @@ pub fn find_learning_rate(config: &Config, interrupted: &AtomicBool) -> anyhow::
     let loader =
         Loader { dataset: images, input: &input, architecture, config: config.loader(config.seed), teachers: &[] };
     let parameters = Parameters::initial(&architecture, config.seed);
-    let mut learner = Learner::new(architecture, parameters, Moments::zero(&architecture), config.weight_decay);
+    let moments = Moments::zero(&architecture);
+    let mut learner = Learner::new(config.device, architecture, parameters, moments, config.weight_decay)?;
     let (mut points, mut average): (Vec<RatePoint>, f64) = (Vec::new(), 0.0);
+    let mut failure = None;
     loader.load(Position { epoch: 0, batch: 0 }, STEPS, Turn { turn: 0, count: 1 }, |batch| {
         let index = points.len();
         let rate = RATE_MIN * (RATE_MAX / RATE_MIN).powf(index as f64 / (STEPS - 1) as f64);
-        let loss = learner.step(&batch, Step { index, rate }).mean_loss();
+        let loss = match learner.step(&batch, Step { index, rate }) {
+            Ok(totals) => totals.mean_loss(),
+            Err(error) => {
+                failure = Some(error);
+                return ControlFlow::Break(());
+            }
+        };
         average += SMOOTHING * (loss - average);
         let smoothed = average / (1.0 - (1.0 - SMOOTHING).powi(index as i32 + 1));
         let least = points.iter().map(|point| point.loss).fold(f64::INFINITY, f64::min);
@@ -76,8 +84,10 @@ pub fn find_learning_rate(config: &Config, interrupted: &AtomicBool) -> anyhow::
         let is_over = points.len() == STEPS || interrupted.load(Ordering::Relaxed);
         if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    let suggested = suggest(&points);
-    Ok(RateSearch { points, suggested })
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(RateSearch { suggested: suggest(&points), points }),
+    }
 }
 
 /// A [`MARGIN`] below the rate with the least loss.

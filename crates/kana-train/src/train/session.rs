@@ -14,8 +14,9 @@ use super::Config;
 use super::architecture::{Architecture, Parameters};
 use super::checkpoint::{Best, CheckpointFile, Settings, State};
 use super::evaluator::Evaluator;
+use super::learner::{Device, Learner};
 use super::loader::{Batch, Loader, Position, Sampler, Turn};
-use super::native::{Learner, Totals};
+use super::native::Totals;
 use super::optimiser::{Moments, Step};
 use super::progress::Progress;
 use crate::data::Dataset;
@@ -24,8 +25,8 @@ use kana_engine::model::card::Input;
 
 /// Batches that each loader prepares in advance: enough to bridge a delay, few enough to be lost at an interruption.
 const BATCHES_AHEAD: usize = 3;
-/// Cores that train, at most, on what one thread prepares: it needs less than a third of the processor time that a step
-/// does.
+/// Cores for each thread that prepares batches: it needs less than a third of the processor time that a step does. Where a
+/// graphics processor trains, every core prepares.
 const CORES_PER_LOADER: usize = 3;
 
 /// Training of one network.
@@ -143,7 +144,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Returns an error when the checkpoint cannot be written, or cannot be resumed from.
     pub fn run(&self, interrupted: &AtomicBool) -> anyhow::Result<End> {
-        let mut run = self.start(self.initial_state()?);
+        let mut run = self.start(self.initial_state()?)?;
         let (epochs, start) = (self.config.epochs, run.position);
         let steps = epochs * self.sampler.batch_count;
         let mut watch = Watch {
@@ -153,7 +154,11 @@ impl<'a> Session<'a> {
         };
         let loader = self.loader();
         let end = std::thread::scope(|scope| {
-            let count = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(CORES_PER_LOADER));
+            let cores_per_loader = match self.config.device {
+                Device::Cpu => CORES_PER_LOADER,
+                Device::Gpu => 1,
+            };
+            let count = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(cores_per_loader));
             let receivers: Vec<_> = (0..count)
                 .map(|turn| {
                     let (sender, receiver) = sync_channel(BATCHES_AHEAD);
@@ -202,9 +207,10 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn start(&self, State { position, parameters, moments, totals, best }: State) -> Run {
-        let learner = Learner::new(self.architecture, parameters, moments, self.config.weight_decay);
-        Run { position, learner, totals, best }
+    fn start(&self, State { position, parameters, moments, totals, best }: State) -> anyhow::Result<Run> {
+        let Config { device, weight_decay, .. } = *self.config;
+        let learner = Learner::new(device, self.architecture, parameters, moments, weight_decay)?;
+        Ok(Run { position, learner, totals, best })
     }
 
     fn loader(&self) -> Loader<'_> {
@@ -251,7 +257,7 @@ impl<'a> Session<'a> {
     fn step(&self, run: &mut Run, batch: &Batch) -> anyhow::Result<f64> {
         let (index, steps) = (self.sampler.steps_before(batch.position), self.config.epochs * self.sampler.batch_count);
         let rate = self.config.schedule.rate(self.config.learning_rate, index, steps);
-        let totals = run.learner.step(batch, Step { index, rate });
+        let totals = run.learner.step(batch, Step { index, rate })?;
         ensure!(
             totals.loss.is_finite(),
             "the loss is {} at step {} of epoch {}, with a learning rate of {rate:e}: choose a lower one",
@@ -265,8 +271,8 @@ impl<'a> Session<'a> {
 
     /// Scores the epoch that has just ended, keeps its network when it is the best, and writes a checkpoint.
     fn end_epoch(&self, run: &mut Run, learning_rate: f64, watch: &mut Watch<'_>) -> anyhow::Result<()> {
-        let parameters = run.learner.parameters();
-        let score = self.evaluator(parameters).score(self.plan.validation);
+        let parameters = run.learner.parameters()?;
+        let score = self.evaluator(&parameters).score(self.plan.validation);
         let is_better = run.best.as_ref().is_none_or(|best| score.is_better_than(&best.score));
         let is_kept = self.plan.choice == Choice::Last || is_better;
         let seconds = watch.progress.end_epoch();
@@ -283,7 +289,7 @@ impl<'a> Session<'a> {
         watch.metrics.append(&epoch)?;
         watch.progress.log_epoch(&epoch, is_better);
         if is_kept {
-            run.best = Some(Best { epoch: epoch.epoch, score, parameters: parameters.clone() });
+            run.best = Some(Best { epoch: epoch.epoch, score, parameters: parameters.into_owned() });
         }
         run.totals = Totals::default();
         self.save(run)
@@ -292,8 +298,8 @@ impl<'a> Session<'a> {
     fn save(&self, run: &Run) -> anyhow::Result<()> {
         self.checkpoint.save(&State {
             position: run.position,
-            parameters: run.learner.parameters().clone(),
-            moments: run.learner.moments().clone(),
+            parameters: run.learner.parameters()?.into_owned(),
+            moments: run.learner.moments()?.into_owned(),
             totals: run.totals,
             best: run.best.clone(),
         })

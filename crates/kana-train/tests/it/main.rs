@@ -5,6 +5,8 @@ mod data;
 mod distill;
 mod fetch;
 mod folds;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod idx;
 mod pictures;
 mod report;

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::idx;
 
 /// Rows and columns of the images: the smallest number that the network takes.
-const SIDE: usize = 20;
+pub const SIDE: usize = 20;
 
 /// Draws `count` images of three classes: a horizontal bar, a vertical bar or a block, at different places.
 pub fn shapes(count: usize) -> (Vec<u8>, Vec<u8>) {

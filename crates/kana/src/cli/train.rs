@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, ValueEnum};
 
 use super::{FAILED, Usage, flags, print};
-use kana_train::{self as train, Comparison, Completion, Measured, Schedule, Student};
+use kana_train::{self as train, Comparison, Completion, Device, Measured, Schedule, Student};
 
 /// Arguments of `kana train`.
 #[derive(Debug, Args)]
@@ -78,7 +78,7 @@ pub struct Train {
     #[arg(long, env = "KANA_MIXUP", value_name = "SHARE", default_value_t = defaults().mixup)]
     mixup: f64,
 
-    /// Device that the network is trained on
+    /// Device that the network is trained on; the same seed gives the same model to the last digit on the processor alone
     #[arg(long, env = "KANA_DEVICE", value_enum, default_value_t = DeviceFlag::Cpu)]
     device: DeviceFlag,
 
@@ -121,6 +121,8 @@ pub struct Train {
 enum DeviceFlag {
     /// All cores of the processor
     Cpu,
+    /// Graphics processor, by Vulkan or Metal, in a kana that was built with the feature gpu
+    Gpu,
 }
 
 /// Values of `--schedule`.
@@ -144,8 +146,6 @@ impl Train {
             signal_hook::flag::register_conditional_default(signal, interrupted.clone())?;
             signal_hook::flag::register(signal, interrupted.clone())?;
         }
-        // There is one device until now.
-        let DeviceFlag::Cpu = self.device;
         let config = self.config()?;
         config.checked().map_err(|error| Usage(error.to_string()))?;
         if self.lr_find {
@@ -216,6 +216,10 @@ impl Train {
             validation: self.validation,
             augment: !self.no_augment,
             mixup: self.mixup,
+            device: match self.device {
+                DeviceFlag::Cpu => Device::Cpu,
+                DeviceFlag::Gpu => Device::Gpu,
+            },
             classes: self.classes.clone(),
             folds: self.folds,
             fold: self.fold,

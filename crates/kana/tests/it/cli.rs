@@ -49,6 +49,8 @@ fn a_bad_value_is_named_and_exits_with_2() {
         (&["worker", "--queue", "memory:"], "memory:"),
         (&["gateway", "--queue", "memory:", "--listen", "127.0.0.1:0"], "memory:"),
         (&["train", "--data", "x", "--out", "y", "--device", "abacus"], "abacus"),
+        #[cfg(not(feature = "gpu"))]
+        (&["train", "--data", "x", "--out", "y", "--device", "gpu"], "--features gpu"),
         (&["train", "--data", "x", "--out", "y", "--dropout", "0.7"], "0.7"),
         (&["train", "--data", "x", "--out", "y", "--learning-rate", "NaN"], "NaN"),
         (&["predict", "--threads", "0", "a.png"], "'0'"),

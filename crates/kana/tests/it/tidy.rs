@@ -17,6 +17,7 @@ const ROLES: &[&str] = &["gateway", "worker", "cluster", "client"];
 
 /// Libraries that may be named in these rooms only, so that each can be replaced there.
 const HOMES: &[(&str, &[&str])] = &[
+    ("burn_tensor", &["train"]),
     ("axum", &["gateway", "worker"]),
     ("clap", &["cli", "telemetry"]),
     ("k8s_openapi", &["cluster"]),

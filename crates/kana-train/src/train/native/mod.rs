@@ -31,6 +31,8 @@ use pool::Origins;
 
 pub use layer::Layer;
 pub use network::Finished;
+#[cfg(feature = "gpu")]
+pub use norm::MOMENTUM;
 
 /// Parts of a batch whose gradients are summed separately: more than most processors have cores. Each costs one copy of
 /// the weights.

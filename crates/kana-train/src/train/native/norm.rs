@@ -10,7 +10,7 @@ use kana_engine::model::NORM_EPSILON;
 use super::elementwise::{Combination, Sums};
 
 /// Weight of a batch in the running mean and variance that the finished network normalises by.
-const MOMENTUM: f32 = 0.1;
+pub const MOMENTUM: f32 = 0.1;
 
 /// Sums of doubles for each channel.
 #[derive(Clone, Debug)]
