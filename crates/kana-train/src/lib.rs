@@ -46,6 +46,6 @@ pub mod report;
 mod train;
 
 pub use train::{
-    Comparison, Completion, Config, Device, Measured, RatePoint, RateSearch, Schedule, Student, find_learning_rate,
-    gather, probabilities, run, write_report,
+    Comparison, Completion, Config, Device, Measured, REPORT_PAGE, RatePoint, RateSearch, Schedule, Student,
+    find_learning_rate, gather, probabilities, run, write_report,
 };

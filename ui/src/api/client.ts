@@ -29,6 +29,8 @@ export interface Api {
   /** Returns the last lines of the pod's log. */
   podLog(name: string): Promise<Answer<string>>;
   setScale(range: { min: number; max: number }): Promise<Answer<Scale>>;
+  /** Returns the page that reports how the model was trained. */
+  report(): Promise<Answer<Blob>>;
   /** Returns a generated sample image, for a person without one of their own. */
   sample(number: number): Promise<Answer<Blob>>;
 }
@@ -57,6 +59,7 @@ export function createApi(
       answerOf(client.DELETE("/v1/pods/{name}", { params: { path: { name }, query: { mode } } })),
     podLog: (name) => answerOf(client.GET("/v1/pods/{name}/logs", { params: { path: { name } }, parseAs: "text" })),
     sample: (number) => answerOf(client.GET("/v1/samples/{number}", { params: { path: { number } }, parseAs: "blob" })),
+    report: () => answerOf(client.GET("/v1/model/report", { parseAs: "blob" })),
     setScale: (body) => answerOf(client.PUT("/v1/scale", { body })),
     submit: ({ files, key, signal }) =>
       answerOf(

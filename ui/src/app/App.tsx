@@ -38,7 +38,7 @@ export function App({ api }: { readonly api: Api }) {
 
   return (
     <div className="page">
-      <Header status={status} connection={state.connection} />
+      <Header api={api} status={status} connection={state.connection} />
       {state.connection === "unauthorised" && (
         <TokenForm
           onToken={(token) => {

@@ -1,7 +1,9 @@
 // Which service is this, and is the connection live?
+import type { Api } from "../api/client";
 import type { Model, Status } from "../api/types";
 import type { Connection } from "../live/stream";
 import { count, percent } from "../lib/format";
+import { ReportLink } from "./ReportLink";
 
 const CONNECTION_TEXT: Record<Connection, string> = {
   connecting: "connecting",
@@ -10,7 +12,13 @@ const CONNECTION_TEXT: Record<Connection, string> = {
   unauthorised: "token needed",
 };
 
-export function Header({ status, connection }: { readonly status: Status | null; readonly connection: Connection }) {
+interface Props {
+  readonly api: Api;
+  readonly status: Status | null;
+  readonly connection: Connection;
+}
+
+export function Header({ api, status, connection }: Props) {
   return (
     <header className="top">
       <span className="mark glyph" lang="ja" aria-hidden="true">
@@ -19,7 +27,7 @@ export function Header({ status, connection }: { readonly status: Status | null;
       <div className="top-names">
         <h1>kana</h1>
         <p className="muted">
-          {status ? <ModelLine model={status.model} /> : "image classification behind a durable queue"}
+          {status ? <ModelLine api={api} model={status.model} /> : "image classification behind a durable queue"}
         </p>
       </div>
       <p className="top-live" data-connection={connection} role="status">
@@ -31,7 +39,7 @@ export function Header({ status, connection }: { readonly status: Status | null;
   );
 }
 
-function ModelLine({ model }: { readonly model: Model }) {
+function ModelLine({ api, model }: { readonly api: Api; readonly model: Model }) {
   const best = model.evaluation[0];
   return (
     <>
@@ -43,6 +51,12 @@ function ModelLine({ model }: { readonly model: Model }) {
           {" "}
           · {percent(best.accuracy)} of {count(best.images)} images classified correctly
         </span>
+      )}
+      {model.has_report && (
+        <>
+          {" · "}
+          <ReportLink api={api} />
+        </>
       )}
     </>
   );

@@ -66,6 +66,7 @@ export function anApi(parts: Partial<Api> = {}): Api {
     stopPod: unexpected,
     podLog: unexpected,
     setScale: unexpected,
+    report: unexpected,
     sample: unexpected,
     ...parts,
   };

@@ -40,7 +40,7 @@ pub use artifact::probabilities;
 pub use learner::Device;
 pub use optimiser::Schedule;
 pub use rate_search::{RatePoint, RateSearch, find_learning_rate};
-pub use run_folder::{gather, write_report};
+pub use run_folder::{REPORT_PAGE, gather, write_report};
 pub use student::{Comparison, Measured, Student};
 
 /// Images of each class that [`Config::fast_dev_run`] takes of each file: two steps with the usual batches and ten classes.

@@ -26,8 +26,8 @@ use kana_engine::model::{CARD_FILE, Card};
 
 /// File of a run, beside its card.
 const FILE: &str = "run.json";
-/// Report for people, beside the card.
-const REPORT_PAGE: &str = "report.html";
+/// File of the report for people, beside the card.
+pub const REPORT_PAGE: &str = "report.html";
 /// The same figures for programs.
 const REPORT_JSON: &str = "report.json";
 

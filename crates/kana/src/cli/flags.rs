@@ -9,12 +9,16 @@ use anyhow::Context as _;
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command};
+use tracing::warn;
 
 use super::Usage;
 use crate::gateway;
 use kana_engine::model::{self, Artifact, Instructions};
 use kana_queue::{Limits, Url};
 use kana_train::data::{fetch, published};
+
+/// Largest report that is kept for readers, in bytes: `kana train` writes half a megabyte, a thousand classes take a few.
+const REPORT_BYTES_MAX: u64 = 16 << 20;
 
 /// The flag for the queue of a gateway or a worker.
 #[derive(Clone, Debug, Args)]
@@ -115,6 +119,19 @@ impl Model {
     /// Where its files cannot be read or do not match the card.
     pub fn load(&self) -> Result<Artifact, model::Error> {
         self.folder.as_deref().map_or_else(Artifact::built_in, Artifact::load)
+    }
+
+    /// Reads the report of the model's training; `None` where there is none that can be served.
+    pub fn report(&self) -> Option<Vec<u8>> {
+        let path = self.folder.as_ref()?.join(kana_train::REPORT_PAGE);
+        let bytes = std::fs::metadata(&path).ok()?.len();
+        if bytes > REPORT_BYTES_MAX {
+            warn!(bytes, "the model's report has {bytes} bytes and is not served: {} at most", REPORT_BYTES_MAX);
+            return None;
+        }
+        std::fs::read(&path)
+            .inspect_err(|error| warn!(error = %error, "could not read the model's report {}", path.display()))
+            .ok()
     }
 
     /// Returns the absolute path of the directory; `None` for the model built into this program.

@@ -273,6 +273,7 @@ impl Up {
             data_dir: self.data_dir.clone(),
             queue: self.url,
             card: self.model.load()?.card().clone(),
+            report: self.model.report(),
             limits: self.queue.limits(),
             range,
             cool_down: self.cool_down,
@@ -293,7 +294,7 @@ impl Gateway {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         flags::check_shared(&self.queue_url.url)?;
         let config = self.front.config()?;
-        let card = self.model.load()?.card().clone();
+        let (card, report) = (self.model.load()?.card().clone(), self.model.report());
         block_on(Threads::Many, async {
             let shutdown = ended_by_signals()?;
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -306,7 +307,7 @@ impl Gateway {
                     Arc::new(cluster)
                 }
             };
-            let parts = Parts { queue, cluster, card, clock };
+            let parts = Parts { queue, cluster, card, report, clock };
             let gateway = gateway::Gateway::bind(config, parts).await?;
             let _ = print::text(format!("kana gateway is up at http://{}", gateway.address()));
             let served = gateway.serve(&shutdown).await;

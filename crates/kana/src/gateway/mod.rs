@@ -54,6 +54,8 @@ pub struct Parts {
     pub cluster: Arc<dyn Cluster>,
     /// Card of the model that images are fitted to.
     pub card: Arc<Card>,
+    /// Page that reports how the model was trained, where there is one.
+    pub report: Option<Vec<u8>>,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
 }

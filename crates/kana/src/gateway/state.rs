@@ -15,6 +15,7 @@ use super::http::rate_limit::RateLimits;
 use super::live::Live;
 use super::metrics::Metrics;
 use super::routes::events::Sources;
+use super::routes::report::Report;
 use super::submit::Submitter;
 use super::submit::decoder::Decoder;
 use super::upstream::{TimedCluster, TimedQueue};
@@ -35,6 +36,8 @@ pub struct Shared {
     pub access: Access,
     /// Card of the model that images are fitted to.
     pub card: Arc<Card>,
+    /// Report of the model's training.
+    pub report: Report,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// Queue of the jobs.
@@ -88,6 +91,7 @@ impl AppState {
             access: Access::new(config.tokens.clone()),
             config: Arc::new(config),
             card: parts.card,
+            report: Report::new(parts.report),
             clock: parts.clock,
             queue,
             cluster: TimedCluster::new(parts.cluster),
@@ -129,6 +133,7 @@ impl FromRef<AppState> for Sources {
 parts! {
     access: Access,
     card: Arc<Card>,
+    report: Report,
     clock: Arc<dyn Clock>,
     queue: TimedQueue,
     cluster: TimedCluster,

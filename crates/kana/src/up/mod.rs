@@ -41,6 +41,8 @@ pub struct Config {
     pub queue: Option<queue::Url>,
     /// The card of the model that workers load.
     pub card: Arc<Card>,
+    /// Page that reports how the model was trained, where there is one.
+    pub report: Option<Vec<u8>>,
     /// The queue's limits.
     pub limits: Limits,
     /// Fewest and most workers at a time.
@@ -95,7 +97,7 @@ pub async fn run(config: Config, shutdown: &Shutdown, ready: impl FnOnce(SocketA
         cool_down: config.cool_down,
     };
     let cluster = Arc::new(Local::prepare(pods, queue.clone(), clock.clone())?);
-    let parts = Parts { queue, cluster: cluster.clone(), card: config.card, clock };
+    let parts = Parts { queue, cluster: cluster.clone(), card: config.card, report: config.report, clock };
     let gateway = Gateway::bind(config.gateway, parts).await?;
 
     // Workers start last: without a port they have nothing to do, and an error would have to end them again.

@@ -60,8 +60,9 @@ fn prepare(dataset: &Dataset, width: usize, count: usize) -> (Architecture, Vec<
     let input = input::measure(dataset);
     let class_count = dataset.labels().iter().map(|label| usize::from(*label) + 1).max().unwrap_or(0);
     let architecture = Architecture { image_shape: dataset.shape(), width, class_count }.checked().expect("a network");
-    let config = LoaderConfig { seed: 3, batch_size: 16, augment: true, dropout: 0.2, label_smoothing: 0.05 };
-    let loader = Loader { dataset, input: &input, architecture, config };
+    let config =
+        LoaderConfig { seed: 3, batch_size: 16, augment: true, mixup: 0.5, dropout: 0.2, label_smoothing: 0.05 };
+    let loader = Loader { dataset, input: &input, architecture, config, teachers: &[] };
     let mut batches = Vec::new();
     loader.load(Position { epoch: 0, batch: 0 }, usize::MAX, Turn { turn: 0, count: 1 }, |batch| {
         batches.push(batch);

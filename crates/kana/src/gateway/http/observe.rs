@@ -13,7 +13,7 @@ use tracing::{Instrument as _, debug, field, info_span};
 use crate::gateway::metrics::{Answer, Metrics, Route};
 
 /// Routes that are measured separately; everything else (the page, the documentation, unknown addresses) is one route.
-const ROUTES: [&str; 18] = [
+const ROUTES: [&str; 19] = [
     "/v1/jobs",
     "/v1/classify",
     "/v1/jobs/{id}",
@@ -24,6 +24,7 @@ const ROUTES: [&str; 18] = [
     "/v1/pods/{name}/logs",
     "/v1/scale",
     "/v1/status",
+    "/v1/model/report",
     "/v1/samples/{number}",
     "/v1/dead",
     "/v1/dead/{id}",

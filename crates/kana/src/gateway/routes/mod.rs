@@ -12,6 +12,7 @@ mod jobs;
 pub mod openapi;
 pub mod page;
 mod pods;
+pub mod report;
 mod samples;
 mod scale;
 mod status;
@@ -42,6 +43,7 @@ fn read() -> OpenApiRouter<AppState> {
         .routes(routes!(pods::list_pods))
         .routes(routes!(scale::read_scale))
         .routes(routes!(status::read_status))
+        .routes(routes!(report::read_report))
         .routes(routes!(samples::read_sample))
         .routes(routes!(dead::list_dead))
 }

@@ -59,8 +59,8 @@ static FILES: LazyLock<HashMap<String, File>> = LazyLock::new(|| {
     Page::iter().filter_map(read).collect()
 });
 
-/// A file of the pages.
-struct File {
+/// A file for browsers.
+pub struct File {
     kind: HeaderValue,
     cache: HeaderValue,
     plain: Encoded,
@@ -76,7 +76,8 @@ struct Encoded {
 }
 
 impl File {
-    fn new(path: &str, bytes: Bytes) -> Option<Self> {
+    /// Compresses the file; `None` where its kind cannot be named in a header.
+    pub fn new(path: &str, bytes: Bytes) -> Option<Self> {
         let kind = mime_guess::from_path(path).first_or_octet_stream();
         let kind = if kind.type_() == "text" { format!("{kind}; charset=utf-8") } else { kind.to_string() };
         let cache = if path.starts_with(HASHED) { CACHE_FOREVER } else { CACHE_REVALIDATE };
@@ -86,7 +87,8 @@ impl File {
         Some(Self { kind: HeaderValue::from_str(&kind).ok()?, cache: HeaderValue::from_static(cache), plain, gzip })
     }
 
-    fn answer(&self, headers: &HeaderMap) -> Response<Body> {
+    /// Answers a request: 304 where the client has these bytes.
+    pub fn answer(&self, headers: &HeaderMap) -> Response<Body> {
         let is_gzip = self.gzip.is_some() && compression::accepts_gzip(headers);
         let encoded = self.gzip.as_ref().filter(|_| is_gzip).unwrap_or(&self.plain);
         let known = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|tags| tags.to_str().ok());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 
+use super::report::Report;
 use crate::gateway::http::problem::{Otherwise, Problem};
 use crate::gateway::live::Live;
 use crate::gateway::upstream::TimedQueue;
@@ -26,6 +27,7 @@ pub async fn read_status(
     State(queue): State<TimedQueue>,
     State(live): State<Arc<Live>>,
     State(card): State<Arc<Card>>,
+    State(report): State<Report>,
     State(clock): State<Arc<dyn Clock>>,
 ) -> Result<Json<Status>, Problem> {
     let depth = queue.call(|queue| queue.depth()).await?;
@@ -34,6 +36,6 @@ pub async fn read_status(
         uptime_seconds: live.started.elapsed().as_secs(),
         queue: live.counters.queue_view(&depth, clock.now()),
         warnings: queue.warnings(),
-        model: Model::from(&*card),
+        model: Model { has_report: report.is_there(), ..Model::from(&*card) },
     }))
 }

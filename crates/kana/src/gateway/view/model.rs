@@ -7,7 +7,7 @@ use kana_engine::model::card::{self, Card};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Description of a model: its `card.json` without the self-test.
+/// Description of a model: its `card.json` without the self-test, and whether it has a report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Model {
     /// Name of the model.
@@ -32,6 +32,9 @@ pub struct Model {
     pub licence: String,
     /// Attribution that the licence requires.
     pub attribution: String,
+    /// Whether there is a report of its training, at `/v1/model/report`.
+    #[serde(default)]
+    pub has_report: bool,
 }
 
 /// Architecture of the network.
@@ -153,6 +156,7 @@ impl From<&Card> for Model {
             evaluation: card.evaluation.iter().map(Evaluation::from).collect(),
             licence: card.licence.clone(),
             attribution: card.attribution.clone(),
+            has_report: false,
         }
     }
 }

@@ -14,6 +14,7 @@ mod logs;
 mod pods;
 mod proxies;
 mod raw;
+mod report;
 mod slow;
 mod tokens;
 mod uploads;

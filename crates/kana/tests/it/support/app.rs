@@ -49,21 +49,26 @@ impl App {
     pub async fn failing() -> Self {
         let queue = Faulty::new(memory());
         queue.fail();
-        Self::over(queue, |_| {}).await
+        Self::over(queue, |_| {}, parts()).await
     }
 
     /// Starts a gateway with another configuration.
     pub async fn with(tune: impl FnOnce(&mut Config)) -> Self {
-        Self::over(Faulty::new(memory()), tune).await
+        Self::over(Faulty::new(memory()), tune, parts()).await
     }
 
-    async fn over(queue: Faulty, tune: impl FnOnce(&mut Config)) -> Self {
+    /// Starts a gateway whose model has this report.
+    pub async fn reporting(page: &str) -> Self {
+        Self::over(Faulty::new(memory()), |_| {}, Parts { report: Some(page.into()), ..parts() }).await
+    }
+
+    async fn over(queue: Faulty, tune: impl FnOnce(&mut Config), parts: Parts) -> Self {
         super::start_logs();
         let queue = Arc::new(queue);
         let cluster = Arc::new(FakeCluster::new());
         let mut config = Config::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         tune(&mut config);
-        let parts = Parts { queue: queue.clone(), cluster: cluster.clone(), ..parts() };
+        let parts = Parts { queue: queue.clone(), cluster: cluster.clone(), ..parts };
         let gateway = Gateway::bind(config, parts).await.expect("a free port");
         let (address, health_address) = (gateway.address(), gateway.health_address());
         let shutdown = Shutdown::new();
@@ -186,7 +191,7 @@ pub fn done(claim: Claim) -> Settlement {
 /// A queue, no pods, a card and a clock.
 pub fn parts() -> Parts {
     let (queue, cluster, clock) = (memory(), Arc::new(NoCluster), Arc::new(SystemClock));
-    Parts { queue, cluster, card: Arc::new(card()), clock }
+    Parts { queue, cluster, card: Arc::new(card()), report: None, clock }
 }
 
 fn memory() -> Arc<dyn Queue> {
