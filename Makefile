@@ -8,7 +8,7 @@ export KANA_CHROMIUM
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/docs ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test test-neon test-gpu test-page check check-gpu help fmt openapi bench-engine bench-queue bench-serve bench-train soak simulate-scale attack fuzz \
+.PHONY: up build test test-notebook test-neon test-gpu test-page check check-gpu help fmt openapi bench-engine bench-queue bench-serve bench-train soak simulate-scale attack fuzz \
 	picture-corpus build-time image image-tar test-image test-chart e2e clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
@@ -32,6 +32,9 @@ test: ui/dist/index.html ## Install what the tests need, and run them all
 
 test-page: build ## The page in a real Chromium; GREP='kills a pod' for some of its tests
 	tools/test-page $(if $(GREP),-t '$(GREP)')
+
+test-notebook: build ## docs/train.ipynb, executed, with what it asserts
+	tools/test-notebook
 
 test-neon: ## The engine's numbers on 64-bit Arm, emulated by qemu
 	tools/test-neon
