@@ -49,10 +49,10 @@ fn encoded(side: u32, format: ImageFormat) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Returns the microseconds that a call of `run` takes, on average over a turn.
-fn turn(mut run: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> {
+fn turn<T>(mut run: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<f64> {
     let (begun, mut calls) = (Instant::now(), 0_u32);
     while calls == 0 || begun.elapsed().as_secs_f64() < TURN_SECONDS {
-        run()?;
+        std::hint::black_box(run()?);
         calls += 1;
     }
     Ok(begun.elapsed().as_secs_f64() * 1e6 / f64::from(calls))
@@ -68,10 +68,8 @@ fn main() -> anyhow::Result<()> {
     for _ in 0..ROUNDS {
         for (_, _, bytes, least) in &mut pictures {
             let picture = decode::decode(bytes)?;
-            let times = [
-                turn(|| Ok(drop(std::hint::black_box(decode::decode(bytes)?))))?,
-                turn(|| Ok(drop(std::hint::black_box(fit::fit(&picture, input.shape, input.fit)))))?,
-            ];
+            let times =
+                [turn(|| Ok(decode::decode(bytes)?))?, turn(|| Ok(fit::fit(&picture, input.shape, input.fit)))?];
             least.iter_mut().zip(times).for_each(|(least, time)| *least = least.min(time));
         }
     }

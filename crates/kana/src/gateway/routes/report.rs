@@ -50,7 +50,10 @@ pub async fn read_report(
     headers: HeaderMap,
 ) -> Result<Response<Body>, Problem> {
     let file = report.0.ok_or_else(|| {
-        Problem::not_found(format!("the model {} has no report: `kana report` writes one into its folder", card.name))
+        Problem::not_found(format!(
+            "the model {} has no report: `kana report` writes one into its folder, and the next start reads it",
+            card.name
+        ))
     })?;
     let mut response = file.answer(&headers);
     let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
