@@ -9,6 +9,9 @@ use crate::image::Shape;
 
 pub use crate::image::fit::Fit;
 
+/// Convolutions of a network whose card does not say how many: all had four once.
+pub const DEPTH: usize = 4;
+
 /// The version of the card's format; a card of another version is refused.
 pub const FORMAT: u32 = 1;
 
@@ -49,12 +52,23 @@ pub struct Card {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
-    /// [`FAMILY`](super::FAMILY): three convolutions with batch normalisation, one without, two dense layers.
+    /// [`FAMILY`](super::FAMILY): convolutions, all but the last with batch normalisation, and two dense layers.
     pub family: String,
-    /// Channels of the first convolution; the later ones have twice as many.
+    /// Convolutions. All but the first and the last are pooled.
+    #[serde(default = "depth", skip_serializing_if = "is_depth")]
+    pub depth: usize,
+    /// Channels of the first two convolutions; the later ones have twice as many.
     pub width: usize,
     /// Dropout after the pooled convolutions, in [0, 1]; the dense layers have twice as much. Only used in training.
     pub dropout: f64,
+}
+
+fn depth() -> usize {
+    DEPTH
+}
+
+fn is_depth(depth: &usize) -> bool {
+    *depth == DEPTH
 }
 
 /// A model's input: its shape, and how samples are normalised.

@@ -3,6 +3,7 @@
 //! A card is checked before any weight is read and before any of its numbers is used in arithmetic. Afterwards no size can
 //! overflow, no member can point out of its folder, and every specimen is an image with one probability for each label.
 
+use std::ops::RangeInclusive;
 use std::path::{Component, Path};
 
 use serde::Deserialize;
@@ -18,6 +19,9 @@ const CHANNELS_MAX: usize = 16;
 
 /// Rows or columns of an input, at most; classifiers usually have a few hundred.
 const SIDE_MAX: usize = 4_096;
+
+/// Convolutions: two would leave none that is pooled, nine would need images of 640 pixels a side.
+const DEPTH: RangeInclusive<usize> = 3..=8;
 
 /// Channels of the first convolution, at most; the built-in network has 32.
 const WIDTH_MAX: usize = 1_024;
@@ -74,6 +78,10 @@ fn architecture(card: &Card) -> Result<(), String> {
     let family = card.architecture.family.as_str();
     if !FAMILIES.contains(&family) {
         return Err(format!("architecture.family: expected one of {FAMILIES:?}, found {family:?}"));
+    }
+    let (depth, least, most) = (card.architecture.depth, DEPTH.start(), DEPTH.end());
+    if !DEPTH.contains(&depth) {
+        return Err(format!("architecture.depth: expected {least} to {most}, found {depth}"));
     }
     within("architecture.width", card.architecture.width, WIDTH_MAX)
 }

@@ -15,10 +15,10 @@ use kana_engine::model::card::Source;
 pub const FILE: &str = "labels.txt";
 /// Number of classes of MNIST, and of every data set in its format without a list of labels.
 pub const DIGITS: usize = 10;
-/// Largest number of classes: a label is one byte.
-pub const CLASSES_MAX: usize = 256;
+/// Largest number of classes: that of the largest sets that small networks are trained on.
+pub const CLASSES_MAX: usize = 1_000;
 /// Largest list of labels in bytes: 256 bytes for each class.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
+const FILE_BYTES_MAX: u64 = 256_000;
 
 /// Labels of KMNIST with their romanisation, in the order of its label bytes.
 const KMNIST: [(&str, &str); DIGITS] = [
@@ -88,7 +88,7 @@ pub fn recognise(sources: &[Source]) -> Classes {
 /// Reads the classes from `labels.txt` in `folder`; `None` when there is no such file.
 ///
 /// # Errors
-/// [`Error::Unreadable`] when the file cannot be read, [`Error::Malformed`] when it does not list 2 to 256 labels.
+/// [`Error::Unreadable`] when the file cannot be read, [`Error::Malformed`] when it does not list 2 to [`CLASSES_MAX`] labels.
 pub fn load(folder: &Path) -> Result<Option<Classes>, Error> {
     let path = folder.join(FILE);
     let unreadable = |source| Error::Unreadable { path: path.clone(), offset: 0, source };

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
-use super::{Dataset, Error};
+use super::{Dataset, Error, Label};
 use kana_engine::image::Shape;
 use kana_engine::model::card::Source;
 
@@ -72,7 +72,8 @@ pub fn load_pair(folder: &Path, set: &str, class_count: usize) -> Result<Dataset
         channels: images.dimensions.get(3).copied().unwrap_or(1),
     };
     let sources = vec![images.source(set, "images"), labels.source(set, "labels")];
-    let dataset = Dataset::new(shape, images.elements, labels.elements)
+    let labels = labels.elements.into_iter().map(Label::from).collect();
+    let dataset = Dataset::new(shape, images.elements, labels)
         .expect("BUG: read() accepts exactly as many elements as the dimensions ask for, and the counts were compared");
     Ok(dataset.with_sources(sources))
 }

@@ -85,19 +85,22 @@ pub struct UnknownClass {
     known: usize,
 }
 
-/// Labelled images of one shape: pixels `[N, H, W, C]` and labels `[N]`, one byte each.
+/// Number of an image's class.
+pub type Label = u16;
+
+/// Labelled images of one shape: pixels `[N, H, W, C]`, one byte each, and labels `[N]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     shape: Shape,
     pixels: Vec<u8>,
-    labels: Vec<u8>,
+    labels: Vec<Label>,
     sources: Vec<Source>,
     are_scenes: bool,
 }
 
 impl Dataset {
     /// Creates a data set of `labels.len()` images from `pixels`, `[N, H, W, C]`; `None` when the lengths disagree.
-    pub fn new(shape: Shape, pixels: Vec<u8>, labels: Vec<u8>) -> Option<Self> {
+    pub fn new(shape: Shape, pixels: Vec<u8>, labels: Vec<Label>) -> Option<Self> {
         (Some(pixels.len()) == shape.bytes().checked_mul(labels.len())).then(|| Self {
             shape,
             pixels,
@@ -140,7 +143,7 @@ impl Dataset {
     }
 
     /// Returns the class of each image, `[N]`.
-    pub fn labels(&self) -> &[u8] {
+    pub fn labels(&self) -> &[Label] {
         &self.labels
     }
 
@@ -249,7 +252,7 @@ impl Folder {
         let of = |dataset: &Dataset| {
             let place = |index: usize| chosen.iter().position(|class| *class == usize::from(dataset.labels[index]));
             let indices: Vec<usize> = (0..dataset.len()).filter(|index| place(*index).is_some()).collect();
-            let labels = indices.iter().filter_map(|index| place(*index)).map(|place| place as u8).collect();
+            let labels = indices.iter().filter_map(|index| place(*index)).map(|place| place as Label).collect();
             Dataset { labels, ..dataset.subset(&indices) }
         };
         let pick = |names: &[String]| chosen.iter().filter_map(|class| names.get(*class).cloned()).collect();

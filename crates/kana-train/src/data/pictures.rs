@@ -4,7 +4,7 @@
 //! PNG, JPEG, GIF, BMP, WebP or PNM, recognised by their bytes; others are refused by name, and names that begin with a dot
 //! are skipped. Classes are in the order of their names.
 //!
-//! All images get the shape of the first one, 20 to 64 pixels a side; others are scaled to cover it. They are grey when every
+//! All images get the shape of the first one, 16 to 64 pixels a side; others are scaled to cover it. They are grey when every
 //! picture is.
 
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::classes::{self, CLASSES_MAX, Classes};
-use super::{Dataset, Error, Folder};
+use super::{Dataset, Error, Folder, Label};
 
 /// Folders of a data set that is divided already.
 const PARTS: [&str; 2] = ["train", "test"];
-/// Least side of an image: the network's convolutions and pools leave one pixel of it.
-const SIDE_MIN: usize = 20;
+/// Least side of an image: what is smaller shows nothing that a convolution could find.
+const SIDE_MIN: usize = 16;
 /// Greatest side of an image: the network of a larger one would have millions of weights in its first dense layer.
 const SIDE_MAX: usize = 64;
 
@@ -141,7 +141,7 @@ fn dataset(listing: &Listing, part: &[Read], shape: Shape, folder: &Path) -> Dat
     let samples =
         part.iter().flat_map(|read| read.image.pixels().chunks_exact(3)).flat_map(|pixel| &pixel[..shape.channels]);
     let pixels = samples.copied().collect();
-    let labels = part.iter().map(|read| read.class as u8).collect();
+    let labels = part.iter().map(|read| read.class as Label).collect();
     // The digest of all files: of their names and digests, in order.
     let mut digest = Sha256::new();
     let names = listing

@@ -5,6 +5,7 @@
 
 use rand::seq::SliceRandom;
 
+use super::Label;
 use super::random::{Purpose, stream};
 
 /// Two disjoint parts of a data set, as ascending indices.
@@ -27,11 +28,10 @@ pub enum Part {
 
 /// Partitions the images with these `labels`: a `share` (0 to 1) of each class, rounded and drawn under `seed`, is held
 /// out.
-pub fn stratify(labels: &[u8], share: f64, seed: u64, part: Part) -> Partition {
+pub fn stratify(labels: &[Label], share: f64, seed: u64, part: Part) -> Partition {
     let mut partition = Partition { held_out: Vec::new(), rest: Vec::new() };
-    for class in 0..=u8::MAX {
-        let mut members: Vec<usize> = (0..labels.len()).filter(|&index| labels[index] == class).collect();
-        members.shuffle(&mut stream(seed, Purpose::Split, [part as u64, class.into()]));
+    for (class, mut members) in (0..).zip(by_class(labels)) {
+        members.shuffle(&mut stream(seed, Purpose::Split, [part as u64, class]));
         let (held_out, rest) = members.split_at(held_out_count(members.len(), share));
         partition.held_out.extend(held_out);
         partition.rest.extend(rest);
@@ -43,19 +43,26 @@ pub fn stratify(labels: &[u8], share: f64, seed: u64, part: Part) -> Partition {
 
 /// Divides the images with these `labels` into `count` folds, drawn under `seed`: every fold has the same number of each
 /// class and of all images, or one less. Returns the fold of each image, from 0.
-pub fn folds(labels: &[u8], count: usize, seed: u64) -> Vec<usize> {
+pub fn folds(labels: &[Label], count: usize, seed: u64) -> Vec<usize> {
     let mut fold_of = vec![0; labels.len()];
     // The next class goes on where the last one ended, so that the first folds are not the larger ones of each class.
     let mut next = 0;
-    for class in 0..=u8::MAX {
-        let mut members: Vec<usize> = (0..labels.len()).filter(|&index| labels[index] == class).collect();
-        members.shuffle(&mut stream(seed, Purpose::Folds, [class.into(), 0]));
+    for (class, mut members) in (0..).zip(by_class(labels)) {
+        members.shuffle(&mut stream(seed, Purpose::Folds, [class, 0]));
         for member in members {
             fold_of[member] = next;
             next = (next + 1) % count;
         }
     }
     fold_of
+}
+
+/// Returns the images of each class, in order.
+fn by_class(labels: &[Label]) -> Vec<Vec<usize>> {
+    let count = labels.iter().max().map_or(0, |&label| usize::from(label) + 1);
+    let mut members = vec![Vec::new(); count];
+    labels.iter().enumerate().for_each(|(index, &label)| members[usize::from(label)].push(index));
+    members
 }
 
 /// Returns `share` of `count`, rounded. A class of two or more images keeps at least one image on each side.
@@ -69,7 +76,7 @@ mod tests {
     use super::*;
 
     /// Labels of ninety images of class 0 and nine of class 3.
-    fn imbalanced() -> Vec<u8> {
+    fn imbalanced() -> Vec<Label> {
         (0..99).map(|index| if index % 11 == 0 { 3 } else { 0 }).collect()
     }
 
@@ -92,7 +99,7 @@ mod tests {
 
         let folds = folds(&labels, 4, 7);
 
-        let count = |fold, class: Option<u8>| {
+        let count = |fold, class: Option<Label>| {
             let of = |index: &usize| folds[*index] == fold && class.is_none_or(|class| labels[*index] == class);
             (0..99).filter(of).count()
         };

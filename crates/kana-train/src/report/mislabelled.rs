@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Judged;
 use super::verdicts::probability;
+use crate::data::Label;
 
 /// Images that are listed: three rows of the page.
 const SUSPECTS_MAX: usize = 24;
@@ -34,7 +35,7 @@ pub struct Suspect {
 pub(super) fn suspects(judged: &Judged, class_count: usize) -> Vec<Suspect> {
     let thresholds = thresholds(judged, class_count);
     let rows = judged.images.labels().iter().zip(&judged.probabilities).enumerate();
-    let suspect = |(image, (&label, row)): (usize, (&u8, &Vec<f32>))| {
+    let suspect = |(image, (&label, row)): (usize, (&Label, &Vec<f32>))| {
         let label = usize::from(label);
         let of = |class: usize| probability(row, class);
         let reaches = |class: &usize| *class != label && thresholds[*class].is_some_and(|least| of(*class) >= least);

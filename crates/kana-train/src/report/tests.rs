@@ -6,9 +6,10 @@ use kana_engine::image::Shape;
 use kana_engine::model::card::{Architecture, Fit, Input, Source};
 
 use super::*;
+use crate::data::Label;
 
 /// Judged images of one pixel, with these labels and probabilities.
-pub(super) fn judged<const CLASSES: usize>(labels: &[u8], probabilities: &[[f32; CLASSES]]) -> Judged {
+pub(super) fn judged<const CLASSES: usize>(labels: &[Label], probabilities: &[[f32; CLASSES]]) -> Judged {
     let shape = Shape { channels: 1, height: 1, width: 1 };
     let images = Dataset::new(shape, vec![0; labels.len()], labels.to_vec()).expect("a pixel for each label");
     let probabilities = probabilities.iter().map(|row| row.to_vec()).collect();
@@ -21,7 +22,7 @@ fn card(labels: &[&str]) -> Card {
         format: 1,
         name: "mine".to_owned(),
         description: "A test.".to_owned(),
-        architecture: Architecture { family: "cnn".to_owned(), width: 8, dropout: 0.25 },
+        architecture: Architecture { family: "cnn".to_owned(), depth: 4, width: 8, dropout: 0.25 },
         input: Input { shape, mean: vec![0.5], deviation: vec![0.5], fit: Fit::Cover },
         labels: labels.iter().map(|&label| label.to_owned()).collect(),
         romanised: Vec::new(),
@@ -57,7 +58,7 @@ fn epochs(count: usize) -> Vec<metrics::Epoch> {
     (1..=count).map(epoch).collect()
 }
 
-fn dataset(shape: Shape, labels: Vec<u8>) -> Dataset {
+fn dataset(shape: Shape, labels: Vec<Label>) -> Dataset {
     let pixels = (0..shape.bytes() * labels.len()).map(|at| (at * 37 % 251) as u8).collect();
     Dataset::new(shape, pixels, labels).expect("whole images")
 }
@@ -66,8 +67,8 @@ fn dataset(shape: Shape, labels: Vec<u8>) -> Dataset {
 fn inputs(labels: &[&str]) -> Inputs {
     let card = card(labels);
     let (shape, classes) = (card.input.shape, labels.len());
-    let truth: Vec<u8> = (0..40).map(|image| (image % classes.min(256)) as u8).collect();
-    let row = |(image, &label): (usize, &u8)| {
+    let truth: Vec<Label> = (0..40).map(|image| (image % classes) as Label).collect();
+    let row = |(image, &label): (usize, &Label)| {
         let said = (usize::from(label) + usize::from(image % 4 == 3)) % classes;
         let rest = 0.3 / (classes.max(2) - 1) as f32;
         (0..classes).map(|class| if class == said { 0.7 } else { rest }).collect()
@@ -248,7 +249,7 @@ fn a_class_without_images_makes_a_sound_page() {
 #[test]
 fn a_run_without_mistakes_says_so() {
     let mut inputs = inputs(&["a", "b"]);
-    let right = |&label: &u8| if label == 0 { vec![1.0, 0.0] } else { vec![0.0, 1.0] };
+    let right = |&label: &Label| if label == 0 { vec![1.0, 0.0] } else { vec![0.0, 1.0] };
     inputs.judged.probabilities = inputs.judged.images.labels().iter().map(right).collect();
 
     let page = page(&inputs);

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Judged;
+use crate::data::Label;
 use crate::data::evaluate::ClassificationReport;
 
 /// Pairs of classes that are listed: a reader compares a few dozen at most.
@@ -59,7 +60,7 @@ pub(super) fn probability(row: &[f32], class: usize) -> f64 {
 /// Returns a verdict for each image that has a row of probabilities.
 pub(super) fn verdicts(judged: &Judged) -> Vec<Verdict> {
     let rows = judged.images.labels().iter().zip(&judged.probabilities).enumerate();
-    let verdict = |(image, (&label, row)): (usize, (&u8, &Vec<f32>))| {
+    let verdict = |(image, (&label, row)): (usize, (&Label, &Vec<f32>))| {
         let truth = usize::from(label);
         let greater = |best: usize, class: usize| {
             if probability(row, class) > probability(row, best) { class } else { best }

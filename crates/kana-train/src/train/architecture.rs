@@ -1,19 +1,27 @@
 //! Which parameters does a network of this size have, and what are their initial values?
 //!
-//! The images, the width and the number of classes determine everything else. Names are those of the weight files; the
+//! The shape of the images, the depth, the width and the number of classes determine everything else. Names are those of the weight files; the
 //! order is that in which the network uses the parameters.
 
 use anyhow::ensure;
 use rand::RngExt;
 
 use super::native::Layer;
+use crate::data::classes::CLASSES_MAX;
 use crate::data::random::{Purpose, stream};
 use kana_engine::image::Shape;
 
 /// Outputs of the first dense layer.
 pub const DENSE_WIDTH: usize = 128;
-/// Rows and columns of the smallest image that leaves a pixel after four convolutions and two pools.
-const SIDE_MIN: usize = 20;
+/// Convolutions of the smallest network: the first, one with a pool, the last.
+const DEPTH_MIN: usize = 3;
+/// Convolutions of the largest network: it leaves two rows and columns of images of 384.
+const DEPTH_MAX: usize = 8;
+/// Rows and columns of an image of which [`DEPTH_MIN`] convolutions leave one: (10 − 2 − 2) / 2 − 2. Each further one with
+/// its pool needs twice as many.
+const SIDE_MIN: usize = 10;
+/// Rows and columns of an image of which [`DEPTH_MIN`] convolutions leave two; again, each further one needs twice as many.
+const SIDE_OF_TWO: usize = 12;
 /// Largest number of channels of the first convolution: 64 times the parameters of the built-in model.
 const WIDTH_MAX: usize = 256;
 /// Rows and columns of the kernel of every convolution.
@@ -24,7 +32,9 @@ pub const KERNEL_SIZE: usize = 3;
 pub struct Architecture {
     /// Shape of the images that the network takes.
     pub image_shape: Shape,
-    /// Output channels of the first two convolutions; the last two have twice as many.
+    /// Number of convolutions. All but the first and the last are pooled.
+    pub depth: usize,
+    /// Output channels of the first two convolutions; the later ones have twice as many.
     pub width: usize,
     /// Number of classes.
     pub class_count: usize,
@@ -51,40 +61,55 @@ impl TensorSpec {
 }
 
 impl Architecture {
-    /// Checks that the images are large enough, the width is within its bounds and there are two classes or more.
+    /// Creates the architecture for images of this shape, with as many convolutions as leave two rows and columns of them:
+    /// three below a side of 24, four from there on, and one more whenever the side doubles.
+    pub fn new(image_shape: Shape, width: usize, class_count: usize) -> Self {
+        let side = image_shape.height.min(image_shape.width);
+        let leaves_two = |depth: &usize| side >= SIDE_OF_TWO << (depth - DEPTH_MIN);
+        let depth = (DEPTH_MIN + 1..=DEPTH_MAX).rev().find(leaves_two).unwrap_or(DEPTH_MIN);
+        Self { image_shape, depth, width, class_count }
+    }
+
+    /// Checks that the images are large enough, and that depth, width and number of classes are within their bounds.
     ///
     /// # Errors
     /// Returns which of them is not, with its value.
     pub fn checked(self) -> anyhow::Result<Self> {
         let Shape { height, width, .. } = self.image_shape;
+        let depths = DEPTH_MIN..=DEPTH_MAX;
+        ensure!(depths.contains(&self.depth), "depth is {}, expected {DEPTH_MIN} to {DEPTH_MAX}", self.depth);
+        let least = SIDE_MIN << (self.depth - DEPTH_MIN);
         ensure!(
-            height.min(width) >= SIDE_MIN,
-            "images are {}, the network needs at least {SIDE_MIN} rows and columns",
-            self.image_shape
+            height.min(width) >= least,
+            "images are {}, a network of {} convolutions needs at least {least} rows and columns",
+            self.image_shape,
+            self.depth
         );
         ensure!((1..=WIDTH_MAX).contains(&self.width), "width is {}, expected 1 to {WIDTH_MAX}", self.width);
-        ensure!(self.class_count >= 2, "the data set has {} classes, expected two or more", self.class_count);
+        let classes = self.class_count;
+        ensure!(
+            (2..=CLASSES_MAX).contains(&classes),
+            "the data set has {classes} classes, expected 2 to {CLASSES_MAX}"
+        );
         Ok(self)
     }
 
     /// Returns the number of inputs of the first dense layer.
     pub fn features(&self) -> usize {
-        let [_, _, _, last] = Layer::of_network(self);
+        let last = Layer::of_network(self).pop().expect("BUG: a network has three convolutions at least");
         last.outputs * last.output().pixels()
     }
 
     /// Lists the trainable parameters, in the order of use.
     pub fn trainable(&self) -> Vec<TensorSpec> {
-        let (narrow, wide) = (self.width, 2 * self.width);
-        let channels = [self.image_shape.channels, narrow, narrow, wide, wide];
         let mut specs = Vec::new();
-        for layer in 1..=4 {
-            let (from, to) = (channels[layer - 1], channels[layer]);
-            specs.push(TensorSpec::new(format!("conv{layer}.weight"), &[to, from, KERNEL_SIZE, KERNEL_SIZE]));
-            specs.push(TensorSpec::new(format!("conv{layer}.bias"), &[to]));
-            if layer < 4 {
-                specs.push(TensorSpec::new(format!("norm{layer}.gamma"), &[to]));
-                specs.push(TensorSpec::new(format!("norm{layer}.beta"), &[to]));
+        for (number, layer) in (1..).zip(Layer::of_network(self)) {
+            let (from, to) = (layer.inputs, layer.outputs);
+            specs.push(TensorSpec::new(format!("conv{number}.weight"), &[to, from, KERNEL_SIZE, KERNEL_SIZE]));
+            specs.push(TensorSpec::new(format!("conv{number}.bias"), &[to]));
+            if number < self.depth {
+                specs.push(TensorSpec::new(format!("norm{number}.gamma"), &[to]));
+                specs.push(TensorSpec::new(format!("norm{number}.beta"), &[to]));
             }
         }
         specs.push(TensorSpec::new("dense1.weight", &[DENSE_WIDTH, self.features()]));
@@ -96,10 +121,10 @@ impl Architecture {
 
     /// Lists the running statistics that training measures and the finished network normalises by, in the order of use.
     pub fn statistics(&self) -> Vec<TensorSpec> {
-        let of = |layer: usize, channels: usize| {
-            ["mean", "variance"].map(|name| TensorSpec::new(format!("norm{layer}.{name}"), &[channels]))
+        let of = |(number, layer): (usize, Layer)| {
+            ["mean", "variance"].map(|name| TensorSpec::new(format!("norm{number}.{name}"), &[layer.outputs]))
         };
-        [of(1, self.width), of(2, self.width), of(3, 2 * self.width)].into_iter().flatten().collect()
+        (1..self.depth).zip(Layer::of_network(self)).flat_map(of).collect()
     }
 }
 
@@ -139,26 +164,45 @@ impl Parameters {
 mod tests {
     use super::*;
 
-    const SMALLEST: Architecture =
-        Architecture { image_shape: Shape { channels: 1, height: 20, width: 20 }, width: 3, class_count: 2 };
-
-    #[test]
-    fn the_smallest_image_leaves_one_pixel_a_channel() {
-        assert_eq!(SMALLEST.features(), 6);
+    fn square(side: usize) -> Architecture {
+        Architecture::new(Shape { channels: 1, height: side, width: side }, 3, 2)
     }
 
     #[test]
-    fn an_image_that_leaves_no_pixel_is_refused() {
-        let image_shape = Shape { channels: 1, height: 19, width: 28 };
+    fn the_depth_follows_the_side_and_leaves_at_least_two_rows() {
+        let depths = [10, 16, 23, 24, 28, 47, 48, 64, 95, 96, 1_024].map(|side| square(side).depth);
+        assert_eq!(depths, [3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 8]);
+        for side in (12..=64).chain([96, 384]) {
+            assert!(square(side).features() >= 2 * 2 * 6, "{side}");
+        }
+    }
 
-        let error = Architecture { image_shape, ..SMALLEST }.checked().unwrap_err();
+    #[test]
+    fn the_smallest_image_leaves_one_pixel_a_channel() {
+        assert_eq!(square(10).features(), 6);
+        assert_eq!(Architecture { depth: 4, ..square(20) }.features(), 6);
+    }
 
-        assert!(error.to_string().contains("at least 20"), "{error}");
+    #[test]
+    fn what_is_out_of_bounds_is_refused_with_its_value() {
+        let small = Shape { channels: 1, height: 19, width: 28 };
+        let table = [
+            (square(9), "images are 1×9×9, a network of 3 convolutions needs at least 10 rows"),
+            (Architecture { image_shape: small, depth: 4, ..square(28) }, "needs at least 20 rows"),
+            (Architecture { depth: 9, ..square(28) }, "depth is 9, expected 3 to 8"),
+            (Architecture { width: 0, ..square(28) }, "width is 0, expected 1 to 256"),
+            (Architecture { class_count: 1, ..square(28) }, "has 1 classes, expected 2 to 1000"),
+            (Architecture { class_count: 1_001, ..square(28) }, "has 1001 classes"),
+        ];
+        for (architecture, expected) in table {
+            let error = architecture.checked().unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]
     fn initial_weights_stay_within_their_bound_and_biases_are_zero() {
-        let parameters = Parameters::initial(&SMALLEST, 1);
+        let parameters = Parameters::initial(&square(20), 1);
 
         let bound = (6.0_f32 / 9.0).sqrt();
         assert!(parameters.trainable[0].iter().all(|weight| weight.abs() <= bound && *weight != 0.0));

@@ -30,11 +30,12 @@ const SPECIMENS_MIN: usize = 10;
 /// Describes a model of `classes` trained as `config` says, but for its data, weights and accuracy.
 pub fn describe(config: &Config, classes: &Classes, input: &Input) -> Card {
     let few = if config.fast_dev_run { " A trial of the program, with few images: of no use." } else { "" };
+    let Architecture { depth, width, .. } = Architecture::new(input.shape, config.width, classes.labels.len());
     Card {
         format: card::FORMAT,
         name: config.name(),
         description: format!("Tells apart {} classes of {} images.{few}", classes.labels.len(), input.shape),
-        architecture: card::Architecture { family: FAMILY.into(), width: config.width, dropout: config.dropout },
+        architecture: card::Architecture { family: FAMILY.into(), depth, width, dropout: config.dropout },
         input: input.clone(),
         labels: classes.labels.clone(),
         romanised: classes.romanised.clone(),

@@ -131,13 +131,9 @@ impl Batch {
         &self.samples[number * floats..][..floats]
     }
 
-    /// Mask of the input of convolution `index`, 0 to 3; `None` where dropout does not apply.
+    /// Mask of the input of convolution `index`, from 0; `None` where dropout does not apply: before the first two.
     pub fn mask_before(&self, index: usize) -> Option<&Mask> {
-        match index {
-            2 => Some(&self.masks.norm2),
-            3 => Some(&self.masks.norm3),
-            _ => None,
-        }
+        self.masks.pooled.get(index.checked_sub(2)?)
     }
 }
 
@@ -147,10 +143,8 @@ pub struct Mask(pub Vec<Vector>);
 
 /// Masks of a step, each for all images.
 pub struct DropoutMasks {
-    /// Mask of the output of norm2.
-    pub norm2: Mask,
-    /// Mask of the output of norm3.
-    pub norm3: Mask,
+    /// Masks of the outputs of norm2 and of the later ones.
+    pub pooled: Vec<Mask>,
     /// Mask of the input of dense1.
     pub flat: Mask,
     /// Mask of the output of dense1.
@@ -253,14 +247,16 @@ impl Loader<'_> {
         let of = |layer: u64, share: f64, vectors: usize| {
             Mask::draw(&mut stream(self.config.seed, Purpose::Dropout, [step, layer]), share, images * vectors)
         };
-        let [_, second, third, fourth] = Layer::of_network(&self.architecture).map(|layer| layer.output_vectors());
-        let dropout = self.config.dropout;
-        DropoutMasks {
-            norm2: of(2, dropout, second),
-            norm3: of(3, dropout, third),
-            flat: of(4, 2.0 * dropout, fourth),
-            dense1: of(5, 2.0 * dropout, DENSE_WIDTH / LANES),
-        }
+        let numbered = (1..).zip(Layer::of_network(&self.architecture));
+        let (depth, dropout) = (self.architecture.depth as u64, self.config.dropout);
+        let mut masks: Vec<Mask> = numbered
+            .skip(1)
+            .map(|(number, layer)| {
+                of(number, if number < depth { dropout } else { 2.0 * dropout }, layer.output_vectors())
+            })
+            .collect();
+        let flat = masks.pop().expect("BUG: a network has three convolutions at least");
+        DropoutMasks { pooled: masks, flat, dense1: of(depth + 1, 2.0 * dropout, DENSE_WIDTH / LANES) }
     }
 }
 
@@ -342,7 +338,7 @@ mod tests {
     fn a_taught_batch_has_the_mean_of_what_the_teachers_say_of_the_distorted_images() {
         let dataset = Dataset::new(SHAPE, (0..4 * 400).map(|at| (at % 251) as u8).collect(), vec![0, 1, 2, 0]).unwrap();
         let input = super::super::input::measure(&dataset);
-        let architecture = Architecture { image_shape: SHAPE, width: 2, class_count: 3 };
+        let architecture = Architecture::new(SHAPE, 2, 3);
         let teachers =
             [1, 2].map(|seed| Evaluator::new(&architecture, &Parameters::initial(&architecture, seed), input.clone()));
         let config =
@@ -363,7 +359,7 @@ mod tests {
         let (black, white) = (vec![0; 400], vec![255; 400]);
         let dataset = Dataset::new(SHAPE, [black, white].concat(), vec![0, 1]).unwrap();
         let input = super::super::input::measure(&dataset);
-        let architecture = Architecture { image_shape: SHAPE, width: 2, class_count: 2 };
+        let architecture = Architecture::new(SHAPE, 2, 2);
         let config =
             LoaderConfig { seed: 3, batch_size: 2, augment: false, mixup: 1.0, dropout: 0.0, label_smoothing: 0.0 };
         let loader = Loader { dataset: &dataset, input: &input, architecture, config, teachers: &[] };

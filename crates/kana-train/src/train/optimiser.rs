@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn the_first_step_moves_a_parameter_by_the_rate_against_its_gradient() {
         let image_shape = kana_engine::image::Shape { channels: 1, height: 20, width: 20 };
-        let architecture = Architecture { image_shape, width: 1, class_count: 2 };
+        let architecture = Architecture::new(image_shape, 1, 2);
         let mut optimiser = Optimiser::new(&architecture, 0.0, Moments::zero(&architecture));
         let mut parameters = [vec![1.0; 9]];
 

@@ -56,7 +56,7 @@ pub fn find_learning_rate(config: &Config, interrupted: &AtomicBool) -> anyhow::
     let images = folder.development();
     let input = input::measure(images);
     let (image_shape, class_count) = (input.shape, folder.classes.labels.len());
-    let architecture = Architecture { image_shape, width: config.width, class_count }.checked()?;
+    let architecture = Architecture::new(image_shape, config.width, class_count).checked()?;
     let loader =
         Loader { dataset: images, input: &input, architecture, config: config.loader(config.seed), teachers: &[] };
     let parameters = Parameters::initial(&architecture, config.seed);

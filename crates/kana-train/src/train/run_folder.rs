@@ -22,7 +22,7 @@ use crate::data::{DISTILL_SETTING, Dataset, FAST_DEV_SETTING, FOLDS_SETTING, Fol
 use crate::metrics;
 use crate::report::{self, FoldAccuracy, Inputs, Judged, Network};
 use kana_engine::kernels::Instructions;
-use kana_engine::model::{CARD_FILE, Card};
+use kana_engine::model::{CARD_FILE, Card, card};
 
 /// File of a run, beside its card.
 const FILE: &str = "run.json";
@@ -123,7 +123,8 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<
 /// Returns an error when a file is missing or is not what the card says.
 pub fn members(folder: &Path, card: &Card) -> anyhow::Result<Vec<Evaluator>> {
     let (image_shape, class_count) = (card.input.shape, card.labels.len());
-    let architecture = Architecture { image_shape, width: card.architecture.width, class_count }.checked()?;
+    let card::Architecture { depth, width, .. } = card.architecture;
+    let architecture = Architecture { image_shape, depth, width, class_count }.checked()?;
     let member = |member: &kana_engine::model::card::Member| {
         let parameters = read_weights(&architecture, &folder.join(&member.file))?;
         Ok(Evaluator::new(&architecture, &parameters, card.input.clone()))
@@ -156,7 +157,8 @@ fn network(run: &Path, number: usize) -> anyhow::Result<Network> {
 pub fn write_report(run: &Path, data: Option<&Path>) -> anyhow::Result<PathBuf> {
     let inputs = gather(run, data)?;
     let report = report::report(&inputs);
-    atomic_write(&run.join(REPORT_JSON), (serde_json::to_string_pretty(&report)? + "\n").as_bytes())?;
+    // On one line: the confusion matrix of a thousand classes is 2 MB so, and 11 with each number on a line of its own.
+    atomic_write(&run.join(REPORT_JSON), (serde_json::to_string(&report)? + "\n").as_bytes())?;
     let page = run.join(REPORT_PAGE);
     atomic_write(&page, report::html(&inputs, &report).as_bytes())?;
     Ok(page)

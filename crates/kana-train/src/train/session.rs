@@ -113,7 +113,7 @@ impl<'a> Session<'a> {
     /// Returns an error when the images are too small for the network, or the width is out of its bounds.
     pub fn new(config: &'a Config, plan: Plan<'a>) -> anyhow::Result<Self> {
         let (image_shape, class_count) = (plan.input.shape, plan.class_count);
-        let architecture = Architecture { image_shape, width: config.width, class_count }.checked()?;
+        let architecture = Architecture::new(image_shape, config.width, class_count).checked()?;
         let sampler = Sampler::new(plan.training.len(), config.batch_size);
         let mut settings = config.all_settings();
         settings.extend(plan.settings.clone());

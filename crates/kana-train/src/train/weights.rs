@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     const ARCHITECTURE: Architecture =
-        Architecture { image_shape: Shape { channels: 1, height: 20, width: 20 }, width: 2, class_count: 3 };
+        Architecture { image_shape: Shape { channels: 1, height: 20, width: 20 }, depth: 4, width: 2, class_count: 3 };
 
     #[test]
     fn parsed_weights_are_the_encoded_ones() {

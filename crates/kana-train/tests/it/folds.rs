@@ -33,7 +33,7 @@ fn every_image_is_judged_once_by_the_network_that_never_saw_it() {
     assert_eq!(rows[..12], [0, 0, 0x0D, 2, 0, 0, 0, 90, 0, 0, 0, 3]);
     let rows: Vec<f32> = rows[12..].as_chunks().0.iter().map(|float| f32::from_be_bytes(*float)).collect();
     let greatest = |row: &[f32]| (0..3).max_by(|one, other| row[*one].total_cmp(&row[*other]));
-    let is_correct = |(row, label): (&[f32], &u8)| greatest(row) == Some(usize::from(*label));
+    let is_correct = |(row, label): (&[f32], &u16)| greatest(row) == Some(usize::from(*label));
     let correct = rows.chunks(3).zip(images.labels()).filter(|pair| is_correct(*pair)).count();
     assert_eq!((card.evaluation.len(), card.evaluation[0].images), (1, 90));
     assert!((card.evaluation[0].accuracy - correct as f64 / 90.0).abs() < 1e-9);

@@ -22,7 +22,7 @@ pub fn card(labels: &[&str]) -> Card {
         format: card::FORMAT,
         name: "constant".into(),
         description: "Predicts the same class for every image.".into(),
-        architecture: Architecture { family: "none".into(), width: 1, dropout: 0.0 },
+        architecture: Architecture { family: "none".into(), depth: 4, width: 1, dropout: 0.0 },
         input: Input {
             shape: Shape { channels: 1, height: 2, width: 3 },
             mean: vec![0.0],

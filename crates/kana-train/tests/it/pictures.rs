@@ -7,7 +7,7 @@ use image::{GrayImage, Luma, Rgb, RgbImage};
 use kana_engine::image::fit::Fit;
 use kana_engine::model::Artifact;
 use kana_train::data::Folder;
-use kana_train::{Completion, Config};
+use kana_train::{Completion, Config, write_report};
 use tempfile::TempDir;
 
 use crate::train::run;
@@ -48,9 +48,57 @@ fn a_model_learns_from_pictures_in_colour_and_is_judged_on_those_in_test() {
 }
 
 #[test]
+fn a_thousand_classes_of_16_pixels_are_learned_served_and_reported() {
+    let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    for class in 0..1_000_u32 {
+        let folder = data.path().join(format!("class {class:03}"));
+        fs::create_dir(&folder).unwrap();
+        for number in 0..3 {
+            let picture = GrayImage::from_fn(16, 16, |x, y| Luma([(class >> (x / 4 + y / 8)) as u8 * 90 + number]));
+            picture.save(folder.join(format!("{number}.png"))).unwrap();
+        }
+    }
+
+    let completion = run(&Config { epochs: 1, batch_size: 100, ..config(data.path(), out.path()) }).unwrap();
+
+    let Completion::Finished { card, .. } = completion else { panic!("{completion:?}") };
+    assert_eq!((card.labels.len(), card.labels[999].as_str(), card.architecture.depth), (1_000, "class 999", 3));
+    let mut classifier = Artifact::load(out.path()).unwrap().classifier().expect("a model that serves");
+    let image = Folder::load(data.path()).unwrap().test.image(2_999);
+    assert_eq!(classifier.classify(&[image]).unwrap()[0].probabilities.len(), 1_000);
+    write_report(out.path(), None).expect("a report");
+    for (file, bytes_max) in [("report.html", 4 << 20), ("report.json", 4 << 20)] {
+        let bytes = fs::metadata(out.path().join(file)).unwrap().len();
+        assert!(bytes < bytes_max, "{file} has {bytes} bytes");
+    }
+}
+
+#[test]
+fn more_than_a_thousand_classes_are_refused() {
+    let data = TempDir::new().unwrap();
+    (0..1_001).for_each(|class| fs::create_dir(data.path().join(class.to_string())).unwrap());
+
+    let error = Folder::load(data.path()).unwrap_err().to_string();
+
+    assert!(error.contains("found 1001 folders of classes, expected 2 to 1000"), "{error}");
+}
+
+#[test]
+fn larger_pictures_get_a_deeper_network_in_each_fold() {
+    let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    write(data.path(), 20, 64);
+
+    let completion = run(&Config { epochs: 2, folds: Some(2), ..config(data.path(), out.path()) }).unwrap();
+
+    let Completion::Finished { card, .. } = completion else { panic!("{completion:?}") };
+    assert_eq!((card.architecture.depth, card.members.len()), (5, 2));
+    Artifact::load(out.path()).unwrap().classifier().expect("the probabilities of the trainer");
+}
+
+#[test]
 fn small_pictures_are_enlarged_large_ones_shrunk_and_grey_ones_have_one_channel() {
     let data = TempDir::new().unwrap();
-    for (class, side) in [("a", 16), ("b", 200)] {
+    for (class, side) in [("a", 12), ("b", 200)] {
         fs::create_dir(data.path().join(class)).unwrap();
         let picture = GrayImage::from_fn(side, side, |x, _| Luma([x as u8]));
         picture.save(data.path().join(class).join("1.png")).unwrap();
@@ -60,7 +108,7 @@ fn small_pictures_are_enlarged_large_ones_shrunk_and_grey_ones_have_one_channel(
     fs::rename(data.path().join("b"), data.path().join("_b")).unwrap();
     let large = Folder::load(data.path()).unwrap();
 
-    assert_eq!(small.test.shape().to_string(), "1×20×20");
+    assert_eq!(small.test.shape().to_string(), "1×16×16");
     assert_eq!(large.test.shape().to_string(), "1×64×64");
     assert!(small.test.are_scenes() && small.train.is_none());
 }

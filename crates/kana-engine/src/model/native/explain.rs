@@ -35,7 +35,7 @@ pub struct Explanation {
 #[derive(Clone, Debug, Serialize)]
 pub struct LayerCost {
     /// Name of its weights in the model's file.
-    pub name: &'static str,
+    pub name: String,
     /// `direct`, `winograd 2×2`, `winograd 4×4`, or `dense` for twelve images together.
     pub algorithm: &'static str,
     /// Floating-point operations of its definition for one image, in millions; a multiply-add is two.
@@ -55,27 +55,30 @@ impl Native {
         let Buffers { input, front, back, workspace, features, hidden, logits, .. } = buffers;
         let peak_gflops = peak(instructions);
         let mut layers = Vec::new();
-        let mut add = |name, algorithm, flop: usize, images: usize, work: &mut dyn FnMut()| {
-            let (mflop, micros) = (flop as f64 / 1e6, least_micros(work) / images as f64);
+        let mut add = |name: &str, algorithm, flop: usize, images: usize, work: &mut dyn FnMut()| {
+            let (name, mflop, micros) = (name.to_owned(), flop as f64 / 1e6, least_micros(work) / images as f64);
             layers.push(LayerCost { name, algorithm, mflop, micros, peak_share: mflop / micros * 1e3 / peak_gflops });
         };
         let width = card.architecture.width;
         let convolution = |pixels: usize, from: usize, to: usize| 2 * 9 * pixels * from * to;
         let pixels = |input: Extent| (input.height - 2) * (input.width - 2);
-        let [second, third, fourth] = &member.convolutions;
         let flop = convolution(pixels(Extent { height: shape.height, width: shape.width }), shape.channels, width);
         add("conv1", "direct", flop, 1, &mut || member.first.run(instructions, input, front));
-        let flop = convolution(pixels(second.input), width, width);
-        add("conv2", second.algorithm(), flop, 1, &mut || second.run(instructions, front, workspace, back));
-        let flop = convolution(pixels(third.input), width, 2 * width);
-        add("conv3", third.algorithm(), flop, 1, &mut || third.run(instructions, back, workspace, front));
-        let flop = convolution(pixels(fourth.input), 2 * width, 2 * width);
-        add("conv4", fourth.algorithm(), flop, 1, &mut || fourth.run(instructions, front, workspace, features));
+        let (mut from, mut front, mut back, last) = (width, front, back, member.convolutions.len() - 1);
+        for (number, layer) in member.convolutions.iter().enumerate() {
+            let to = if number == 0 { width } else { 2 * width };
+            let flop = convolution(pixels(layer.input), from, to);
+            let output: &mut [Vector] = if number == last { features } else { back };
+            let work = &mut || layer.run(instructions, front, workspace, output);
+            add(&format!("conv{}", number + 2), layer.algorithm(), flop, 1, work);
+            (from, front, back) = (to, back, front);
+        }
+        let flat = member.convolutions[last].output().pixels() * from;
         let [first, last] = &member.dense;
         let features = &features[..IMAGES_MAX * first.inputs()];
         let hidden = &mut hidden[..IMAGES_MAX * first.outputs()];
         let logits = &mut logits[..IMAGES_MAX * last.outputs()];
-        let flop = 2 * fourth.output().pixels() * 2 * width * super::weights::HIDDEN;
+        let flop = 2 * flat * super::weights::HIDDEN;
         add("dense1", "dense", flop, IMAGES_MAX, &mut || first.run(instructions, features, hidden));
         let flop = 2 * super::weights::HIDDEN * card.labels.len();
         add("dense2", "dense", flop, IMAGES_MAX, &mut || last.run(instructions, hidden, logits));

@@ -27,6 +27,9 @@ pub const FAMILY: &str = "kana-cnn";
 /// Images whose dense layers are computed together, at most: two full sets of sums with AVX2.
 const IMAGES_MAX: usize = 12;
 
+/// What the card's checks leave.
+const SEVERAL: &str = "BUG: a card has three convolutions at least";
+
 /// Computes networks of the family [`FAMILY`]; several members' probabilities are averaged.
 pub struct Native {
     card: Arc<Card>,
@@ -59,10 +62,12 @@ impl Native {
     pub fn new(card: Arc<Card>, members: Arc<[Plan]>, instructions: Instructions) -> Self {
         let mut buffers = Buffers::default();
         for member in members.iter() {
-            let [second, third, fourth] = &member.convolutions;
-            grow(&mut buffers.front, member.first.output_vectors().max(third.output_vectors()));
-            grow(&mut buffers.back, second.output_vectors());
-            [second, third, fourth].into_iter().for_each(|layer| buffers.workspace.reserve(layer));
+            grow(&mut buffers.front, member.first.output_vectors());
+            for (number, layer) in member.convolutions.iter().enumerate() {
+                let output = if number % 2 == 0 { &mut buffers.back } else { &mut buffers.front };
+                grow(output, layer.output_vectors());
+                buffers.workspace.reserve(layer);
+            }
             let [hidden, last] = &member.dense;
             grow(&mut buffers.features, IMAGES_MAX * hidden.inputs());
             grow(&mut buffers.hidden, IMAGES_MAX * hidden.outputs());
@@ -87,12 +92,14 @@ impl Native {
                 for (float, byte) in buffers.input.iter_mut().zip(image.pixels()) {
                     *float = f32::from(*byte);
                 }
-                let [second, third, fourth] = &member.convolutions;
-                let (front, back, workspace) = (&mut buffers.front, &mut buffers.back, &mut buffers.workspace);
+                let (mut front, mut back) = (&mut buffers.front, &mut buffers.back);
                 member.first.run(*instructions, &buffers.input, front);
-                second.run(*instructions, front, workspace, back);
-                third.run(*instructions, back, workspace, front);
-                fourth.run(*instructions, front, workspace, features);
+                let (last, others) = member.convolutions.split_last().expect(SEVERAL);
+                for layer in others {
+                    layer.run(*instructions, front, &mut buffers.workspace, back);
+                    (front, back) = (back, front);
+                }
+                last.run(*instructions, front, &mut buffers.workspace, features);
             }
             let middle = &mut buffers.hidden[..images.len() * hidden.outputs()];
             let logits = &mut buffers.logits[..images.len() * last.outputs()];

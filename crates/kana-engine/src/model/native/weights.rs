@@ -15,17 +15,14 @@ use crate::model::Card;
 /// Added to the variance in batch normalisation, so that no deviation is zero. The trainer adds the same.
 pub const NORM_EPSILON: f64 = 1e-5;
 
-/// Least rows and columns of an input, which leave one pixel after the last convolution: ((20 − 2 − 2) / 2 − 2) / 2 − 2.
-const SIDE_MIN: usize = 20;
-
 /// Outputs of the first dense layer.
 pub const HIDDEN: usize = 128;
 
 /// The network's layers with the normalisations folded into them.
 #[derive(Clone, Debug)]
 pub struct Weights {
-    /// The four convolutions, in order.
-    pub convolutions: [Filters; 4],
+    /// The convolutions, in order.
+    pub convolutions: Vec<Filters>,
     /// The two dense layers, in order.
     pub dense: [Dense; 2],
 }
@@ -36,19 +33,24 @@ struct Affine {
     shift: Vec<f64>,
 }
 
-/// The extents of the network's activations: of the input, then after each layer that changes them. `None` where the input
-/// is too small for the family.
-pub fn extents(shape: Shape) -> Option<[Extent; 7]> {
-    let valid = |e: Extent| Extent::new(e.height.checked_sub(2)?, e.width.checked_sub(2)?);
-    let halved = |e: Extent| Extent::new(e.height / 2, e.width / 2);
-    let input = Extent::new(shape.height, shape.width)?;
-    let first = valid(input)?;
-    let second = valid(first)?;
-    let second_pooled = halved(second)?;
-    let third = valid(second_pooled)?;
-    let third_pooled = halved(third)?;
-    let fourth = valid(third_pooled)?;
-    Some([input, first, second, second_pooled, third, third_pooled, fourth])
+/// The extents of the input of each of `depth` convolutions, and of the output of the last. `None` where the input is too
+/// small for so many.
+pub fn extents(depth: usize, shape: Shape) -> Option<Vec<Extent>> {
+    let mut extents = vec![Extent::new(shape.height, shape.width)?];
+    for number in 0..depth {
+        let Extent { height, width } = extents[number];
+        let convolved = [height.checked_sub(2)?, width.checked_sub(2)?];
+        let is_pooled = number > 0 && number + 1 < depth;
+        let [height, width] = convolved.map(|side| if is_pooled { side / 2 } else { side });
+        extents.push(Extent::new(height, width)?);
+    }
+    Some(extents)
+}
+
+/// Least rows and columns of an input, which leave one pixel after the last of `depth` convolutions: 10 for three of them, and
+/// twice as many for each further one. For four, ((20 − 2 − 2) / 2 − 2) / 2 − 2 is one.
+fn side_min(depth: usize) -> usize {
+    10 << (depth - 3)
 }
 
 impl Weights {
@@ -58,26 +60,29 @@ impl Weights {
     /// The reason, naming the tensor, what was expected and what was found.
     pub fn read(bytes: &[u8], card: &Card) -> Result<Self, String> {
         let file = SafeTensors::deserialize(bytes).map_err(|e| format!("not a safetensors file: {e}"))?;
-        let shape = card.input.shape;
-        let extents = extents(shape)
-            .ok_or_else(|| format!("expected an input of {SIDE_MIN}×{SIDE_MIN} or more, found {shape}"))?;
-        let (channels, width, classes) = (shape.channels, card.architecture.width, card.labels.len());
+        let (shape, depth, width) = (card.input.shape, card.architecture.depth, card.architecture.width);
+        let extents = extents(depth, shape).ok_or_else(|| {
+            let least = side_min(depth);
+            format!("expected an input of {least}×{least} or more for {depth} convolutions, found {shape}")
+        })?;
         let mut tensors = Tensors { file: &file, read: BTreeSet::new() };
-        let input = Affine::of_input(card);
-        let first = tensors.convolution("conv1", &input, channels, width)?;
-        let norm = tensors.norm("norm1", width)?;
-        let second = tensors.convolution("conv2", &norm, width, width)?;
-        let norm = tensors.norm("norm2", width)?;
-        let third = tensors.convolution("conv3", &norm, width, 2 * width)?;
-        let norm = tensors.norm("norm3", 2 * width)?;
-        let fourth = tensors.convolution("conv4", &norm, 2 * width, 2 * width)?;
-        let flat = Layout { channels: 2 * width, pixels: extents[6].pixels() };
+        let (mut before, mut channels) = (Affine::of_input(card), shape.channels);
+        let mut convolutions = Vec::with_capacity(depth);
+        for number in 1..=depth {
+            let outputs = if number <= 2 { width } else { 2 * width };
+            convolutions.push(tensors.convolution(&format!("conv{number}"), &before, channels, outputs)?);
+            if number < depth {
+                before = tensors.norm(&format!("norm{number}"), outputs)?;
+            }
+            channels = outputs;
+        }
+        let flat = Layout { channels, pixels: extents[depth].pixels() };
         let hidden = tensors.dense("dense1", &flat, HIDDEN)?.rectified();
-        let last = tensors.dense("dense2", &Layout { channels: HIDDEN, pixels: 1 }, classes)?;
+        let last = tensors.dense("dense2", &Layout { channels: HIDDEN, pixels: 1 }, card.labels.len())?;
         if let Some(extra) = file.names().into_iter().find(|name| !tensors.read.contains(*name)) {
             return Err(format!("tensor {extra}: expected none of this name"));
         }
-        Ok(Self { convolutions: [first, second, third, fourth], dense: [hidden, last] })
+        Ok(Self { convolutions, dense: [hidden, last] })
     }
 }
 

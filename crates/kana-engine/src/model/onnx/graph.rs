@@ -50,16 +50,17 @@ impl<'a> Graph<'a> {
             self.tensors.push(TensorProto { dims, data_type: FLOAT_TENSOR, name, raw_data });
         }
         let mut last = INPUT.to_owned();
-        for (number, is_pooled) in [(1, false), (2, true), (3, true), (4, false)] {
+        let depth = self.card.architecture.depth;
+        for number in 1..=depth {
             let name = format!("{prefix}conv{number}");
             last = self.node("Conv", &name, &[&last, &format!("{name}.weight"), &format!("{name}.bias")], []);
             last = self.node("Relu", &format!("{prefix}relu{number}"), &[&last], []);
-            if is_pooled {
+            if 1 < number && number < depth {
                 let two = || vec![2, 2];
                 let settings = [ints("kernel_shape", two()), ints("strides", two())];
                 last = self.node("MaxPool", &format!("{prefix}pool{number}"), &[&last], settings);
             }
-            if number < 4 {
+            if number < depth {
                 let name = format!("{prefix}norm{number}");
                 let parts = ["gamma", "beta", "mean", "variance"].map(|part| format!("{name}.{part}"));
                 let [gamma, beta, mean, variance] = &parts;
@@ -69,7 +70,7 @@ impl<'a> Graph<'a> {
         }
         last = self.node("Flatten", &format!("{prefix}flatten"), &[&last], [int("axis", 1)]);
         last = self.dense(&format!("{prefix}dense1"), &last);
-        last = self.node("Relu", &format!("{prefix}relu5"), &[&last], []);
+        last = self.node("Relu", &format!("{prefix}relu{}", depth + 1), &[&last], []);
         last = self.dense(&format!("{prefix}dense2"), &last);
         self.members.push(last);
         Ok(())

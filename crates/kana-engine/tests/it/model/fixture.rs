@@ -21,11 +21,16 @@ pub struct Fixture {
 impl Fixture {
     /// Random weights for `[channels, height, width]`, and a card whose self-test they pass.
     pub fn new(shape: [usize; 3], width: usize, classes: usize, members: u64) -> Self {
+        Self::with_depth(4, shape, width, classes, members)
+    }
+
+    /// The same with `depth` convolutions.
+    pub fn with_depth(depth: usize, shape: [usize; 3], width: usize, classes: usize, members: u64) -> Self {
         let [channels, height, columns] = shape;
         let labels: Vec<String> = (0..classes).map(|class| format!("class {class}")).collect();
         let card = json!({
             "format": 1, "name": "fixture", "description": "Random weights.",
-            "architecture": {"family": "kana-cnn", "width": width, "dropout": 0.2},
+            "architecture": {"family": "kana-cnn", "depth": depth, "width": width, "dropout": 0.2},
             "input": {
                 "shape": {"channels": channels, "height": height, "width": columns},
                 "mean": vec![0.25; channels], "deviation": vec![0.5; channels], "fit": {"as": "cover"},
@@ -37,7 +42,7 @@ impl Fixture {
             },
             "evaluation": [], "licence": "none", "attribution": "nobody", "self_test": [],
         });
-        let members = (0..members).map(|seed| weights(shape, width, classes, seed)).collect();
+        let members = (0..members).map(|seed| weights(depth, shape, width, classes, seed)).collect();
         let mut fixture = Self { card, members, shape };
         fixture.card["self_test"] = fixture.self_test();
         fixture
@@ -108,7 +113,7 @@ fn serialised(tensors: &Tensors) -> Vec<u8> {
     safetensors::serialize(views, None).expect("a file")
 }
 
-fn weights([channels, height, columns]: [usize; 3], width: usize, classes: usize, seed: u64) -> Tensors {
+fn weights(depth: usize, [channels, height, columns]: [usize; 3], width: usize, classes: usize, seed: u64) -> Tensors {
     let mut random = Random(seed);
     let mut tensors = Tensors::new();
     let mut layer = |name: &str, shape: Vec<usize>| {
@@ -119,15 +124,17 @@ fn weights([channels, height, columns]: [usize; 3], width: usize, classes: usize
         tensors.insert(format!("{name}.bias"), (vec![shape[0]], bias));
         tensors.insert(format!("{name}.weight"), (shape, values));
     };
-    let last_side = |side: usize| ((side - 4) / 2 - 2) / 2 - 2;
-    let (outputs, flat) = (2 * width, 2 * width * last_side(height) * last_side(columns));
+    let last_side = |side: usize| (2..depth).fold(side - 2, |side, _| (side - 2) / 2) - 2;
+    let flat = 2 * width * last_side(height) * last_side(columns);
+    let outputs = |number: usize| if number <= 2 { width } else { 2 * width };
     layer("conv1", vec![width, channels, 3, 3]);
-    layer("conv2", vec![width, width, 3, 3]);
-    layer("conv3", vec![outputs, width, 3, 3]);
-    layer("conv4", vec![outputs, outputs, 3, 3]);
+    for number in 2..=depth {
+        layer(&format!("conv{number}"), vec![outputs(number), outputs(number - 1), 3, 3]);
+    }
     layer("dense1", vec![128, flat]);
     layer("dense2", vec![classes, 128]);
-    for (name, channels) in [("norm1", width), ("norm2", width), ("norm3", outputs)] {
+    for number in 1..depth {
+        let (name, channels) = (format!("norm{number}"), outputs(number));
         for (part, least) in [("gamma", 0.5), ("beta", -0.5), ("mean", 0.0), ("variance", 0.25)] {
             let values = (0..channels).map(|_| least + random.share() as f32).collect();
             tensors.insert(format!("{name}.{part}"), (vec![channels], values));

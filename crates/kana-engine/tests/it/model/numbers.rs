@@ -25,14 +25,29 @@ fn engines(fixture: &Fixture) -> Vec<(Instructions, Box<dyn Classifier>)> {
 }
 
 fn assert_agrees(shape: [usize; 3], width: usize, classes: usize) {
-    let fixture = Fixture::new(shape, width, classes, 1);
+    assert_fixture_agrees(&Fixture::new(shape, width, classes, 1), shape);
+}
+
+fn assert_fixture_agrees(fixture: &Fixture, shape: [usize; 3]) {
     for seed in 7..9 {
         let pixels = fixture.pixels(seed);
         let expected = fixture.probabilities(&pixels);
-        for (_, mut engine) in engines(&fixture) {
+        for (_, mut engine) in engines(fixture) {
             let found = engine.classify(&[image(shape, pixels.clone())]).expect("an image of its shape");
 
             assert_near(&found[0].probabilities, &expected);
+        }
+    }
+}
+
+#[test]
+fn the_engine_agrees_with_the_definition_of_the_network_for_any_depth() {
+    for (depth, side) in [(3, 10), (3, 16), (4, 64), (5, 40), (5, 64), (6, 80), (8, 320)] {
+        for (channels, width) in [(1, 3), (3, 17)] {
+            // The largest takes the definition, which is slow, most of a second.
+            let (shape, width) = ([channels, side, side + 1], if depth == 8 { 2 } else { width });
+
+            assert_fixture_agrees(&Fixture::with_depth(depth, shape, width, CLASSES, 2), shape);
         }
     }
 }
@@ -56,7 +71,7 @@ fn the_engine_agrees_with_the_definition_of_the_network_for_any_shape() {
 
 #[test]
 fn the_engine_agrees_with_the_definition_of_the_network_for_any_number_of_classes() {
-    for classes in [1, 2, 16, 17, 150] {
+    for classes in [1, 2, 16, 17, 150, 1_000] {
         assert_agrees([1, 20, 20], 2, classes);
     }
 }
@@ -166,7 +181,8 @@ fn an_explanation_names_each_layer_its_algorithm_and_its_work() {
     for set in Instructions::available() {
         let explanation = artifact.explain(set);
 
-        let rows: Vec<_> = explanation.layers.iter().map(|l| (l.name, l.algorithm, (l.mflop * 1e3) as u32)).collect();
+        let rows: Vec<_> =
+            explanation.layers.iter().map(|l| (l.name.as_str(), l.algorithm, (l.mflop * 1e3) as u32)).collect();
         let expected = [
             ("conv1", "direct", 389),
             ("conv2", "winograd 4×4", 10_616),
@@ -179,6 +195,28 @@ fn an_explanation_names_each_layer_its_algorithm_and_its_work() {
         assert!(explanation.layers.iter().all(|layer| layer.micros > 0.0 && layer.peak_share > 0.0));
         assert!(explanation.to_string().contains(set.name()), "{explanation}");
     }
+}
+
+#[test]
+fn an_explanation_of_a_deeper_network_names_all_its_layers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    Fixture::with_depth(5, [1, 40, 40], 3, 2, 1).write(folder.path());
+    let artifact = Artifact::load(folder.path()).expect("a whole artifact");
+
+    let layers = artifact.explain(Instructions::best()).layers;
+
+    let rows: Vec<_> = layers.iter().map(|l| (l.name.as_str(), (l.mflop * 1e6).round() as usize)).collect();
+    let convolution = |pixels: usize, from: usize, to: usize| 2 * 9 * pixels * from * to;
+    let expected = [
+        ("conv1", convolution(38 * 38, 1, 3)),
+        ("conv2", convolution(36 * 36, 3, 3)),
+        ("conv3", convolution(16 * 16, 3, 6)),
+        ("conv4", convolution(6 * 6, 6, 6)),
+        ("conv5", convolution(1, 6, 6)),
+        ("dense1", 2 * 6 * 128),
+        ("dense2", 2 * 128 * 2),
+    ];
+    assert_eq!(rows, expected);
 }
 
 #[test]

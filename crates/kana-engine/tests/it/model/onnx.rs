@@ -27,10 +27,15 @@ fn classified(model: &Path, images: &[u8]) -> Vec<f32> {
 
 #[test]
 fn an_exported_model_or_ensemble_gives_the_same_probabilities_in_onnx_runtime() {
-    for (shape, width, classes, members) in
-        [([1, 28, 28], 8, 10, 1), ([3, 23, 31], 5, 3, 1), ([1, 20, 20], 4, 2, 3), ([2, 40, 21], 3, 150, 2)]
-    {
-        let fixture = Fixture::new(shape, width, classes, members);
+    let fixtures = [
+        (10, Fixture::new([1, 28, 28], 8, 10, 1)),
+        (3, Fixture::new([3, 23, 31], 5, 3, 1)),
+        (2, Fixture::new([1, 20, 20], 4, 2, 3)),
+        (150, Fixture::new([2, 40, 21], 3, 150, 2)),
+        (3, Fixture::with_depth(3, [1, 16, 17], 4, 3, 2)),
+        (4, Fixture::with_depth(5, [3, 48, 45], 3, 4, 1)),
+    ];
+    for (classes, fixture) in fixtures {
         let folder = tempfile::tempdir().expect("a folder");
         fixture.write(folder.path());
         let model = folder.path().join("model.onnx");

@@ -26,10 +26,15 @@ impl Reference<'_> {
         let row = |c: usize, y: usize| (0..width).map(|x| normal(c, y, x)).collect::<Vec<_>>();
         let input: Planes = (0..channels).map(|c| (0..height).map(|y| row(c, y)).collect()).collect();
 
-        let planes = self.normalise("norm1", relu(self.convolve("conv1", &input)));
-        let planes = self.normalise("norm2", pool(&relu(self.convolve("conv2", &planes))));
-        let planes = self.normalise("norm3", pool(&relu(self.convolve("conv3", &planes))));
-        let planes = relu(self.convolve("conv4", &planes));
+        let mut planes = relu(self.convolve("conv1", &input));
+        for number in 2.. {
+            planes = self.normalise(&format!("norm{}", number - 1), planes);
+            planes = relu(self.convolve(&format!("conv{number}"), &planes));
+            if !self.tensors.contains_key(&format!("norm{number}.gamma")) {
+                break;
+            }
+            planes = pool(&planes);
+        }
         let flat: Vec<f64> = planes.into_iter().flatten().flatten().collect();
         let hidden: Vec<f64> = self.multiply("dense1", &flat).into_iter().map(|v| v.max(0.0)).collect();
         let logits = self.multiply("dense2", &hidden);

@@ -56,7 +56,7 @@ impl Network {
     /// Derives the structure of a network of this architecture.
     pub fn new(architecture: &Architecture) -> Self {
         Self {
-            layers: Layer::of_network(architecture).to_vec(),
+            layers: Layer::of_network(architecture),
             trainable: Layout::new(architecture.trainable()),
             statistics: Layout::new(architecture.statistics()),
         }

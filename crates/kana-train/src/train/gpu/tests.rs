@@ -59,7 +59,7 @@ fn noise() -> Dataset {
 fn prepare(dataset: &Dataset, width: usize, count: usize) -> (Architecture, Vec<Batch>) {
     let input = input::measure(dataset);
     let class_count = dataset.labels().iter().map(|label| usize::from(*label) + 1).max().unwrap_or(0);
-    let architecture = Architecture { image_shape: dataset.shape(), width, class_count }.checked().expect("a network");
+    let architecture = Architecture::new(dataset.shape(), width, class_count).checked().expect("a network");
     let config =
         LoaderConfig { seed: 3, batch_size: 16, augment: true, mixup: 0.5, dropout: 0.2, label_smoothing: 0.05 };
     let loader = Loader { dataset, input: &input, architecture, config, teachers: &[] };

@@ -24,15 +24,18 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// The four convolutions of a network, in order.
-    pub fn of_network(architecture: &Architecture) -> [Self; 4] {
+    /// The convolutions of a network, in order.
+    pub fn of_network(architecture: &Architecture) -> Vec<Self> {
         let Shape { channels, height, width } = architecture.image_shape;
-        let (narrow, wide) = (architecture.width, 2 * architecture.width);
-        let first = Self { input: Extent { height, width }, inputs: channels, outputs: narrow, is_pooled: false };
-        let second = Self { input: first.output(), inputs: narrow, outputs: narrow, is_pooled: true };
-        let third = Self { input: second.output(), inputs: narrow, outputs: wide, is_pooled: true };
-        let fourth = Self { input: third.output(), inputs: wide, outputs: wide, is_pooled: false };
-        [first, second, third, fourth]
+        let (mut input, mut inputs) = (Extent { height, width }, channels);
+        let mut layers = Vec::with_capacity(architecture.depth);
+        for number in 1..=architecture.depth {
+            let outputs = if number <= 2 { architecture.width } else { 2 * architecture.width };
+            let layer = Self { input, inputs, outputs, is_pooled: 1 < number && number < architecture.depth };
+            (input, inputs) = (layer.output(), outputs);
+            layers.push(layer);
+        }
+        layers
     }
 
     /// Height and width before the pool.

@@ -25,7 +25,7 @@ use super::loader::{Batch, Mask};
 use super::optimiser::{Moments, Optimiser, Step};
 use convolution::{Active, Backward, FilterGradient, FirstGradient, Image, TAPS, add_first};
 use elementwise::{Combination, Sums};
-use network::{DENSE, Features, Memory, Network};
+use network::{Features, Memory, Network};
 use norm::{ChannelSums, Norm};
 use pool::Origins;
 
@@ -37,9 +37,6 @@ pub use norm::MOMENTUM;
 /// Parts of a batch whose gradients are summed separately: more than most processors have cores. Each costs one copy of
 /// the weights.
 const SHARDS: usize = 16;
-
-/// Convolutions, from the first on, that a norm follows.
-const NORMS: usize = 3;
 
 /// Network and optimiser between two steps.
 pub struct Learner {
@@ -91,8 +88,8 @@ pub struct Gradients {
 /// What a forward pass leaves for the backward pass, and memory that every step uses again.
 struct Pass {
     instructions: Instructions,
-    layers: [Layer; 4],
-    activations: [Activations; 4],
+    layers: Vec<Layer>,
+    activations: Vec<Activations>,
     shards: Vec<Shard>,
     images: usize,
 }
@@ -146,10 +143,11 @@ impl Learner {
     /// Continues from `parameters` and `moments`, which fit the architecture.
     pub fn new(architecture: Architecture, parameters: Parameters, moments: Moments, weight_decay: f64) -> Self {
         let optimiser = Optimiser::new(&architecture, weight_decay, moments);
+        let layers = Layer::of_network(&architecture);
         let pass = Pass {
             instructions: Instructions::best(),
-            layers: Layer::of_network(&architecture),
-            activations: Default::default(),
+            activations: layers.iter().map(|_| Activations::default()).collect(),
+            layers,
             shards: Vec::new(),
             images: 0,
         };
@@ -179,12 +177,12 @@ impl Learner {
         let network = Network::new(architecture, &parameters.trainable, pass.instructions);
         pass.start(batch);
         let mut norms: Vec<Norm> = Vec::new();
-        for index in 0..4 {
+        for index in 0..architecture.depth {
             match norms.last() {
                 None => pass.convolve_first(&network, batch),
                 Some(norm) => pass.convolve(&network, index, &Before { norm, mask: batch.mask_before(index) }),
             }
-            if index < NORMS {
+            if index < pass.last() {
                 let (gamma, beta) = pair(&parameters.trainable, network::norm(index));
                 let norm = Norm::of_batch(&pass.totals(), pass.elements(index), gamma, beta);
                 let [mean, variance] = &mut parameters.statistics[2 * index..][..2] else {
@@ -200,7 +198,7 @@ impl Learner {
         };
         pass.dense(&network, &parameters.trainable, batch, &mut gradients);
         let mut combination = None;
-        for index in (1..4).rev() {
+        for index in (1..architecture.depth).rev() {
             let place = network::convolution(index);
             let backward = Backward::new(pass.layers[index], &parameters.trainable[place]);
             let before = Before { norm: &norms[index - 1], mask: batch.mask_before(index) };
@@ -211,7 +209,7 @@ impl Learner {
             (gradients.trainable[place], gradients.trainable[place + 1]) = (norm.gamma, norm.beta);
             combination = Some(norm.input);
         }
-        let combination = combination.expect("BUG: three layers came before");
+        let combination = combination.expect("BUG: two layers came before at least");
         let [weight, bias] = pass.convolve_first_back(batch, &combination);
         (gradients.trainable[0], gradients.trainable[1]) = (weight, bias);
         gradients
@@ -234,6 +232,11 @@ impl Pass {
             activations.origins.resize(vectors, [0; LANES]);
             activations.gradient.resize(vectors, Vector::ZERO);
         }
+    }
+
+    /// Number of the last convolution, the only one that no norm follows.
+    fn last(&self) -> usize {
+        self.layers.len() - 1
     }
 
     fn shard_images(&self) -> usize {
@@ -268,6 +271,7 @@ impl Pass {
     fn convolve(&mut self, network: &Network, index: usize, before: &Before<'_>) {
         let (instructions, images, layer) = (self.instructions, self.shard_images(), self.layers[index]);
         let (inputs, outputs) = (layer.input_vectors(), layer.output_vectors());
+        let has_norm = index < self.last();
         let (previous, current) = self.activations.split_at_mut(index);
         let (previous, current) = (&previous[index - 1], &mut current[0]);
         let values = current.values.par_chunks_mut(images * outputs);
@@ -279,7 +283,7 @@ impl Pass {
                     let image = number * images + image;
                     shard.load(instructions, before, image, &previous.values[image * inputs..][..inputs]);
                     network.convolve(index, &shard.input, &mut shard.memory, (&mut *values, origins));
-                    if index < NORMS {
+                    if has_norm {
                         shard.add(instructions, values, values, layer.outputs);
                     }
                 }
@@ -290,9 +294,10 @@ impl Pass {
     /// Computes the dense layers and the loss, forward and backward.
     fn dense(&mut self, network: &Network, parameters: &[Vec<f32>], batch: &Batch, gradients: &mut Gradients) {
         let (instructions, images) = (self.instructions, self.images);
-        let features = Features::of(self.layers[3]);
-        let count = self.layers[3].outputs * self.layers[3].output().pixels();
-        let last = &mut self.activations[3];
+        let (number, layer) = (self.last(), self.layers[self.last()]);
+        let features = Features::of(layer);
+        let count = layer.outputs * layer.output().pixels();
+        let last = &mut self.activations[number];
         elementwise::multiply(instructions, &batch.masks.flat.0, &mut last.values);
         let (mut hidden, mut logits) = (Vec::new(), Vec::new());
         dense::multiply(instructions, &network.dense[0], &last.values, &mut hidden);
@@ -302,7 +307,7 @@ impl Pass {
 
         let classes = batch.classes();
         gradients.totals = into_loss_gradients(&mut logits, batch);
-        let [first, second] = DENSE;
+        let [first, second] = network::dense(self.layers.len());
         let weights = dense::lay_out(classes, DENSE_WIDTH, &[], |from, to| parameters[second][from * DENSE_WIDTH + to]);
         let mut hidden_gradient = Vec::new();
         dense::multiply(instructions, &weights, &logits, &mut hidden_gradient);

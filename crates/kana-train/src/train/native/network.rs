@@ -5,7 +5,8 @@
 //!       → conv4 → ReLU → flatten → dropout(2p) → dense1 → ReLU → dropout(2p) → dense2
 //! ```
 //!
-//! Convolutions are 3×3 without padding, pools 2×2 maxima, norms batch normalisation. A [`Network`] has the parameters laid
+//! That is the network for images of 24 to 47 pixels a side; a smaller or a larger one has fewer or more convolutions with
+//! pool, norm and dropout between the first and the last. Convolutions are 3×3 without padding, pools 2×2 maxima, norms batch normalisation. A [`Network`] has the parameters laid
 //! out for the forward pass; a step lays them out anew. [`Finished`] is the whole pass of a network that is not trained:
 //! with running statistics and without dropout.
 
@@ -23,26 +24,29 @@ use super::norm::Norm;
 use super::pool::{Origins, mark_active, pool};
 use crate::train::architecture::{Architecture, DENSE_WIDTH, Parameters};
 
-/// Place of the weights of a convolution (0 to 3) among the trainable parameters; its biases follow.
+/// Place of the weights of a convolution (from 0) among the trainable parameters; its biases follow.
 pub const fn convolution(index: usize) -> usize {
     4 * index
 }
 
-/// Place of γ of a norm (0 to 2) among the trainable parameters; β follows.
+/// Place of γ of a norm (from 0) among the trainable parameters; β follows.
 pub const fn norm(index: usize) -> usize {
     4 * index + 2
 }
 
-/// Places of the weights of the dense layers among the trainable parameters; their biases follow.
-pub const DENSE: [usize; 2] = [14, 16];
+/// Places of the weights of the dense layers after `depth` convolutions among the trainable parameters; their biases follow.
+pub const fn dense(depth: usize) -> [usize; 2] {
+    // No norm follows the last convolution.
+    [4 * depth - 2, 4 * depth]
+}
 
 /// Parameters laid out for the forward pass.
 pub struct Network {
-    /// Shapes of the four convolutions.
-    pub layers: [Layer; 4],
+    /// Shapes of the convolutions.
+    pub layers: Vec<Layer>,
     first: First,
     /// The other convolutions, before their pools.
-    others: [Convolution; 3],
+    others: Vec<Convolution>,
     /// The two dense layers, without their activations.
     pub dense: [Dense; 2],
     instructions: Instructions,
@@ -91,28 +95,20 @@ impl Network {
             });
             Filters { inputs: layers[index].inputs, outputs: layers[index].outputs, weights, bias }
         };
-        let features = Features::of(layers[3]);
-        let count = layers[3].outputs * layers[3].output().pixels();
-        let [hidden, last] = DENSE.map(|place| (&trainable[place], &trainable[place + 1]));
+        let features = Features::of(layers[layers.len() - 1]);
+        let count = architecture.features();
+        let [hidden, last] = dense(layers.len()).map(|place| (&trainable[place], &trainable[place + 1]));
         let convolution = |index: usize| Convolution::new(&filters(index), layers[index].input, false);
-        // Half of the time is the largest convolution's.
-        let ((second, third), (fourth, hidden)) = rayon::join(
-            || (convolution(1), convolution(2)),
+        let (others, hidden) = rayon::join(
+            || (1..layers.len()).into_par_iter().map(convolution).collect(),
             || {
-                let matrix = lay_out(features.floats(), DENSE_WIDTH, hidden.1, |at, output| {
+                lay_out(features.floats(), DENSE_WIDTH, hidden.1, |at, output| {
                     features.number(at).map_or(0.0, |number| hidden.0[output * count + number])
-                });
-                (convolution(3), matrix)
+                })
             },
         );
         let last = lay_out(DENSE_WIDTH, architecture.class_count, last.1, |from, to| last.0[to * DENSE_WIDTH + from]);
-        Self {
-            layers,
-            first: First::new(&filters(0), layers[0].input),
-            others: [second, third, fourth],
-            dense: [hidden, last],
-            instructions,
-        }
+        Self { first: First::new(&filters(0), layers[0].input), layers, others, dense: [hidden, last], instructions }
     }
 
     /// Computes the first convolution and ReLU of an image, `[H][W][C]`.
@@ -120,7 +116,7 @@ impl Network {
         self.first.run(self.instructions, samples, output);
     }
 
-    /// Computes convolution number `index`, 1 to 3, with ReLU and pool, and the origins of its output. Works in `memory`.
+    /// Computes convolution number `index`, from 1 on, with ReLU and pool, and the origins of its output. Works in `memory`.
     pub fn convolve(
         &self,
         index: usize,
@@ -145,7 +141,7 @@ impl Network {
 /// A network that is not trained.
 pub struct Finished {
     network: Network,
-    norms: [Norm; 3],
+    norms: Vec<Norm>,
     class_count: usize,
 }
 
@@ -162,13 +158,13 @@ impl Finished {
     /// Prepares the forward pass with `parameters`, which fit `architecture`.
     pub fn new(architecture: &Architecture, parameters: &Parameters) -> Self {
         let Parameters { trainable, statistics } = parameters;
-        let norms = [0, 1, 2].map(|index| {
+        let running = |index: usize| {
             let (gamma, beta) = (&trainable[norm(index)], &trainable[norm(index) + 1]);
             Norm::running(&statistics[2 * index], &statistics[2 * index + 1], gamma, beta)
-        });
+        };
         Self {
             network: Network::new(architecture, trainable, Instructions::best()),
-            norms,
+            norms: (0..architecture.depth - 1).map(running).collect(),
             class_count: architecture.class_count,
         }
     }
@@ -194,7 +190,8 @@ impl Finished {
 
     fn hidden_vectors(&self, samples: &[f32]) -> Vec<Vector> {
         let layers = &self.network.layers;
-        let (floats, vectors) = (layers[0].input.pixels() * layers[0].inputs, layers[3].output_vectors());
+        let (floats, vectors) =
+            (layers[0].input.pixels() * layers[0].inputs, layers[layers.len() - 1].output_vectors());
         let mut features = vec![Vector::ZERO; samples.len() / floats * vectors];
         let images = samples.par_chunks(floats).zip(features.par_chunks_mut(vectors));
         images.for_each_init(Scratch::default, |scratch, (image, features)| self.features(image, scratch, features));

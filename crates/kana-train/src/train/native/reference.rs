@@ -108,12 +108,15 @@ fn loss(architecture: &Architecture, parameters: &[Vec<f64>], batch: &Batch) -> 
     let x = Maps::new(batch.count(), [channels, height, width], |image, channel, row, column| {
         f64::from(batch.image(image)[(row * width + column) * channels + channel])
     });
-    let x = x.convolved(p(0), p(1)).normalised(p(2), p(3));
-    let x = x.convolved(p(4), p(5)).pooled().normalised(p(6), p(7)).dropped_out(&masks.norm2);
-    let x = x.convolved(p(8), p(9)).pooled().normalised(p(10), p(11)).dropped_out(&masks.norm3);
-    let x = x.convolved(p(12), p(13)).dropped_out(&masks.flat);
-    let x = x.multiplied(p(14), p(15)).rectified().dropped_out(&masks.dense1);
-    let logits = x.multiplied(p(16), p(17));
+    let mut x = x.convolved(p(0), p(1)).normalised(p(2), p(3));
+    let mut place = 4;
+    for mask in &masks.pooled {
+        x = x.convolved(p(place), p(place + 1)).pooled().normalised(p(place + 2), p(place + 3)).dropped_out(mask);
+        place += 4;
+    }
+    let x = x.convolved(p(place), p(place + 1)).dropped_out(&masks.flat);
+    let x = x.multiplied(p(place + 2), p(place + 3)).rectified().dropped_out(&masks.dense1);
+    let logits = x.multiplied(p(place + 4), p(place + 5));
     let targets = batch.targets.chunks_exact(batch.classes());
     let losses = logits.images.iter().zip(targets).map(|(logits, targets)| {
         let greatest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -130,19 +133,19 @@ fn batch(architecture: &Architecture, images: usize) -> Batch {
     for image in 0..images {
         targets[image * architecture.class_count + image % architecture.class_count] += 0.9;
     }
-    let [_, second, third, fourth] = Layer::of_network(architecture).map(|layer| layer.output_vectors());
+    let layers = Layer::of_network(architecture);
     let mut mask = |share, vectors| Mask::draw(&mut random, share, images * vectors);
+    let (last, others) = layers.split_last().expect("three layers at least");
     let masks = DropoutMasks {
-        norm2: mask(0.2, second),
-        norm3: mask(0.2, third),
-        flat: mask(0.4, fourth),
+        pooled: others[1..].iter().map(|layer| mask(0.2, layer.output_vectors())).collect(),
+        flat: mask(0.4, last.output_vectors()),
         dense1: mask(0.4, DENSE_WIDTH / LANES),
     };
     Batch::new(Position { epoch: 0, batch: 0 }, samples, targets, masks, images)
 }
 
-fn assert_gradients(image_shape: Shape, width: usize, class_count: usize, images: usize) {
-    let architecture = Architecture { image_shape, width, class_count }.checked().expect("a network");
+fn assert_gradients(architecture: Architecture, images: usize) {
+    let architecture = architecture.checked().expect("a network");
     let mut parameters = Parameters::initial(&architecture, 3);
     let mut random = stream(7, Purpose::Weights, [9, 9]);
     for values in &mut parameters.trainable {
@@ -178,10 +181,18 @@ fn assert_gradients(image_shape: Shape, width: usize, class_count: usize, images
 
 #[test]
 fn gradients_are_the_slopes_of_the_loss() {
-    assert_gradients(Shape { channels: 1, height: 20, width: 20 }, 3, 3, 5);
+    let image_shape = Shape { channels: 1, height: 20, width: 20 };
+    assert_gradients(Architecture { image_shape, depth: 4, width: 3, class_count: 3 }, 5);
 }
 
 #[test]
 fn gradients_are_the_slopes_of_the_loss_for_colour_odd_sides_and_several_blocks() {
-    assert_gradients(Shape { channels: 3, height: 23, width: 26 }, 20, 18, 2);
+    let image_shape = Shape { channels: 3, height: 23, width: 26 };
+    assert_gradients(Architecture { image_shape, depth: 4, width: 20, class_count: 18 }, 2);
+}
+
+#[test]
+fn gradients_are_the_slopes_of_the_loss_for_fewer_and_for_more_convolutions() {
+    assert_gradients(Architecture::new(Shape { channels: 1, height: 16, width: 17 }, 3, 3), 4);
+    assert_gradients(Architecture::new(Shape { channels: 1, height: 50, width: 48 }, 2, 3), 3);
 }

@@ -41,12 +41,20 @@ pub struct Model {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
-    /// Family of the network. `kana-cnn`: three convolutions with batch normalisation, one without, two dense layers.
+    /// Family of the network. `kana-cnn`: convolutions, all but the last with batch normalisation, and two dense layers.
     pub family: String,
-    /// Output channels of the first convolution; the later convolutions have twice as many.
+    /// Number of convolutions.
+    #[serde(default = "depth")]
+    pub depth: usize,
+    /// Output channels of the first two convolutions; the later ones have twice as many.
     pub width: usize,
     /// Dropout rate after the pooled convolutions; twice as high in the dense layers. Only used in training.
     pub dropout: f64,
+}
+
+/// Returns the depth that the models of an older server have.
+fn depth() -> usize {
+    card::DEPTH
 }
 
 /// Images that a model takes.
@@ -143,11 +151,11 @@ pub struct Evaluation {
 
 impl From<&Card> for Model {
     fn from(card: &Card) -> Self {
-        let card::Architecture { family, width, dropout } = card.architecture.clone();
+        let card::Architecture { family, depth, width, dropout } = card.architecture.clone();
         Self {
             name: card.name.clone(),
             description: card.description.clone(),
-            architecture: Architecture { family, width, dropout },
+            architecture: Architecture { family, depth, width, dropout },
             input: Input::from(&card.input),
             labels: card.labels.clone(),
             romanised: card.romanised.clone(),

@@ -222,7 +222,7 @@ fn card() -> Card {
         format: 1,
         name: "kana".into(),
         description: "Reads what the test says.".into(),
-        architecture: Architecture { family: "kana-cnn".into(), width: 32, dropout: 0.2 },
+        architecture: Architecture { family: "kana-cnn".into(), depth: 4, width: 32, dropout: 0.2 },
         input: Input {
             shape: Shape { channels: 1, height: 28, width: 28 },
             mean: vec![0.2],
