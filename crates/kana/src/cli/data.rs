@@ -113,7 +113,7 @@ impl Samples {
         let folder = Folder::load(&flags::data_set(data)?)?;
         let total = folder.test.len();
         ensure!(self.count <= total, "could not take {} images of {}: it has {total}", self.count, data.display());
-        let label = |class: u8| folder.classes.labels.get(usize::from(class)).cloned().unwrap_or(class.to_string());
+        let label = |class: u16| folder.classes.labels.get(usize::from(class)).cloned().unwrap_or(class.to_string());
         Ok((0..self.count).map(|index| (label(folder.test.labels()[index]), folder.test.image(index))).collect())
     }
 
