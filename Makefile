@@ -8,7 +8,7 @@ export KANA_CHROMIUM
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/docs ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
-.PHONY: up build test test-notebook test-neon test-gpu test-page check check-gpu help fmt openapi bench-engine bench-queue bench-serve bench-train soak simulate-scale attack fuzz \
+.PHONY: up build test test-notebook test-neon test-gpu test-page check check-gpu help fmt openapi bench-engine bench-queue bench-serve bench-train torch-gradients soak simulate-scale attack fuzz \
 	picture-corpus build-time image image-tar test-image test-chart e2e clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
@@ -48,6 +48,9 @@ check: ui/dist/index.html ## Format, lock files, lints, docs
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	cd ui && $(NPM) run check
+
+torch-gradients: ## Compute anew, by PyTorch, what the trainer's tests expect of two steps
+	tools/torch-gradients/main
 
 check-gpu: ## Lints of what the feature gpu adds, which takes twice as many crates
 	$(CARGO) clippy --locked --package kana-train --features gpu --all-targets -- -D warnings

@@ -16,6 +16,8 @@ mod norm;
 mod pool;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod torch;
 
 use kana_engine::kernels::{Instructions, LANES, Vector};
 use rayon::prelude::*;
