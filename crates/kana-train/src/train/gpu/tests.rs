@@ -43,7 +43,7 @@ fn characters() -> Dataset {
     }
     let images = (0..IMAGES).map(|number| strokes::draw(number % strokes::COUNT, number as u64, SIDE));
     let pixels = images.flat_map(|image| image.pixels().to_vec()).collect();
-    let labels = (0..IMAGES).map(|number| (number % strokes::COUNT) as u8).collect();
+    let labels = (0..IMAGES).map(|number| (number % strokes::COUNT) as u16).collect();
     Dataset::new(Shape { channels: 1, height: SIDE, width: SIDE }, pixels, labels).expect("as many pixels")
 }
 
