@@ -113,7 +113,13 @@ impl Evaluate {
     }
 }
 
-/// Formats accuracy, figures of each class and the confusion matrix as tab-separated tables.
+/// Classes whose confusion matrix is printed: a line of more is wider than any terminal.
+const MATRIX_MAX: usize = 50;
+
+/// Pairs of classes that are printed in place of a larger matrix.
+const PAIRS_MAX: usize = 20;
+
+/// Formats accuracy, figures of each class and the confusion matrix, or what is worst in it, as tab-separated tables.
 fn tables(report: &ClassificationReport) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     let (accuracy, images) = (100.0 * report.accuracy, report.images);
@@ -121,6 +127,9 @@ fn tables(report: &ClassificationReport) -> Result<String, std::fmt::Error> {
     writeln!(text, "class\timages\tprecision\trecall")?;
     for row in &report.per_class {
         writeln!(text, "{}\t{}\t{:.2} %\t{:.2} %", row.label, row.count, 100.0 * row.precision, 100.0 * row.recall)?;
+    }
+    if report.per_class.len() > MATRIX_MAX {
+        return worst_pairs(report, text);
     }
     writeln!(text, "\nrow: true class; column: predicted class")?;
     for row in &report.per_class {
@@ -133,6 +142,22 @@ fn tables(report: &ClassificationReport) -> Result<String, std::fmt::Error> {
             write!(text, "\t{count}")?;
         }
         writeln!(text)?;
+    }
+    Ok(text)
+}
+
+/// Adds the pairs with the most mistakes to `text`.
+fn worst_pairs(report: &ClassificationReport, mut text: String) -> Result<String, std::fmt::Error> {
+    let rows = report.confusion.iter().enumerate();
+    let mut mistakes: Vec<(usize, usize, usize)> = rows
+        .flat_map(|(truth, row)| row.iter().enumerate().map(move |(predicted, count)| (truth, predicted, *count)))
+        .filter(|(truth, predicted, count)| truth != predicted && *count > 0)
+        .collect();
+    mistakes.sort_by_key(|(.., count)| std::cmp::Reverse(*count));
+    mistakes.truncate(PAIRS_MAX);
+    writeln!(text, "\nthe pairs with the most mistakes; --json has all\ntrue class\tpredicted class\timages")?;
+    for (truth, predicted, count) in mistakes {
+        writeln!(text, "{}\t{}\t{count}", report.per_class[truth].label, report.per_class[predicted].label)?;
     }
     Ok(text)
 }
@@ -225,4 +250,26 @@ fn predict(classifier: &mut dyn Classifier, path: &Path) -> anyhow::Result<(Pred
     let blank = image.is_blank();
     let prediction = classifier.classify(&[image])?.pop();
     Ok((prediction.expect("BUG: a classifier returns one prediction for each image"), blank))
+}
+
+#[cfg(test)]
+mod tests {
+    use kana_train::data::evaluate::from_confusion;
+
+    use super::*;
+
+    #[test]
+    fn of_many_classes_the_worst_pairs_are_printed_in_place_of_the_matrix() {
+        for (classes, has_matrix) in [(MATRIX_MAX, true), (MATRIX_MAX + 1, false)] {
+            let mut confusion = vec![vec![0; classes]; classes];
+            (0..classes).for_each(|class| confusion[class][class] = 9);
+            (confusion[3][7], confusion[8][2]) = (2, 5);
+            let labels: Vec<String> = (0..classes).map(|class| format!("c{class}")).collect();
+
+            let text = tables(&from_confusion(confusion, &labels)).unwrap();
+
+            assert_eq!(text.contains("column: predicted class"), has_matrix, "{text}");
+            assert_eq!(text.ends_with("images\nc8\tc2\t5\nc3\tc7\t2\n"), !has_matrix, "{text}");
+        }
+    }
 }

@@ -52,9 +52,12 @@ pub fn gzip(plain: &[u8]) -> Bytes {
     written.expect("BUG: writing to memory does not fail").into()
 }
 
-/// Says that a response depends on the encodings that its request accepts.
+/// Says, once, that a response depends on the encodings that its request accepts.
 pub fn vary(headers: &mut HeaderMap) {
-    headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+    const NAME: HeaderValue = HeaderValue::from_static("accept-encoding");
+    if !headers.get_all(header::VARY).into_iter().any(|named| *named == NAME) {
+        headers.append(header::VARY, NAME);
+    }
 }
 
 /// Says that the body of a response is compressed.
@@ -103,5 +106,15 @@ mod tests {
             assert!(!accepts(value), "{value}");
         }
         assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_response_says_once_what_it_depends_on() {
+        let mut headers: HeaderMap = [(header::VARY, HeaderValue::from_static("origin"))].into_iter().collect();
+
+        vary(&mut headers);
+        vary(&mut headers);
+
+        assert_eq!(headers.get_all(header::VARY).into_iter().collect::<Vec<_>>(), ["origin", "accept-encoding"]);
     }
 }

@@ -50,6 +50,8 @@ pub struct ImageBody(#[expect(dead_code, reason = "only the API's description re
         (status = 202, description = "The job is accepted and stored, and has not finished yet", body = view::Job),
         (status = 413, body = Document, content_type = MEDIA_TYPE,
             description = "The image is too large"),
+        (status = 415, body = Document, content_type = MEDIA_TYPE,
+            description = "The body is a form: `POST /v1/jobs` takes those"),
         (status = 422, body = Document, content_type = MEDIA_TYPE,
             description = "The body is not an image, a parameter is invalid, or the key was used with another body"),
         (status = 429, body = Document, content_type = MEDIA_TYPE,

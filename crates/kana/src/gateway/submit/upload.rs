@@ -52,8 +52,8 @@ struct File {
 /// 400, 408, 413, 415, 422, 429, 503. Where no file is an image: 422 (413 where all are too large) with the reasons.
 pub async fn read_multipart(submitter: &Submitter, caller: &Caller, request: Request) -> Result<Upload, Problem> {
     let limits = &submitter.limits;
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
-    if !kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+    let kind = content_type(&request);
+    if !is_form(kind) {
         let wanted = "the body must be multipart/form-data with one part named images a file";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, wanted));
     }
@@ -94,16 +94,31 @@ pub async fn read_multipart(submitter: &Submitter, caller: &Caller, request: Req
     upload
 }
 
+/// The media type that a request says its body has; empty where it says none.
+fn content_type(request: &Request) -> &str {
+    request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("")
+}
+
+/// Whether a media type is that of a form with files.
+fn is_form(kind: &str) -> bool {
+    kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
+}
+
 /// Reads a body that is one image.
 ///
 /// # Errors
-/// 400, 408, 413, 422, 429, 503.
+/// 400, 408, 413, 415, 422, 429, 503.
 pub async fn read_single(
     submitter: &Submitter,
     caller: &Caller,
     request: Request,
     name: Option<&str>,
 ) -> Result<Upload, Problem> {
+    if is_form(content_type(&request)) {
+        let wanted =
+            "the body must be the image itself, as of curl --data-binary @FILE; /v1/jobs takes multipart/form-data";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, wanted));
+    }
     let filename = filename(name, 1);
     submitter.rates.begin(caller)?;
     let (bytes, meter) = submitter.bodies.read(request, submitter.limits.file_bytes_max).await?;

@@ -33,6 +33,18 @@ async fn an_image_is_accepted_with_any_content_type() {
 }
 
 #[tokio::test]
+async fn a_form_is_refused_and_told_where_forms_go() {
+    let app = App::start().await;
+
+    let form = reqwest::multipart::Form::new().part("images", reqwest::multipart::Part::bytes(png(1)));
+    let response = app.request(Method::POST, "/v1/classify").multipart(form).send().await.unwrap();
+
+    assert_eq!(response.status(), 415);
+    let detail = response.json::<Value>().await.unwrap()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("--data-binary") && detail.contains("/v1/jobs"), "{detail}");
+}
+
+#[tokio::test]
 async fn an_image_that_takes_longer_is_answered_with_its_job() {
     let app = App::start().await;
 
