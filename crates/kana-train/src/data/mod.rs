@@ -77,6 +77,13 @@ pub const DISTILL_SETTING: &str = "distill";
 /// Name of the setting in a card of a model that was trained on few images, to try the program.
 pub const FAST_DEV_SETTING: &str = "fast-dev-run";
 
+/// Returns the classes that the model of `card` was trained on, by their numbers in the data set and in the order of its
+/// outputs; `None` where these are all.
+pub fn chosen_classes(card: &Card) -> Option<Vec<usize>> {
+    let classes = card.training.settings.get(CLASSES_SETTING)?;
+    Some(classes.split(',').filter_map(|class| class.parse().ok()).collect())
+}
+
 /// A class that a data set does not have, or that is named twice. Caller: name another.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("class {class} is named twice or is not there: expected different numbers below {known}")]
@@ -94,6 +101,7 @@ pub struct Dataset {
     shape: Shape,
     pixels: Vec<u8>,
     labels: Vec<Label>,
+    places: Vec<usize>,
     sources: Vec<Source>,
     are_scenes: bool,
 }
@@ -104,6 +112,7 @@ impl Dataset {
         (Some(pixels.len()) == shape.bytes().checked_mul(labels.len())).then(|| Self {
             shape,
             pixels,
+            places: (0..labels.len()).collect(),
             labels,
             sources: Vec::new(),
             are_scenes: false,
@@ -147,6 +156,11 @@ impl Dataset {
         &self.labels
     }
 
+    /// Returns the place of each image among all images of its files, `[N]`: a subset keeps the places of its images.
+    pub fn places(&self) -> &[usize] {
+        &self.places
+    }
+
     /// Returns the files that the images came from.
     pub fn sources(&self) -> &[Source] {
         &self.sources
@@ -183,6 +197,7 @@ impl Dataset {
             shape: self.shape,
             pixels: indices.iter().flat_map(|&index| self.pixels(index)).copied().collect(),
             labels: indices.iter().map(|&index| self.labels[index]).collect(),
+            places: indices.iter().map(|&index| self.places[index]).collect(),
             sources: self.sources.clone(),
             are_scenes: self.are_scenes,
         }
@@ -266,12 +281,7 @@ impl Folder {
     /// # Errors
     /// [`UnknownClass`] when the folder does not have them.
     pub fn for_model(&self, card: &Card) -> Result<Self, UnknownClass> {
-        match card.training.settings.get(CLASSES_SETTING) {
-            Some(classes) => {
-                self.with_classes(&classes.split(',').filter_map(|class| class.parse().ok()).collect::<Vec<_>>())
-            }
-            None => Ok(self.clone()),
-        }
+        chosen_classes(card).map_or_else(|| Ok(self.clone()), |classes| self.with_classes(&classes))
     }
 
     /// Returns the folder with the first `count` images of each class of each file alone.

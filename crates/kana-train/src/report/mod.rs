@@ -9,6 +9,7 @@ pub mod html;
 pub mod images;
 pub mod map;
 pub mod mislabelled;
+pub mod specialists;
 pub mod verdicts;
 
 use kana_engine::model::Card;
@@ -22,6 +23,7 @@ use calibration::Calibration;
 use images::Images;
 use map::Map;
 use mislabelled::Suspect;
+use specialists::{Change, Specialist, Trial};
 use verdicts::{Pair, Verdict};
 
 pub use html::html;
@@ -37,6 +39,8 @@ pub struct Inputs {
     pub development: Dataset,
     /// Images that were held out, and what the model said of them.
     pub judged: Judged,
+    /// Models of a few classes that are tried beside this one, those that are asked first before the others.
+    pub specialists: Vec<Specialist>,
     /// Time of the whole training, in seconds.
     pub seconds: f64,
     /// Description of the machine, in one line.
@@ -115,6 +119,10 @@ pub struct Report {
     pub macro_f1: f64,
     /// Pairs of true and predicted class with the most mistakes, the worst first.
     pub pairs: Vec<Pair>,
+    /// Effect of each specialist alone, in the order in which they are asked; empty where none was tried.
+    pub specialists: Vec<Trial>,
+    /// Effect of all specialists together: the first that applies to an image answers; `None` where none was tried.
+    pub with_specialists: Option<Change>,
     /// Agreement of confidence and accuracy; `None` where no image was judged.
     pub calibration: Option<Calibration>,
     /// Mistakes of which the model was most confident, the worst first.
@@ -169,6 +177,8 @@ pub fn report(inputs: &Inputs) -> Report {
         protocol: judged.protocol.clone(),
         macro_f1: macro_f1(&results),
         pairs: verdicts::pairs(&verdicts, &results),
+        specialists: specialists::trials(inputs),
+        with_specialists: specialists::together(inputs),
         calibration: calibration::calibration(judged, &verdicts),
         mistakes: verdicts::mistakes(&verdicts),
         suspects: mislabelled::suspects(judged, class_count),

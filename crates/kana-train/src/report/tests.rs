@@ -82,6 +82,7 @@ fn inputs(labels: &[&str]) -> Inputs {
             images: dataset(shape, truth.clone()),
         },
         development: dataset(shape, truth),
+        specialists: Vec::new(),
         networks: vec![Network { name: "network".to_owned(), epochs: epochs(3), accuracy: None }],
         card,
         seconds: 61.0,
@@ -284,4 +285,49 @@ fn probabilities_that_are_no_numbers_make_a_sound_page() {
     inputs.judged.probabilities[1].clear();
 
     assert_is_sound(&inputs);
+}
+
+/// The usual inputs with specialists for a and b that call every image of theirs "a".
+fn inputs_with_specialists(count: usize) -> Inputs {
+    let mut inputs = inputs(&["a", "b", "<c>"]);
+    let probabilities = (0..40).filter(|image| image % 3 != 2).map(|image| (image, vec![0.9, 0.1])).collect();
+    let specialist = Specialist { name: "a & b".to_owned(), classes: vec![0, 1], probabilities };
+    inputs.specialists = vec![specialist; count];
+    inputs
+}
+
+#[test]
+fn a_report_without_specialists_says_nothing_of_them() {
+    let inputs = inputs(&["a", "b"]);
+
+    let report = report(&inputs);
+
+    assert!(report.specialists.is_empty() && report.with_specialists.is_none());
+    assert!(!html(&inputs, &report).contains("pecialist"));
+}
+
+#[test]
+fn specialists_make_a_sound_page_that_says_whether_they_help() {
+    for count in 1..3 {
+        let inputs = inputs_with_specialists(count);
+
+        assert_is_sound(&inputs);
+        let (report, page) = (report(&inputs), page(&inputs));
+        assert_eq!(report.specialists.len(), count);
+        assert!(page.contains("a &amp; b") && page.contains(" of 40 images"));
+        assert_eq!(page.contains("all together"), count > 1);
+    }
+}
+
+#[test]
+fn the_figures_of_specialists_are_in_the_json() {
+    let report = report(&inputs_with_specialists(1));
+
+    let json = serde_json::to_value(&report).expect("JSON");
+
+    assert_eq!(json["specialists"][0]["compared"], 40);
+    // Of the images of b, 3 of 13 were wrong before; of those of a, 4.
+    assert_eq!([&json["specialists"][0]["mended"], &json["specialists"][0]["spoiled"]], [4, 10]);
+    assert_eq!(json["specialists"][0]["effect"], "chance");
+    assert_eq!(json["with_specialists"]["spoiled"], json["specialists"][0]["spoiled"]);
 }

@@ -57,15 +57,17 @@ pub(super) fn probability(row: &[f32], class: usize) -> f64 {
     row.get(class).filter(|found| found.is_finite()).map_or(0.0, |&found| f64::from(found).clamp(0.0, 1.0))
 }
 
+/// Returns that of `classes` with the greatest probability in a row, the first of several; `None` for no classes.
+pub(super) fn greatest(row: &[f32], classes: impl Iterator<Item = usize>) -> Option<usize> {
+    classes.reduce(|best, class| if probability(row, class) > probability(row, best) { class } else { best })
+}
+
 /// Returns a verdict for each image that has a row of probabilities.
 pub(super) fn verdicts(judged: &Judged) -> Vec<Verdict> {
     let rows = judged.images.labels().iter().zip(&judged.probabilities).enumerate();
     let verdict = |(image, (&label, row)): (usize, (&Label, &Vec<f32>))| {
         let truth = usize::from(label);
-        let greater = |best: usize, class: usize| {
-            if probability(row, class) > probability(row, best) { class } else { best }
-        };
-        let predicted = (0..row.len()).fold(0, greater);
+        let predicted = greatest(row, 0..row.len()).unwrap_or(0);
         let confidence = probability(row, predicted);
         Verdict { image, truth, predicted, confidence, truth_probability: probability(row, truth) }
     };

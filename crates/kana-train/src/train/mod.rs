@@ -24,6 +24,7 @@ mod rate_search;
 mod run_folder;
 mod session;
 mod single;
+mod specialists;
 mod student;
 mod weights;
 

@@ -14,6 +14,7 @@ use super::atomic_write::atomic_write;
 use super::checkpoint::CheckpointFile;
 use super::evaluator::Evaluator;
 use super::folds::{by_fold, fold_folder, read_result};
+use super::specialists::{self, Run};
 use super::weights::read_weights;
 use super::{Config, create_folder, first_images};
 use crate::data::split::Division;
@@ -60,12 +61,25 @@ fn machine() -> String {
     format!("{model}, {cores} cores, {}", Instructions::best())
 }
 
-/// Gathers what a report says of the finished run in the folder `run`. Its data are looked for in `data`, or where they were.
+/// Gathers what a report says of the finished run in the folder `run`, and of the runs of specialists that are tried beside
+/// it. Its data are looked for in `data`, or where they were.
 ///
 /// # Errors
-/// Returns an error when the run is not finished, when a file of it is missing or damaged, and when the data are not those
-/// that it was trained on.
-pub fn gather(run: &Path, data: Option<&Path>) -> anyhow::Result<Inputs> {
+/// Returns an error when a run is not finished, when a file of it is missing or damaged, when the data are not those that
+/// it was trained on, and when a specialist is none or cannot be compared.
+pub fn gather(run: &Path, data: Option<&Path>, specialists: &[PathBuf]) -> anyhow::Result<Inputs> {
+    let (mut inputs, data) = gather_alone(run, data)?;
+    for folder in specialists {
+        let specialist = gather_alone(folder, Some(&data))?.0;
+        let (model, specialist) = (Run { folder: run, inputs: &inputs }, Run { folder, inputs: &specialist });
+        let specialist = specialists::beside(model, specialist)?;
+        inputs.specialists.push(specialist);
+    }
+    Ok(inputs)
+}
+
+/// Gathers what is known of one run, and returns it with the folder of its data.
+fn gather_alone(run: &Path, data: Option<&Path>) -> anyhow::Result<(Inputs, PathBuf)> {
     ensure!(
         !CheckpointFile::is_in(run),
         "the run in {} is not finished, and its test images are for the finished model: resume it first",
@@ -73,8 +87,8 @@ pub fn gather(run: &Path, data: Option<&Path>) -> anyhow::Result<Inputs> {
     );
     let card: Card = read_json(&run.join(CARD_FILE))?;
     let file: RunFile = read_json(&run.join(FILE))?;
-    let data = data.unwrap_or(&file.data);
-    let mut folder = Folder::load(data)?.for_model(&card)?;
+    let data = data.map_or(file.data, Path::to_owned);
+    let mut folder = Folder::load(&data)?.for_model(&card)?;
     if card.training.settings.contains_key(FAST_DEV_SETTING) {
         folder = first_images(&folder);
     }
@@ -105,7 +119,8 @@ pub fn gather(run: &Path, data: Option<&Path>) -> anyhow::Result<Inputs> {
         }
     };
     let seconds = networks.iter().flat_map(|network: &Network| &network.epochs).map(|epoch| epoch.seconds).sum();
-    Ok(Inputs { card, networks, development, judged, seconds, machine: file.machine })
+    let specialists = Vec::new();
+    Ok((Inputs { card, networks, development, judged, specialists, seconds, machine: file.machine }, data))
 }
 
 /// Reads a file of JSON.
@@ -150,12 +165,13 @@ fn network(run: &Path, number: usize) -> anyhow::Result<Network> {
     Ok(Network { name: format!("fold {}", number + 1), epochs, accuracy: Some(accuracy) })
 }
 
-/// Writes `report.html` and `report.json` of the finished run in the folder `run`, and returns the path of the former.
+/// Writes `report.html` and `report.json` of the finished run in the folder `run`, with what the `specialists` change, whose
+/// runs are in those folders. Returns the path of the former.
 ///
 /// # Errors
 /// Those of [`gather`], and those of the file system.
-pub fn write_report(run: &Path, data: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let inputs = gather(run, data)?;
+pub fn write_report(run: &Path, data: Option<&Path>, specialists: &[PathBuf]) -> anyhow::Result<PathBuf> {
+    let inputs = gather(run, data, specialists)?;
     let report = report::report(&inputs);
     // On one line: the confusion matrix of a thousand classes is 2 MB so, and 11 with each number on a line of its own.
     atomic_write(&run.join(REPORT_JSON), (serde_json::to_string(&report)? + "\n").as_bytes())?;

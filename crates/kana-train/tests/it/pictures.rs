@@ -66,7 +66,7 @@ fn a_thousand_classes_of_16_pixels_are_learned_served_and_reported() {
     let mut classifier = Artifact::load(out.path()).unwrap().classifier().expect("a model that serves");
     let image = Folder::load(data.path()).unwrap().test.image(2_999);
     assert_eq!(classifier.classify(&[image]).unwrap()[0].probabilities.len(), 1_000);
-    write_report(out.path(), None).expect("a report");
+    write_report(out.path(), None, &[]).expect("a report");
     for (file, bytes_max) in [("report.html", 4 << 20), ("report.json", 4 << 20)] {
         let bytes = fs::metadata(out.path().join(file)).unwrap().len();
         assert!(bytes < bytes_max, "{file} has {bytes} bytes");

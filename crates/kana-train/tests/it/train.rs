@@ -153,7 +153,7 @@ fn an_interrupted_run_leaves_a_model_that_serves_and_says_so() {
     assert!(card.description.contains(&format!("interrupted after {epochs_done} of 4 epochs")), "{}", card.description);
     // The test images are for the finished model alone.
     assert_eq!(card.evaluation.len(), 1);
-    let error = write_report(out.path(), None).unwrap_err();
+    let error = write_report(out.path(), None, &[]).unwrap_err();
     assert!(error.to_string().contains("is not finished"), "{error}");
     assert_eq!(card.evaluation[0].images, card.training.validation_images);
 }

@@ -165,7 +165,7 @@ impl Train {
                     print::note(&format!("{accuracy:.2} % of {} images: {}\n", evaluation.images, evaluation.protocol));
                 }
                 print::text(&config.out)?;
-                let report = train::write_report(&config.out, Some(&config.data))?;
+                let report = train::write_report(&config.out, Some(&config.data), &[])?;
                 print::note(&format!("report: {}\n", report.display()));
                 if let Some(student) = student {
                     print::note(&describe(&student));

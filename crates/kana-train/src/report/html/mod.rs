@@ -11,6 +11,7 @@ mod map;
 mod picture;
 mod provenance;
 mod results;
+mod specialists;
 mod text;
 mod training;
 
@@ -74,7 +75,7 @@ struct Section {
 /// Shows a report, and the images that it speaks of, as one HTML file.
 pub fn html(inputs: &Inputs, report: &Report) -> String {
     let page = Page { inputs, report };
-    let sections = [
+    let mut sections = vec![
         Section { id: "data", title: "Data", body: data::body(page) },
         Section { id: "training", title: "Training", body: training::body(page) },
         Section { id: "results", title: "Results", body: results::body(page) },
@@ -84,6 +85,10 @@ pub fn html(inputs: &Inputs, report: &Report) -> String {
         Section { id: "map", title: "Map", body: map::body(page) },
         Section { id: "provenance", title: "Provenance", body: provenance::body(page) },
     ];
+    if let Some(body) = specialists::body(page) {
+        let after_pairs = 1 + sections.iter().position(|section| section.id == "pairs").expect("BUG: listed above");
+        sections.insert(after_pairs, Section { id: "specialists", title: "Specialists", body });
+    }
     let document = html! {
         (DOCTYPE)
         html lang="en" {
