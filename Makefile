@@ -58,7 +58,7 @@ check-gpu: ## Lints of what the feature gpu adds, which takes twice as many crat
 bench-queue: ## Jobs a second through each queue; the last line is one JSON object
 	$(CARGO) bench --locked --package kana --bench queue
 
-bench-engine: build ## What an image costs the engine and ONNX Runtime, in one run; the last line is one JSON object
+bench-engine: build ## What an image costs kana, ONNX Runtime, tract, rten and candle; the last line is one JSON object
 	tools/bench-engine/main
 
 bench-serve: build ## What a request costs kana, FastAPI, LitServe and MLServer; FLAGS='--only kana-up,fastapi', or --idle

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use rten_tensor::prelude::*;
-use tract_onnx::prelude::{Framework, InferenceModelExt, IntoRunnable, RunnableModel, TVec, TypedFact, TypedOp, tvec};
+use tract_onnx::prelude::{DatumExt, Framework, InferenceModelExt, IntoRunnable, RunnableModel, TVec, TypedFact, TypedOp, tvec};
 
 /// Batch sizes that are timed.
 const BATCHES: [usize; 4] = [1, 8, 32, 128];
@@ -64,7 +64,7 @@ fn turn(engine: &mut Engine, images: &[f32], batch: usize) -> anyhow::Result<Vec
 fn tract(path: &Path, [channels, height, width]: [usize; 3]) -> anyhow::Result<Engine> {
     let mut plans: HashMap<usize, std::sync::Arc<RunnableModel<TypedFact, Box<dyn TypedOp>>>> = HashMap::new();
     for batch in BATCHES {
-        let fact = tract_onnx::prelude::f32::fact([batch, channels, height, width]).into();
+        let fact = f32::fact([batch, channels, height, width]).into();
         let plan = tract_onnx::onnx().model_for_path(path)?.with_input_fact(0, fact)?.into_optimized()?.into_runnable()?;
         plans.insert(batch, plan);
     }

@@ -53,7 +53,8 @@ impl<'a> Graph<'a> {
         let depth = self.card.architecture.depth;
         for number in 1..=depth {
             let name = format!("{prefix}conv{number}");
-            last = self.node("Conv", &name, &[&last, &format!("{name}.weight"), &format!("{name}.bias")], []);
+            let [weight, bias] = ["weight", "bias"].map(|part| format!("{name}.{part}"));
+            last = self.node("Conv", &name, &[&last, &weight, &bias], plain_convolution());
             last = self.node("Relu", &format!("{prefix}relu{number}"), &[&last], []);
             if 1 < number && number < depth {
                 let two = || vec![2, 2];
@@ -160,6 +161,16 @@ fn batch_of(name: &str, extents: &[usize]) -> ValueInfoProto {
     let shape = TensorShapeProto { dim: std::iter::once(batch).chain(rest).collect() };
     let tensor = TensorTypeProto { elem_type: FLOAT_TENSOR, shape: Some(shape) };
     ValueInfoProto { name: name.to_owned(), r#type: Some(TypeProto { tensor_type: Some(tensor) }) }
+}
+
+/// Settings of a 3×3 convolution without padding. All but the first are what ONNX means without them; rten 0.27 asks for them.
+fn plain_convolution() -> [AttributeProto; 4] {
+    [
+        ints("kernel_shape", vec![3, 3]),
+        ints("strides", vec![1, 1]),
+        ints("pads", vec![0; 4]),
+        ints("dilations", vec![1, 1]),
+    ]
 }
 
 fn float(name: &str, f: f32) -> AttributeProto {
