@@ -99,9 +99,10 @@ impl Instructions {
     /// Computes `kernel` with these instructions.
     pub fn run(self, kernel: impl Kernel) {
         match self.0 {
-            // 32 registers of 16 floats: 8 are sums, enough to hide the latency of a multiply-add.
+            // 32 registers of 16 floats: 13 are sums, half of a row of the built-in model's first layer. Its others have 9 and 12
+            // rows, and six sums, which is what eight at most left of 12, do not hide the latency of a multiply-add.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512(simd) => simd.vectorize(Call::<_, _, 1, 8> { simd, kernel }),
+            Set::Avx512(simd) => simd.vectorize(Call::<_, _, 1, 13> { simd, kernel }),
             // 16 registers of 8 floats: 6 × 2 of them are sums, two hold weights, and one an input.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(simd) => simd.vectorize(Call::<_, _, 2, 6> { simd, kernel }),

@@ -164,7 +164,7 @@ pub fn balanced(rows: usize, max: usize) -> (usize, usize) {
     (blocks, rows.div_ceil(blocks))
 }
 
-/// Calls `$work::<…, ROWS>($arguments)` with the constant `ROWS` equal to `$rows`, which is 1 to 8.
+/// Calls `$work::<…, ROWS>($arguments)` with the constant `ROWS` equal to `$rows`, which is 1 to 13.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! with_rows {
@@ -178,7 +178,12 @@ macro_rules! with_rows {
             6 if $max > 2 => $work::<$($constant,)* 6>($($argument),*),
             7 if $max > 6 => $work::<$($constant,)* 7>($($argument),*),
             8 if $max > 6 => $work::<$($constant,)* 8>($($argument),*),
-            _ => unreachable!("BUG: no instruction set has more than 8 rows"),
+            9 if $max > 6 => $work::<$($constant,)* 9>($($argument),*),
+            10 if $max > 6 => $work::<$($constant,)* 10>($($argument),*),
+            11 if $max > 6 => $work::<$($constant,)* 11>($($argument),*),
+            12 if $max > 6 => $work::<$($constant,)* 12>($($argument),*),
+            13 if $max > 6 => $work::<$($constant,)* 13>($($argument),*),
+            _ => unreachable!("BUG: no instruction set has more than 13 rows"),
         }
     };
 }
