@@ -164,10 +164,14 @@ async fn pods_killed_again_and_again_lose_nothing() {
 
     let mut killed = BTreeSet::new();
     for done in [2, 6, 10, 14] {
-        let batch = up.under_way(receipt.batch, done).await;
-        // A pod that holds jobs, so that there is something to lose.
-        let victim = batch.jobs.iter().find(|job| job.state == State::Running).and_then(|job| job.worker.clone());
-        let victim = victim.expect("a pod at work");
+        up.under_way(receipt.batch, done).await;
+        // A pod that holds jobs, so that there is something to lose. For a moment there may be none: one of the two is new, and
+        // the other has settled its last job and not claimed the next.
+        let victim = eventually("a pod at work", async || {
+            let jobs = up.batch(receipt.batch).await.jobs;
+            jobs.into_iter().find(|job| job.state == State::Running).and_then(|job| job.worker)
+        })
+        .await;
         send(up.worker(&victim), Signal::KILL);
         killed.insert(victim);
     }
