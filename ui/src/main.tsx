@@ -7,6 +7,7 @@ import { App } from "./app/App";
 import "./app/tokens.css";
 import "./app/base.css";
 import "./app/layout.css";
+import "./app/overlay.css";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("BUG: index.html has no #root");

@@ -1,4 +1,5 @@
 // Why did a request fail, in words for the person who made it?
+import { withSizes } from "../lib/format";
 import { isFields } from "./shape";
 
 /** Failure of a request. */
@@ -52,7 +53,7 @@ export function isTransient(problem: Problem): boolean {
 function messageOf(body: unknown): string | null {
   if (!isFields(body)) return null;
   for (const part of [body.detail, body.title]) {
-    if (typeof part === "string" && part !== "") return sentence(part);
+    if (typeof part === "string" && part !== "") return sentence(withSizes(part));
   }
   return null;
 }

@@ -10,7 +10,7 @@ describe("samples", () => {
     const api = anApi({ sample: (number) => Promise.resolve({ ok: true, value: new Blob([String(number)]) }) });
     const { result } = renderHook(() =>
       useSamples(api, (files) => {
-        added.push(...files.map((file) => file.name));
+        added.push(...files.map(({ name }) => name));
       }),
     );
 
