@@ -5,7 +5,8 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { choosePictures, killButton, nameOf, readyPods, receiptOf, SHOWS_WITHIN } from "./actions.ts";
-import { launch, NARROW, open, WIDE } from "./browser.ts";
+import { launch, NARROW, open, shoot, WIDE } from "./browser.ts";
+import { pictures } from "./pictures.ts";
 
 /** Largest sum of layout shifts in normal use. */
 const SHIFT_MAX = 0.02;
@@ -117,6 +118,31 @@ describe("the layout", () => {
     await page.setViewportSize(WIDE);
     await page.emulateMedia({ colorScheme: "light" });
     expect(faults).toEqual([]);
+  });
+});
+
+describe("in Japanese", () => {
+  it("the page speaks as the browser prefers, fits one viewport, and can be switched for good", async () => {
+    const japanese = await browser.newPage({ viewport: WIDE, locale: "ja-JP", reducedMotion: "reduce" });
+    japanese.setDefaultTimeout(SHOWS_WITHIN);
+    await japanese.goto(page.url());
+    await japanese
+      .getByRole("article", { name: /^ポッド .+、稼働$/ })
+      .first()
+      .waitFor();
+    await japanese.getByLabel("分類する画像", { exact: true }).setInputFiles(pictures(21, "ja"));
+    await japanese.getByRole("heading", { name: /^受付 21 = 完了 21/ }).waitFor();
+
+    expect(await japanese.evaluate(() => document.documentElement.lang)).toBe("ja");
+    expect(await japanese.evaluate(() => document.documentElement.scrollHeight)).toBe(WIDE.height);
+    expect(await axe(japanese)).toEqual([]);
+    await shoot(japanese, "6-japanese");
+
+    await japanese.getByRole("button", { name: "English" }).click();
+    await japanese.reload();
+    await japanese.getByRole("button", { name: "Choose images" }).waitFor();
+    expect(await japanese.evaluate(() => document.documentElement.lang)).toBe("en");
+    await japanese.close();
   });
 });
 

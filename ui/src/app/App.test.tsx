@@ -73,6 +73,7 @@ describe("the page", () => {
 
     fireEvent.click(screen.getByRole("button", { name: "Sign out" }));
     expect(await screen.findByLabelText(/asks for a token/)).toBeTruthy();
+    expect(screen.queryByRole("article")).toBeNull();
     expect(sent.at(-1)).toBeNull();
   });
 

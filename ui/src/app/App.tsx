@@ -45,8 +45,10 @@ export function App({ api }: { readonly api: Api }) {
   if (connection === "unauthorised" && !asked) setAsked(true);
   if (open && asked) setAsked(false);
   const connect = (token: string | null) => {
-    if (token === null) api.tokens.clear();
-    else api.tokens.set(token);
+    if (token === null) {
+      api.tokens.clear();
+      dispatch({ type: "signed out" });
+    } else api.tokens.set(token);
     api.access.reset();
     setAttempt(attempt + 1);
   };

@@ -1,8 +1,10 @@
 // Which service is this, and is the connection live?
+import { useContext } from "react";
+
 import type { Api } from "../api/client";
 import type { Model, Status } from "../api/types";
 import type { Connection } from "../live/stream";
-import { useTexts } from "../text/texts";
+import { LANGUAGE_NAMES, LanguageContext, useTexts } from "../text/texts";
 import { ReportLink } from "./ReportLink";
 
 interface Props {
@@ -26,6 +28,7 @@ export function Header({ api, status, connection, onSignOut }: Props) {
       </p>
       <nav className="top-links" aria-label={texts.links}>
         <a href={`${api.gateway}/docs/`}>{texts.apiLink}</a>
+        <LanguageSwitch />
         {onSignOut && (
           <button type="button" className="button small quiet" onClick={onSignOut}>
             {texts.signOut}
@@ -38,6 +41,23 @@ export function Header({ api, status, connection, onSignOut }: Props) {
         {status && <span className="muted numbers"> · {status.version}</span>}
       </p>
     </header>
+  );
+}
+
+function LanguageSwitch() {
+  const { language, choose } = useContext(LanguageContext);
+  const other = language === "en" ? "ja" : "en";
+  return (
+    <button
+      type="button"
+      className="button small quiet"
+      lang={other}
+      onClick={() => {
+        choose(other);
+      }}
+    >
+      {LANGUAGE_NAMES[other]}
+    </button>
   );
 }
 

@@ -49,7 +49,7 @@ export function withSizes(message: string): string {
 }
 
 /** Writes the time of day in the language of the page: "14:03:07". */
-export function timeOfDay(at: number, language = "en-GB"): string {
+export function timeOfDay(at: number, language: string): string {
   return new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 }
 

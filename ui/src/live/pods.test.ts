@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { aPod } from "../test/fakes";
+import { aPod, aScale } from "../test/fakes";
 import type { ServerEvent } from "./decode";
-import { CARDS_MAX, GONE_SHOWN, PLANNED_SHOWN } from "./pods";
+import { CARDS_MAX, GONE_SHOWN, PLANNED_SHOWN, slotsFor } from "./pods";
 import { reduce } from "./reducer";
 import { START, type State } from "./state";
 
@@ -37,15 +37,20 @@ describe("a pod's slot", () => {
     ]);
   });
 
-  it("is that of the pod gone longest rather than one beyond CARDS_MAX", () => {
+  it("is that of the pod gone longest rather than one beyond those of the largest scale", () => {
+    const scale: ServerEvent = { type: "scale", scale: aScale({ max: CARDS_MAX }) };
     const names = Array.from({ length: CARDS_MAX }, (_, i) => `pod-${i}`);
-    const full = after(names.map((name) => pod(name)));
+    const full = after([scale, ...names.map((name) => pod(name))]);
     const gone = after([pod("pod-2", "gone")], after([pod("pod-5", "gone")], full, 1), 2);
 
     const replaced = after([pod("new")], gone, 3);
 
     expect(slots(replaced)).toContainEqual(["new", 5]);
     expect(replaced.pods).toHaveLength(CARDS_MAX);
+  });
+
+  it("leaves one free for the replacement of a pod just killed, up to CARDS_MAX", () => {
+    expect([0, 4, 6, 7, 8, 100].map(slotsFor)).toEqual([5, 5, 7, 8, 8, 8]);
   });
 
   it("is a further one where more pods than CARDS_MAX live", () => {

@@ -2,8 +2,10 @@
 import type { Pod, Stop } from "../api/types";
 import type { PodView } from "./state";
 
-/** Most pods shown as cards; also the slots that a new pod prefers to more of them. */
+/** Most pods shown as cards. */
 export const CARDS_MAX = 8;
+/** Fewest slots, so that a small service does not move when it grows a little. */
+const SLOTS_MIN = 5;
 /** Time for which a pod that was killed or crashed stays visible, in milliseconds: enough to see which one it was. */
 export const GONE_SHOWN = 6_000;
 /** Time for which a pod that ended as planned stays visible, in milliseconds. */
@@ -16,13 +18,22 @@ export function isFault(ending: Ending): boolean {
   return ending === "killed" || ending === "crashed";
 }
 
+/** Number of slots that a service with so many pods at most needs: one more, for the replacement of a pod just killed. */
+export function slotsFor(most: number): number {
+  return Math.min(CARDS_MAX, Math.max(SLOTS_MIN, most + 1));
+}
+
+/** What is known when an event of a pod comes. */
+interface Known {
+  /** How the pods named here were asked to stop. */
+  readonly stops: ReadonlyMap<string, Stop>;
+  /** Highest number of pods that the service may have. */
+  readonly most: number;
+  readonly at: number;
+}
+
 /** Applies an event of a pod. A pod keeps its slot, and a new one takes the first free slot. */
-export function withPod(
-  pods: readonly PodView[],
-  pod: Pod,
-  stops: ReadonlyMap<string, Stop>,
-  at: number,
-): readonly PodView[] {
+export function withPod(pods: readonly PodView[], pod: Pod, { stops, most, at }: Known): readonly PodView[] {
   const known = pods.find(({ name }) => name === pod.name);
   const gone = pod.phase === "gone";
   if (known) {
@@ -33,7 +44,7 @@ export function withPod(
   }
   // A pod that ended before this page saw it is not shown.
   if (gone) return pods;
-  const slot = freeSlot(pods);
+  const slot = freeSlot(pods, slotsFor(most));
   return [...pods.filter((other) => other.slot !== slot), { ...pod, slot, goneAt: null, ending: null }].sort(
     (a, b) => a.slot - b.slot,
   );
@@ -61,12 +72,12 @@ function endingOf(before: PodView, stop: Stop | undefined): Ending {
   return before.phase === "stopping" ? "scaled down" : "crashed";
 }
 
-// The strip never grows beyond CARDS_MAX for the sake of pods that are gone: the one gone longest gives its slot away.
-function freeSlot(pods: readonly PodView[]): number {
+// The strip never grows for the sake of pods that are gone: beyond its slots, the one gone longest gives its own away.
+function freeSlot(pods: readonly PodView[], slots: number): number {
   const taken = new Set(pods.map(({ slot }) => slot));
   let slot = 0;
   while (taken.has(slot)) slot += 1;
-  if (slot < CARDS_MAX) return slot;
+  if (slot < slots) return slot;
   const [oldest] = pods.filter(({ goneAt }) => goneAt !== null).sort((a, b) => (a.goneAt ?? 0) - (b.goneAt ?? 0));
   return oldest?.slot ?? slot;
 }

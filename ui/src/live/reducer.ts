@@ -4,7 +4,7 @@
 import type { ServerEvent } from "./decode";
 import { killedBy, withoutGone, withPod } from "./pods";
 import { acceptBatch, removeSettled, startRun, updateJobs, withdraw } from "./runs";
-import { CONSOLE_MAX, HISTORY_MAX, type Action, type State } from "./state";
+import { CONSOLE_MAX, HISTORY_MAX, START, type Action, type State } from "./state";
 
 export function reduce(state: State, action: Action): State {
   switch (action.type) {
@@ -31,6 +31,9 @@ export function reduce(state: State, action: Action): State {
       return { ...state, stops: new Map(state.stops).set(action.pod, action.mode) };
     case "cleared":
       return removeSettled(state);
+    case "signed out":
+      // What a token let the page see is not left to whoever comes next.
+      return { ...START, epoch: state.epoch };
     case "tick": {
       const pods = withoutGone(state.pods, action.at);
       if (pods === state.pods) return state;
@@ -51,7 +54,10 @@ function apply(state: State, event: ServerEvent, at: number): State {
     case "job":
       return state;
     case "pod":
-      return { ...state, pods: withPod(state.pods, event.pod, state.stops, at) };
+      return {
+        ...state,
+        pods: withPod(state.pods, event.pod, { stops: state.stops, most: state.scale?.max ?? 0, at }),
+      };
     case "scale":
       return { ...state, scale: event.scale };
     case "queue": {

@@ -96,6 +96,7 @@ export type Action =
   | { readonly type: "expired"; readonly batch: string }
   | { readonly type: "stopping"; readonly pod: string; readonly mode: Stop }
   | { readonly type: "cleared" }
+  | { readonly type: "signed out" }
   | { readonly type: "tick"; readonly at: number };
 
 /** State of a page that has received nothing yet. */

@@ -1,12 +1,17 @@
 // What does the page say in English? The other language has the same names.
 import { age, count, percent, rate, span } from "../lib/format";
 
-const plural = (value: number, noun: string) => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+const PLURALS = new Intl.PluralRules("en");
+
+const plural = (value: number, one: string, other = `${one}s`) =>
+  `${count(value)} ${PLURALS.select(value) === "one" ? one : other}`;
 
 export const en = {
+  /** Language tag by which dates are written. */
+  language: "en-GB",
   tagline: "image classification behind a durable queue",
   model: "model",
-  classes: (n: number) => plural(n, "class").replace("classs", "classes"),
+  classes: (n: number) => plural(n, "class", "classes"),
   accuracy: (share: number, images: number) => `${percent(share)} of ${count(images)} images classified correctly`,
   howTrained: "how it was trained",
   connection: {
@@ -34,7 +39,8 @@ export const en = {
   slotFree: "free slot",
   phase: { starting: "starting", ready: "ready", stopping: "stopping", gone: "gone" },
   ending: { killed: "killed", crashed: "crashed", drained: "drained", "scaled down": "scaled down" },
-  podCounts: (completed: number, inFlight: number) => `${count(completed)} done · ${count(inFlight)} in flight`,
+  podCompleted: (n: number) => `${count(n)} done`,
+  podInFlight: (n: number) => `${count(n)} in flight`,
   podDetails: (name: string) => `Details of ${name}`,
   kill: "Kill",
   killing: "Killing …",
@@ -146,6 +152,7 @@ export const en = {
     dead: "dead letters",
   },
   chartFrom: "2 min ago",
+  chartMost: (n: number) => `max ${count(n)}`,
   chartTo: "now",
 
   console: "Console",

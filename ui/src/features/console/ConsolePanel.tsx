@@ -5,7 +5,7 @@ import { CopyButton } from "../../lib/CopyButton";
 import { span, timeOfDay } from "../../lib/format";
 import type { ConsoleLine } from "../../live/state";
 import { useTexts } from "../../text/texts";
-import { equivalent, type Target } from "./equivalent";
+import { equivalent, folded, type Target } from "./equivalent";
 import "./console.css";
 
 /** Distance from the end, in pixels, below which the log scrolls along. */
@@ -52,17 +52,18 @@ export const ConsolePanel = memo(function ConsolePanel({ lines, target }: Props)
 });
 
 function Line({ line, target }: { readonly line: ConsoleLine; readonly target: Target }) {
+  const texts = useTexts();
   const command = equivalent(line.command, target);
   return (
     <div className="console-line">
       <time className="muted numbers" dateTime={new Date(line.at).toISOString()}>
-        {timeOfDay(line.at)}
+        {timeOfDay(line.at, texts.language)}
       </time>
       <code className="console-command" title={command}>
         <span className="console-prompt" aria-hidden="true">
           ${" "}
         </span>
-        {command}
+        {folded(command)}
       </code>
       <span className="console-output numbers">
         {line.output} · {span(line.took_ms)}

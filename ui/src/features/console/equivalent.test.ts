@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { equivalent } from "./equivalent";
+import { equivalent, folded } from "./equivalent";
 
 const GATEWAY = "http://kana.test/base";
 
@@ -19,5 +19,12 @@ describe("a command of the console", () => {
 
   it("that does the same is left alone", () => {
     expect(equivalent("kill -9 12  # a", { gateway: GATEWAY, hasToken: true })).toBe("kill -9 12  # a");
+  });
+
+  it("that is long is folded to what tells it from others", () => {
+    const long = `kana worker --listen 127.0.0.1:0 --batch-max 64 ${"--quiet ".repeat(9)}--name kana-worker-x8k2p`;
+
+    expect(folded(long)).toBe("kana worker … --name kana-worker-x8k2p");
+    expect(folded("kana worker --a 1 --b 2")).toBe("kana worker --a 1 --b 2");
   });
 });

@@ -7,6 +7,16 @@ export interface Target {
   readonly hasToken: boolean;
 }
 
+/** Longest command line shown in full, in characters. */
+const SHOWN_MAX = 90;
+
+/** Shortens a long command line to its program, its subcommand and its last option, which says what is special of it. */
+export function folded(command: string): string {
+  const [head = "", ...options] = command.split(/ (?=--)/);
+  const last = options.at(-1);
+  return command.length <= SHOWN_MAX || options.length < 2 || last === undefined ? command : `${head} … ${last}`;
+}
+
 const RANGE = /^kana up --min (\d+) --max (\d+)$/;
 
 /**

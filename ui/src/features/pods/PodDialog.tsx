@@ -2,7 +2,7 @@
 import type { Api } from "../../api/client";
 import type { Stop } from "../../api/types";
 import { DetailDialog } from "../../lib/DetailDialog";
-import { age, count } from "../../lib/format";
+import { count } from "../../lib/format";
 import type { PodView } from "../../live/state";
 import { useTexts } from "../../text/texts";
 import { PodLog } from "./PodLog";
@@ -61,7 +61,7 @@ function Details({
     <>
       <dl className="facts numbers">
         <Fact name={texts.state} value={state} />
-        <Fact name={texts.age} value={gone ? "–" : age(now - pod.created)} />
+        <Fact name={texts.age} value={gone ? "–" : texts.ageOf(now - pod.created)} />
         <Fact name={texts.completed} value={count(pod.completed)} />
         <Fact name={texts.inFlight} value={count(pod.in_flight)} />
         {clustered && <Fact name={texts.restarts} value={count(pod.restarts)} />}

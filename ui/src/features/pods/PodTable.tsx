@@ -1,5 +1,5 @@
 // Which pods exist, where there are too many for tiles?
-import { age, count } from "../../lib/format";
+import { count } from "../../lib/format";
 import { isFault } from "../../live/pods";
 import { useTexts } from "../../text/texts";
 import { KillButton } from "./KillButton";
@@ -49,7 +49,7 @@ function PodRow({ pod, now, api, refused, onOpen, onStopping }: PodProps) {
       <td className="pod-phase">{control.error ?? (pod.ending ? texts.ending[pod.ending] : texts.phase[pod.phase])}</td>
       <td className="numbers">{count(pod.completed)}</td>
       <td className="numbers">{count(pod.in_flight)}</td>
-      <td className="numbers">{gone ? "" : age(now - pod.created)}</td>
+      <td className="numbers">{gone ? "" : texts.ageOf(now - pod.created)}</td>
       <td>
         <KillButton name={pod.name} gone={gone} refused={refused} control={control} />
       </td>

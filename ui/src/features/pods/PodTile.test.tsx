@@ -35,7 +35,7 @@ describe("a pod's tile", () => {
     const article = screen.getByRole("article", { name: "Pod kana-worker-x8k2p, ready" });
     expect(article.dataset.phase).toBe("ready");
     expect(article.textContent).toContain("12 s");
-    expect(article.textContent).toContain("12 done · 3 in flight");
+    expect(article.textContent).toContain("12 done 3 in flight");
   });
 
   it("says why its pod is not ready", () => {

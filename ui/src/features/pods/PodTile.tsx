@@ -3,7 +3,7 @@
 // The tile opens the pod's details; only its button kills.
 import type { Api } from "../../api/client";
 import type { Stop } from "../../api/types";
-import { age, count, shortName } from "../../lib/format";
+import { count, shortName } from "../../lib/format";
 import { isFault } from "../../live/pods";
 import type { PodView } from "../../live/state";
 import { useTexts } from "../../text/texts";
@@ -39,12 +39,14 @@ export function PodTile({ pod, now, api, refused, onOpen, onStopping }: PodProps
         <span className="visually-hidden">{texts.podDetails(pod.name)}</span>
         <span className="pod-dot" aria-hidden="true" />
         <strong className="pod-name">{shortName(pod.name)}</strong>
-        <span className="pod-age numbers">{gone ? "" : age(now - pod.created)}</span>
+        <span className="pod-age numbers">{gone ? "" : texts.ageOf(now - pod.created)}</span>
         <span className="pod-phase">
           {state}
           {pod.restarts > 0 && ` · ${count(pod.restarts)} ×`}
         </span>
-        <span className="pod-counts numbers">{texts.podCounts(pod.completed, pod.in_flight)}</span>
+        <span className="pod-counts numbers">
+          <span>{texts.podCompleted(pod.completed)}</span> <span>{texts.podInFlight(pod.in_flight)}</span>
+        </span>
       </button>
       <KillButton name={pod.name} gone={gone} refused={refused} control={control} />
       {note !== null && (

@@ -34,7 +34,7 @@ describe("the pods", () => {
 
     receive(pods.slice(1));
 
-    expect(places()).toEqual([false, true, false, false]);
+    expect(places()).toEqual([false, true, false, false, false]);
   });
 
   it("give the focus to the next pod when the one that had it is gone", () => {

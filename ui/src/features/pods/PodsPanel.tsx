@@ -5,7 +5,7 @@ import type { Api } from "../../api/client";
 import { sentence } from "../../api/problem";
 import { useRefusal } from "../../api/useRefusal";
 import type { Stop } from "../../api/types";
-import { CARDS_MAX } from "../../live/pods";
+import { CARDS_MAX, slotsFor } from "../../live/pods";
 import type { PodView } from "../../live/state";
 import { useNow } from "../../lib/useNow";
 import { useTexts } from "../../text/texts";
@@ -15,8 +15,6 @@ import { PodTile, type PodProps } from "./PodTile";
 import { useSlotFocus } from "./useSlotFocus";
 import "./pods.css";
 
-/** Fewest slots shown, so that a small service does not move when it grows a little. */
-const SLOTS_MIN = 4;
 /** Most pods shown as compact rows; more are a table. */
 const ROWS_MAX = 30;
 
@@ -41,7 +39,7 @@ export function PodsPanel({ pods, most, api, live, error, onStopping }: Props) {
   const refused = useRefusal(api, "operate") !== null;
 
   const slots = (pods.at(-1)?.slot ?? -1) + 1;
-  const shown = Math.max(slots, Math.min(CARDS_MAX, Math.max(SLOTS_MIN, most)));
+  const shown = Math.max(slots, slotsFor(most));
   const density = slots > ROWS_MAX ? "table" : slots > CARDS_MAX ? "rows" : "cards";
   const propsOf = (pod: PodView): PodProps => ({
     pod,

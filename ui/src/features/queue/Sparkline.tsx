@@ -1,5 +1,4 @@
 // How has a number changed recently?
-import { count } from "../../lib/format";
 import { HISTORY_MAX } from "../../live/state";
 import { useTexts } from "../../text/texts";
 
@@ -32,7 +31,7 @@ export function Sparkline({ values }: { readonly values: readonly number[] }) {
       </svg>
       <figcaption className="chart-axis muted numbers" aria-hidden="true">
         <span>{texts.chartFrom}</span>
-        <span>max {count(Math.max(0, ...values))}</span>
+        <span>{texts.chartMost(Math.max(0, ...values))}</span>
         <span>{texts.chartTo}</span>
       </figcaption>
     </figure>
