@@ -45,9 +45,12 @@ export function problemOf(response: Response, body: unknown, now = Date.now()): 
   };
 }
 
+/** Statuses after which the same request may succeed: no answer, too many, and those of a service or proxy without one. */
+const TRANSIENT: readonly number[] = [0, 429, 502, 503, 504];
+
 /** Whether the same request may succeed later. */
 export function isTransient(problem: Problem): boolean {
-  return problem.status === 0 || problem.status === 429 || problem.status === 503;
+  return TRANSIENT.includes(problem.status);
 }
 
 function messageOf(body: unknown): string | null {

@@ -29,7 +29,7 @@ export function App({ api }: { readonly api: Api }) {
   const { connection } = state;
   const open = connection === "open";
   const status = useStatus(api, open);
-  const uploads = useUploads(api, dispatch);
+  const uploads = useUploads(api, dispatch, open);
   const over = useDropAnywhere(uploads.add);
   const romanised = useMemo(() => romanisedBy(status), [status]);
   const labels = useMemo(() => status?.model.labels ?? [], [status]);
@@ -80,7 +80,7 @@ export function App({ api }: { readonly api: Api }) {
           onStopping={onStopping}
         />
         <ScalePanel scale={state.scale} api={api} />
-        <UploadPanel api={api} uploads={uploads} over={over} />
+        <UploadPanel api={api} uploads={uploads} over={over} live={open} />
         <ResultsPanel
           api={api}
           runs={state.runs}

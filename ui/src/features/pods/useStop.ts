@@ -2,6 +2,7 @@
 import { useState } from "react";
 
 import type { Api } from "../../api/client";
+import { isTransient, type Problem } from "../../api/problem";
 import type { Stop } from "../../api/types";
 import type { PodView } from "../../live/state";
 
@@ -15,7 +16,7 @@ export interface StopControl {
 /** Stops `pod`; `onStopping` is called once the service has accepted that. */
 export function useStop(pod: PodView, api: Api, onStopping: (mode: Stop) => void): StopControl {
   const [requested, setRequested] = useState<Stop | null>(null);
-  const [fault, setFault] = useState<{ readonly message: string; readonly phase: PodView["phase"] } | null>(null);
+  const [fault, setFault] = useState<{ readonly problem: Problem; readonly pod: PodView } | null>(null);
 
   const request = async (mode: Stop) => {
     if (requested === "kill" || pod.phase === "gone") return;
@@ -23,15 +24,17 @@ export function useStop(pod: PodView, api: Api, onStopping: (mode: Stop) => void
     setFault(null);
     const answer = await api.stopPod(pod.name, mode);
     if (answer.ok) onStopping(mode);
-    else setFault({ message: answer.problem.message, phase: pod.phase });
+    else setFault({ problem: answer.problem, pod });
     // After a kill no other request makes sense; a draining pod may still be killed.
     if (!answer.ok || mode !== "kill") setRequested(null);
   };
 
+  // A pod whose phase changed has recovered or was stopped by other means, and any event shows that the service answers.
+  const over = fault && (isTransient(fault.problem) ? fault.pod !== pod : fault.pod.phase !== pod.phase);
+
   return {
     killing: requested === "kill" && pod.phase !== "gone",
-    // A pod whose phase changed has recovered or has been stopped by other means.
-    error: fault?.phase === pod.phase ? fault.message : null,
+    error: over ? null : (fault?.problem.message ?? null),
     stop: (mode) => void request(mode),
   };
 }

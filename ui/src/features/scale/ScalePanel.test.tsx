@@ -137,8 +137,8 @@ describe("the scale", () => {
     expect(asked).toEqual([]);
   });
 
-  it("forgets that the service did not answer once it does", async () => {
-    const { receive } = panel(() => aFailedAnswer({ status: 0, message: "The service does not answer." }));
+  it.each([0, 502])("forgets that the service did not answer (%d) once it does", async (status) => {
+    const { receive } = panel(() => aFailedAnswer({ status, message: "The service does not answer." }));
     click("Raise max");
     await settle();
     const before = screen.queryByRole("alert");

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "react";
 
 import type { Api } from "../../api/client";
-import type { Problem } from "../../api/problem";
+import { isTransient, type Problem } from "../../api/problem";
 import type { Scale } from "../../api/types";
 
 /** Delay after the last change before the request, in milliseconds: quick clicks make one request. */
@@ -66,7 +66,7 @@ export function useRange(scale: Scale | null, api: Api): RangeControl {
   const [seen, setSeen] = useState(scale);
   if (seen !== scale) {
     setSeen(scale);
-    if (problem !== null && (problem.status === 0 || seen?.min !== scale?.min || seen?.max !== scale?.max)) {
+    if (problem !== null && (isTransient(problem) || seen?.min !== scale?.min || seen?.max !== scale?.max)) {
       setProblem(null);
     }
   }

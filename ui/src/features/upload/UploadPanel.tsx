@@ -19,13 +19,15 @@ interface Props {
   readonly uploads: Uploads;
   /** Whether files are being dragged over the page. */
   readonly over: boolean;
+  /** Whether the service is connected. */
+  readonly live: boolean;
 }
 
-export function UploadPanel({ api, uploads, over }: Props) {
+export function UploadPanel({ api, uploads, over, live }: Props) {
   const texts = useTexts();
   const input = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
-  const samples = useSamples(api, uploads.add);
+  const samples = useSamples(api, uploads.add, live);
   const refused = useRefusal(api, "submit") !== null;
   const add = ({ currentTarget }: { readonly currentTarget: HTMLInputElement }) => {
     uploads.add(withoutHidden(named(currentTarget.files ?? [])));

@@ -14,9 +14,16 @@ interface Samples {
   readonly send: () => void;
 }
 
-export function useSamples(api: Api, add: (files: readonly NamedFile[]) => void): Samples {
+/** Sends samples. `live` says whether the service is connected: once it is again, an error of before is over. */
+export function useSamples(api: Api, add: (files: readonly NamedFile[]) => void, live: boolean): Samples {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string | null>(null);
+
+  const [before, setBefore] = useState(live);
+  if (before !== live) {
+    setBefore(live);
+    if (live) setError(null);
+  }
 
   const fetchAll = async () => {
     setBusy(true);

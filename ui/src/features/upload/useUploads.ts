@@ -1,7 +1,7 @@
 // Which files are being sent, and what delays them?
 //
 // One gift of files is one run. Its requests are made one after the other, so that thousands of files neither freeze the
-// page nor fill the connections of the browser.
+// page nor fill the connections of the browser. What could not be sent is sent as soon as the service is back.
 import { useCallback, useEffect, useReducer, useRef, type Dispatch } from "react";
 
 import type { Api, NamedFile } from "../../api/client";
@@ -21,7 +21,8 @@ export interface Uploads {
   readonly dismiss: (upload: Upload) => void;
 }
 
-export function useUploads(api: Api, dispatch: Dispatch<Action>): Uploads {
+/** Sends files. `live` says whether the service is connected. */
+export function useUploads(api: Api, dispatch: Dispatch<Action>, live: boolean): Uploads {
   const [pending, change] = useReducer(applied, []);
   const controls = useRef(new Map<string, (decision: Decision) => void>());
 
@@ -31,6 +32,17 @@ export function useUploads(api: Api, dispatch: Dispatch<Action>): Uploads {
       for (const decide of running.values()) decide("dismiss");
     };
   }, []);
+
+  const latest = useRef(pending);
+  useEffect(() => {
+    latest.current = pending;
+  }, [pending]);
+  useEffect(() => {
+    if (!live) return;
+    for (const { key, phase } of latest.current) {
+      if (phase.name === "given up" || phase.name === "waiting") controls.current.get(key)?.("retry");
+    }
+  }, [live]);
 
   const request = useCallback(
     async (run: string, files: readonly NamedFile[]): Promise<void> => {
