@@ -15,6 +15,8 @@ import type { Batch, Job, Receipt, Scale, Status, Stop } from "./types";
 export interface NamedFile {
   readonly name: string;
   readonly file: File;
+  /** Bytes of the file, where they have been read already. */
+  readonly content?: Blob;
 }
 
 export interface Submission {
@@ -97,6 +99,6 @@ export function createApi(
 
 function formOf(files: readonly NamedFile[]): FormData {
   const form = new FormData();
-  for (const { name, file } of files) form.append("images", file, name);
+  for (const { name, file, content } of files) form.append("images", content ?? file, name);
   return form;
 }

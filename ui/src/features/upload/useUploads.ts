@@ -85,7 +85,7 @@ export function useUploads(api: Api, dispatch: Dispatch<Action>, live: boolean):
       const run = newKey();
       dispatch({ type: "given", run, files: files.length, at: Date.now() });
       void (async () => {
-        for (const part of inRequests(withUniqueNames(files))) await request(run, part);
+        for await (const part of inRequests(withUniqueNames(files))) await request(run, part);
       })();
     },
     [dispatch, request],
