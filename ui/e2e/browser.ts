@@ -20,8 +20,15 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-export const WIDE = { width: 1360, height: 900 };
+export const WIDE = { width: 1280, height: 720 };
 export const NARROW = { width: 390, height: 844 };
+/** Sizes of the screenshots, by name. */
+const SIZES = {
+  "1280": WIDE,
+  "1440": { width: 1440, height: 900 },
+  "1920": { width: 1920, height: 1080 },
+  phone: NARROW,
+};
 
 export function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS });
@@ -33,9 +40,10 @@ export interface Opened {
   readonly errors: string[];
 }
 
-/** Opens a page of the kana under test and records its errors. */
-export async function open(browser: Browser, path = "/", root = KANA_URL): Promise<Opened> {
+/** Opens a page of the kana under test and records its errors; `before` runs in the page before its own code. */
+export async function open(browser: Browser, path = "/", root = KANA_URL, before?: () => void): Promise<Opened> {
   const page = await browser.newPage({ viewport: WIDE, reducedMotion: "reduce" });
+  if (before) await page.addInitScript(before);
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {
@@ -45,18 +53,15 @@ export async function open(browser: Browser, path = "/", root = KANA_URL): Promi
   return { page, errors };
 }
 
-/** Takes screenshots of the page: wide and narrow, light and dark. */
+/** Takes screenshots of the page: four sizes, light and dark. */
 export async function shoot(page: Page, name: string): Promise<void> {
   if (SHOTS === undefined) return;
   await mkdir(SHOTS, { recursive: true });
-  for (const [width, viewport] of [
-    ["wide", WIDE],
-    ["narrow", NARROW],
-  ] as const) {
+  for (const [size, viewport] of Object.entries(SIZES)) {
     for (const colorScheme of ["light", "dark"] as const) {
       await page.setViewportSize(viewport);
       await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: join(SHOTS, `${name}-${width}-${colorScheme}.png`), fullPage: width === "narrow" });
+      await page.screenshot({ path: join(SHOTS, `${name}-${size}-${colorScheme}.png`), fullPage: size === "phone" });
     }
   }
   await page.setViewportSize(WIDE);

@@ -2,13 +2,11 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { choosePictures, killButton, nameOf, readyPods, receiptOf, SHOWS_WITHIN } from "./actions.ts";
 import { launch, open } from "./browser.ts";
-import { pictures } from "./pictures.ts";
 
 /** Address of the kana under test behind a proxy, with a path. */
 const PROXIED_URL = process.env.KANA_PROXIED_URL;
-/** Longest wait for anything to appear, in milliseconds. */
-const SHOWS_WITHIN = 45_000;
 
 describe.runIf(PROXIED_URL !== undefined)("behind a proxy, under a path", () => {
   let browser: Browser;
@@ -26,18 +24,17 @@ describe.runIf(PROXIED_URL !== undefined)("behind a proxy, under a path", () => 
   });
 
   it("the page shows pods from the event stream, and the results of an upload", async () => {
-    await page.locator('[data-pod][data-phase="ready"]').first().waitFor();
-    await page.locator("input[type=file]").setInputFiles(pictures(3, "proxied"));
+    await readyPods(page).first().waitFor();
+    await choosePictures(page, 3, "proxied");
 
-    await page.waitForFunction(() => document.querySelectorAll('[data-state="done"]').length >= 3);
+    expect((await receiptOf(page, 3)).done).toBe(3);
   });
 
   it("a click kills a pod", async () => {
-    const victim = page.locator('[data-pod][data-phase="ready"]').first();
-    const name = (await victim.getAttribute("data-pod")) ?? "";
-    await victim.click();
+    const name = await nameOf(readyPods(page).first());
+    await killButton(page, name).click();
 
-    await page.locator(`[data-pod="${name}"][data-phase="gone"]`).waitFor();
+    await page.getByRole("article", { name: `Pod ${name}, killed` }).waitFor();
   });
 
   it("the documentation opens, and its commands and links lead through the proxy", async () => {
@@ -47,7 +44,7 @@ describe.runIf(PROXIED_URL !== undefined)("behind a proxy, under a path", () => 
     const command = await page.locator("#read_status pre").innerText();
     expect(command.split(" ").at(-1)).toBe(`${root}/v1/status`);
     await page.getByRole("link", { name: "The page of kana" }).click();
-    await page.locator('[data-pod][data-phase="ready"]').first().waitFor();
+    await readyPods(page).first().waitFor();
     expect(page.url()).toBe(`${root}/`);
   });
 

@@ -8,7 +8,7 @@ import type { Connect, Plugin } from "vite";
 import { createWorld } from "./world.ts";
 
 /** Content security policy that the page must work under. */
-const POLICY = "default-src 'self'; img-src 'self' blob: data:; style-src 'self'";
+const POLICY = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'";
 /** Copy of the description that the gateway serves. */
 const DESCRIPTION = new URL("../openapi.json", import.meta.url);
 /** First bytes of the images that are accepted. */

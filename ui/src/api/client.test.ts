@@ -25,14 +25,17 @@ function problem(status: number, detail: string, headers: Record<string, string>
 describe("the client", () => {
   it("sends every file as a part named images, with the given idempotency key", async () => {
     const { api, requests } = apiThat(() => Response.json({ batch: "b", jobs: [], rejected: [] }, { status: 202 }));
-    const files = [new File(["x"], "お.png"), new File(["y"], "b.png")];
+    const files = [
+      { name: "お.png", file: new File(["x"], "x.png") },
+      { name: "folder/b.png", file: new File(["y"], "b.png") },
+    ];
 
     const answer = await api.submit({ files, key: "k1" });
 
     const [request] = requests;
     const parts = (await request?.formData())?.getAll("images") as File[] | undefined;
     expect(request?.headers.get("idempotency-key")).toBe("k1");
-    expect(parts?.map(({ name }) => name)).toEqual(["お.png", "b.png"]);
+    expect(parts?.map(({ name }) => name)).toEqual(["お.png", "folder/b.png"]);
     expect(answer).toEqual({ ok: true, value: { batch: "b", jobs: [], rejected: [] } });
   });
 

@@ -6,12 +6,21 @@ import createClient from "openapi-fetch";
 
 import { gatewayOf } from "../lib/gateway";
 import type { paths } from "./schema.gen";
+import { accessStore, type AccessStore, type Scope } from "./access";
 import { authorization, tokenStore, type TokenStore } from "./token";
 import { answerOf, type Answer } from "./problem";
-import type { Batch, Receipt, Scale, Status, Stop } from "./types";
+import type { Batch, Job, Receipt, Scale, Status, Stop } from "./types";
+
+/** File under the name that the service is given: its path, where it comes from a folder. */
+export interface NamedFile {
+  readonly name: string;
+  readonly file: File;
+  /** Bytes of the file, where they have been read already. */
+  readonly content?: Blob;
+}
 
 export interface Submission {
-  readonly files: readonly File[];
+  readonly files: readonly NamedFile[];
   /** Idempotency key: equal for every attempt with the same files, so that a retry never submits twice. */
   readonly key: string;
   readonly signal?: AbortSignal;
@@ -19,12 +28,14 @@ export interface Submission {
 
 export interface Api {
   readonly tokens: TokenStore;
+  readonly access: AccessStore;
   readonly fetch: typeof fetch;
   /** Address of the gateway, without a slash at its end. */
   readonly gateway: string;
   status(): Promise<Answer<Status>>;
   submit(submission: Submission): Promise<Answer<Receipt>>;
   batch(id: string): Promise<Answer<Batch>>;
+  job(id: string): Promise<Answer<Job>>;
   stopPod(name: string, mode: Stop): Promise<Answer<unknown>>;
   /** Returns the last lines of the pod's log. */
   podLog(name: string): Promise<Answer<string>>;
@@ -41,6 +52,7 @@ export function createApi(
   tokens = tokenStore(),
   gateway = gatewayOf("live"),
 ): Api {
+  const access = accessStore();
   const client = createClient<paths>({ baseUrl: gateway, fetch: (request) => fetch(request) });
   client.use({
     onRequest: ({ request }) => {
@@ -49,32 +61,44 @@ export function createApi(
     },
   });
 
+  const scoped = async <T>(scope: Scope, pending: Promise<Answer<T>>): Promise<Answer<T>> => {
+    const answer = await pending;
+    if (!answer.ok && answer.problem.status === 403) access.refuse(scope, answer.problem.message);
+    return answer;
+  };
+
   return {
     tokens,
+    access,
     fetch,
     gateway,
     status: () => answerOf(client.GET("/v1/status")),
     batch: (id) => answerOf(client.GET("/v1/batches/{id}", { params: { path: { id } } })),
-    stopPod: (name, mode) =>
-      answerOf(client.DELETE("/v1/pods/{name}", { params: { path: { name }, query: { mode } } })),
-    podLog: (name) => answerOf(client.GET("/v1/pods/{name}/logs", { params: { path: { name } }, parseAs: "text" })),
+    job: (id) => answerOf(client.GET("/v1/jobs/{id}", { params: { path: { id } } })),
     sample: (number) => answerOf(client.GET("/v1/samples/{number}", { params: { path: { number } }, parseAs: "blob" })),
     report: () => answerOf(client.GET("/v1/model/report", { parseAs: "blob" })),
-    setScale: (body) => answerOf(client.PUT("/v1/scale", { body })),
+    stopPod: (name, mode) =>
+      scoped("operate", answerOf(client.DELETE("/v1/pods/{name}", { params: { path: { name }, query: { mode } } }))),
+    podLog: (name) =>
+      scoped("operate", answerOf(client.GET("/v1/pods/{name}/logs", { params: { path: { name } }, parseAs: "text" }))),
+    setScale: (body) => scoped("operate", answerOf(client.PUT("/v1/scale", { body }))),
     submit: ({ files, key, signal }) =>
-      answerOf(
-        client.POST("/v1/jobs", {
-          params: { header: { "Idempotency-Key": key } },
-          body: { images: [...files] },
-          bodySerializer: formOf,
-          ...(signal && { signal }),
-        }),
+      scoped(
+        "submit",
+        answerOf(
+          client.POST("/v1/jobs", {
+            params: { header: { "Idempotency-Key": key } },
+            body: { images: [] },
+            bodySerializer: () => formOf(files),
+            ...(signal && { signal }),
+          }),
+        ),
       ),
   };
 }
 
-function formOf(body: { images: Blob[] }): FormData {
+function formOf(files: readonly NamedFile[]): FormData {
   const form = new FormData();
-  for (const image of body.images) form.append("images", image);
+  for (const { name, file, content } of files) form.append("images", content ?? file, name);
   return form;
 }

@@ -1,4 +1,5 @@
 // Why did a request fail, in words for the person who made it?
+import { withSizes } from "../lib/format";
 import { isFields } from "./shape";
 
 /** Failure of a request. */
@@ -44,15 +45,18 @@ export function problemOf(response: Response, body: unknown, now = Date.now()): 
   };
 }
 
+/** Statuses after which the same request may succeed: no answer, too many, and those of a service or proxy without one. */
+const TRANSIENT: readonly number[] = [0, 429, 502, 503, 504];
+
 /** Whether the same request may succeed later. */
 export function isTransient(problem: Problem): boolean {
-  return problem.status === 0 || problem.status === 429 || problem.status === 503;
+  return TRANSIENT.includes(problem.status);
 }
 
 function messageOf(body: unknown): string | null {
   if (!isFields(body)) return null;
   for (const part of [body.detail, body.title]) {
-    if (typeof part === "string" && part !== "") return sentence(part);
+    if (typeof part === "string" && part !== "") return sentence(withSizes(part));
   }
   return null;
 }

@@ -7,6 +7,7 @@ const KEY = "kana.token";
 export interface TokenStore {
   get(): string | null;
   set(token: string): void;
+  clear(): void;
 }
 
 /** Creates a store that keeps the token until the tab closes; in memory only where the browser forbids storage. */
@@ -17,6 +18,10 @@ export function tokenStore(storage: Storage | null = sessionStorageOrNone()): To
     set: (next) => {
       token = next;
       storage?.setItem(KEY, next);
+    },
+    clear: () => {
+      token = null;
+      storage?.removeItem(KEY);
     },
   };
 }

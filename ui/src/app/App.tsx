@@ -2,7 +2,7 @@
 import { useCallback, useMemo, useReducer, useState } from "react";
 
 import type { Api } from "../api/client";
-import type { Status } from "../api/types";
+import type { Status, Stop } from "../api/types";
 import { ConsolePanel } from "../features/console/ConsolePanel";
 import { PodsPanel } from "../features/pods/PodsPanel";
 import { QueuePanel } from "../features/queue/QueuePanel";
@@ -15,9 +15,9 @@ import { reduce } from "../live/reducer";
 import { START } from "../live/state";
 import { useLive } from "../live/useLive";
 import { useRefresh } from "../live/useRefresh";
+import { Announcer } from "./Announcer";
 import { Header } from "./Header";
 import { TokenForm } from "./TokenForm";
-import { usePictures } from "./usePictures";
 import { useStatus } from "./useStatus";
 
 export function App({ api }: { readonly api: Api }) {
@@ -25,48 +25,76 @@ export function App({ api }: { readonly api: Api }) {
   const [attempt, setAttempt] = useState(0);
   useLive(api, dispatch, attempt);
   useRefresh(api, state, dispatch);
-  usePictures(state.batches);
 
-  const open = state.connection === "open";
+  const { connection } = state;
+  const open = connection === "open";
   const status = useStatus(api, open);
-  const uploads = useUploads(api, dispatch);
+  const uploads = useUploads(api, dispatch, open);
   const over = useDropAnywhere(uploads.add);
   const romanised = useMemo(() => romanisedBy(status), [status]);
+  const labels = useMemo(() => status?.model.labels ?? [], [status]);
   const onClear = useCallback(() => {
     dispatch({ type: "cleared" });
   }, []);
+  const onStopping = useCallback((pod: string, mode: Stop) => {
+    dispatch({ type: "stopping", pod, mode });
+  }, []);
+
+  // The form stays while a token is tried, so that what was typed is not lost when the token is wrong.
+  const [asked, setAsked] = useState(false);
+  if (connection === "unauthorised" && !asked) setAsked(true);
+  if (open && asked) setAsked(false);
+  const connect = (token: string | null) => {
+    if (token === null) {
+      api.tokens.clear();
+      dispatch({ type: "signed out" });
+    } else api.tokens.set(token);
+    api.access.reset();
+    setAttempt(attempt + 1);
+  };
+  const hasToken = api.tokens.get() !== null;
+  const target = useMemo(() => ({ gateway: api.gateway, hasToken }), [api, hasToken]);
 
   return (
     <div className="page">
-      <Header api={api} status={status} connection={state.connection} />
-      {state.connection === "unauthorised" && (
-        <TokenForm
-          onToken={(token) => {
-            api.tokens.set(token);
-            setAttempt(attempt + 1);
-          }}
-        />
-      )}
+      <Header
+        api={api}
+        status={status}
+        connection={connection}
+        onSignOut={
+          hasToken && open
+            ? () => {
+                connect(null);
+              }
+            : null
+        }
+      />
+      {asked && <TokenForm wrong={connection === "unauthorised" && hasToken} onToken={connect} />}
       <main className="layout" data-live={open}>
-        <div className="main">
-          <PodsPanel pods={state.pods} api={api} live={open} error={state.podsError} />
-          <div className="images">
-            <UploadPanel api={api} uploads={uploads} over={over} roomy={state.batches.length === 0} />
-            <ResultsPanel
-              batches={state.batches}
-              jobs={state.jobs}
-              otherJobs={state.otherJobs}
-              romanised={romanised}
-              onClear={onClear}
-            />
-          </div>
-        </div>
-        <div className="side">
-          <ScalePanel scale={state.scale} api={api} />
-          <QueuePanel queue={state.queue} history={state.history} />
-          <ConsolePanel lines={state.console} />
-        </div>
+        <PodsPanel
+          pods={state.pods}
+          most={state.scale?.max ?? 0}
+          api={api}
+          live={open}
+          error={state.podsError}
+          onStopping={onStopping}
+        />
+        <ScalePanel scale={state.scale} api={api} />
+        <UploadPanel api={api} uploads={uploads} over={over} live={open} />
+        <ResultsPanel
+          api={api}
+          runs={state.runs}
+          jobs={state.jobs}
+          otherJobs={state.otherJobs}
+          labels={labels}
+          romanised={romanised}
+          onClear={onClear}
+          onAgain={uploads.add}
+        />
+        <QueuePanel queue={state.queue} history={state.history} />
+        <ConsolePanel lines={state.console} target={target} />
       </main>
+      <Announcer runs={state.runs} jobs={state.jobs} />
     </div>
   );
 }

@@ -18,9 +18,9 @@ describe("the link to the model's report", () => {
   it("is there where the model has one", () => {
     const api = anApi({ gateway: "/base" });
 
-    const { rerender } = render(<Header api={api} status={aStatus(false)} connection="open" />);
-    expect(screen.queryByRole("link")).toBeNull();
-    rerender(<Header api={api} status={aStatus(true)} connection="open" />);
+    const { rerender } = render(<Header api={api} status={aStatus(false)} connection="open" onSignOut={null} />);
+    expect(screen.queryByRole("link", { name: "how it was trained" })).toBeNull();
+    rerender(<Header api={api} status={aStatus(true)} connection="open" onSignOut={null} />);
 
     expect(screen.getByRole("link", { name: "how it was trained" }).getAttribute("href")).toBe("/base/v1/model/report");
   });
@@ -32,7 +32,7 @@ describe("the link to the model's report", () => {
     const report = vi.fn(() => Promise.resolve({ ok: true as const, value: new Blob(["<title>"]) }));
     const api = anApi({ report });
     api.tokens.set("secret");
-    render(<Header api={api} status={aStatus(true)} connection="open" />);
+    render(<Header api={api} status={aStatus(true)} connection="open" onSignOut={null} />);
 
     const isFollowed = fireEvent.click(screen.getByRole("link", { name: "how it was trained" }));
 

@@ -2,8 +2,10 @@
 import type { MouseEvent } from "react";
 
 import type { Api } from "../api/client";
+import { useTexts } from "../text/texts";
 
 export function ReportLink({ api }: { readonly api: Api }) {
+  const texts = useTexts();
   // A link carries no token: with one, the page is fetched and shown from memory.
   const open = (event: MouseEvent) => {
     if (api.tokens.get() === null) return;
@@ -18,7 +20,7 @@ export function ReportLink({ api }: { readonly api: Api }) {
   };
   return (
     <a href={`${api.gateway}/v1/model/report`} target="_blank" rel="noopener" onClick={open}>
-      how it was trained
+      {texts.howTrained}
     </a>
   );
 }

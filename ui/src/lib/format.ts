@@ -8,11 +8,6 @@ export function count(value: number): string {
   return WHOLE.format(Math.round(value));
 }
 
-/** Writes a count with its noun: "1 image", "2 images". */
-export function countOf(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
-}
-
 /** Writes a share as a percentage, truncated so that only 1 is "100.0 %": 0.99987 → "99.9 %". */
 export function percent(share: number): string {
   return `${TENTH.format(Math.floor(share * 1000) / 10)} %`;
@@ -40,6 +35,22 @@ export function age(ms: number): string {
 /** Writes a rate per second, with one decimal below 10. */
 export function rate(perSecond: number): string {
   return perSecond < 10 ? TENTH.format(perSecond) : count(perSecond);
+}
+
+/** Writes a size in bytes in a unit for people: "0.4 KB", "12 KB", "64 MB". */
+export function size(bytes: number): string {
+  const [value, unit] = bytes < 1_000_000 ? [bytes / 1_024, "KB"] : [bytes / 1_048_576, "MB"];
+  return `${value < 10 && !Number.isInteger(value) ? TENTH.format(value) : count(value)} ${unit}`;
+}
+
+/** Replaces the numbers of bytes in a message of the service: "longer than 67108864 bytes" → "longer than 64 MB". */
+export function withSizes(message: string): string {
+  return message.replace(/\b(\d+) bytes\b/g, (_, bytes: string) => size(Number(bytes)));
+}
+
+/** Writes the time of day in the language of the page: "14:03:07". */
+export function timeOfDay(at: number, language: string): string {
+  return new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 }
 
 /** Returns the part of a pod's name that differs between pods: "kana-worker-x8k2p" → "x8k2p". */

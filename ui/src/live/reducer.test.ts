@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { aBatch, aDoneJob, aJob, aPod, aQueue, aScale } from "../test/fakes";
+import { aDoneJob, aPod, aQueue, aScale } from "../test/fakes";
 import { decode, type ServerEvent } from "./decode";
 import { reduce } from "./reducer";
-import { CONSOLE_MAX, GONE_SHOWN, HISTORY_MAX, START, type Action, type State } from "./state";
+import { CONSOLE_MAX, HISTORY_MAX, START, type State } from "./state";
 
 function after(events: readonly ServerEvent[], state: State = START, at = 0): State {
   return reduce(state, { type: "events", events, at });
@@ -15,33 +15,16 @@ const pod = (name: string, created: number, phase: "starting" | "ready" | "gone"
 });
 
 describe("pods", () => {
-  it("are listed oldest first, whichever event comes first", () => {
-    const state = after([pod("young", 20), pod("old", 10)]);
-
-    expect(state.pods.map(({ name }) => name)).toEqual(["old", "young"]);
-  });
-
-  it("stay visible for GONE_SHOWN after their end, and no longer", () => {
-    const gone = after([pod("a", 1, "gone")], after([pod("a", 1)]), 5_000);
-
-    const early = reduce(gone, { type: "tick", at: 5_000 + GONE_SHOWN - 1 });
-    const late = reduce(gone, { type: "tick", at: 5_000 + GONE_SHOWN });
-
-    expect(early.pods.map(({ goneAt }) => goneAt)).toEqual([5_000]);
-    expect(early).toBe(gone);
-    expect(late.pods).toEqual([]);
-  });
-
   it("that were gone before the page opened are not shown", () => {
     expect(after([pod("a", 1, "gone")]).pods).toEqual([]);
   });
 
-  it("are removed at a reset, and the batches are not", () => {
-    const accepted: Action = { type: "accepted", batch: aBatch(), jobs: [aJob()] };
-    const state = after([pod("a", 1), { type: "reset" }, pod("b", 2)], reduce(START, accepted));
+  it("are removed at a reset, and the runs are not", () => {
+    const given = reduce(START, { type: "given", run: "run-1", files: 1, at: 0 });
+    const state = after([pod("a", 1), { type: "reset" }, pod("b", 2)], given);
 
     expect(state.pods.map(({ name }) => name)).toEqual(["b"]);
-    expect(state.batches).toHaveLength(1);
+    expect(state.runs).toHaveLength(1);
     expect(state.epoch).toBe(1);
   });
 });

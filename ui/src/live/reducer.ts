@@ -1,10 +1,10 @@
 // What is the state of the page after an action?
 //
 // Pure: the time comes with the action, so tests need neither clock nor network.
-import type { Pod } from "../api/types";
 import type { ServerEvent } from "./decode";
-import { addBatch, removeSettled, updateJobs } from "./batches";
-import { CONSOLE_MAX, GONE_SHOWN, HISTORY_MAX, type Action, type PodView, type State } from "./state";
+import { killedBy, withoutGone, withPod } from "./pods";
+import { acceptBatch, removeSettled, startRun, updateJobs, withdraw } from "./runs";
+import { CONSOLE_MAX, HISTORY_MAX, START, type Action, type State } from "./state";
 
 export function reduce(state: State, action: Action): State {
   switch (action.type) {
@@ -12,20 +12,33 @@ export function reduce(state: State, action: Action): State {
       return { ...state, connection: action.connection };
     case "events":
       return applyAll(state, action.events, action.at);
+    case "given":
+      return startRun(state, action.run, action.files, action.at);
+    case "withdrawn":
+      return withdraw(state, action.run, action.files);
     case "accepted":
-      return addBatch(state, action.batch, action.jobs);
+      return acceptBatch(state, action.run, action.accepted);
     case "refreshed":
       return updateJobs(state, action.jobs);
     case "expired":
       return {
         ...state,
-        batches: state.batches.map((batch) => (batch.id === action.batch ? { ...batch, expired: true } : batch)),
+        runs: state.runs.map((run) =>
+          run.batches.some(({ id }) => id === action.batch) ? { ...run, expired: true } : run,
+        ),
       };
+    case "stopping":
+      return { ...state, stops: new Map(state.stops).set(action.pod, action.mode) };
     case "cleared":
       return removeSettled(state);
+    case "signed out":
+      // What a token let the page see is not left to whoever comes next.
+      return { ...START, epoch: state.epoch };
     case "tick": {
-      const pods = state.pods.filter(({ goneAt }) => goneAt === null || action.at - goneAt < GONE_SHOWN);
-      return pods.length === state.pods.length ? state : { ...state, pods };
+      const pods = withoutGone(state.pods, action.at);
+      if (pods === state.pods) return state;
+      const names = new Set(pods.map(({ name }) => name));
+      return { ...state, pods, stops: new Map([...state.stops].filter(([name]) => names.has(name))) };
     }
   }
 }
@@ -41,7 +54,10 @@ function apply(state: State, event: ServerEvent, at: number): State {
     case "job":
       return state;
     case "pod":
-      return { ...state, pods: withPod(state.pods, event.pod, at) };
+      return {
+        ...state,
+        pods: withPod(state.pods, event.pod, { stops: state.stops, most: state.scale?.max ?? 0, at }),
+      };
     case "scale":
       return { ...state, scale: event.scale };
     case "queue": {
@@ -50,23 +66,17 @@ function apply(state: State, event: ServerEvent, at: number): State {
     }
     case "console": {
       const seq = (state.console.at(-1)?.seq ?? 0) + 1;
-      return { ...state, console: [...state.console, { ...event.console, seq }].slice(-CONSOLE_MAX) };
+      const killed = killedBy(event.console.command, state.pods);
+      return {
+        ...state,
+        console: [...state.console, { ...event.console, seq, at }].slice(-CONSOLE_MAX),
+        stops: killed === null ? state.stops : new Map(state.stops).set(killed, "kill"),
+      };
     }
     case "trouble":
       return { ...state, podsError: event.error.reason ?? null };
     case "reset":
-      // The next events carry the whole present state. Batches and console are history of this page and stay.
+      // The next events carry the whole present state. Runs and console are history of this page and stay.
       return { ...state, epoch: state.epoch + 1, pods: [], scale: null, podsError: null, queue: null, history: [] };
   }
-}
-
-function withPod(pods: readonly PodView[], pod: Pod, at: number): readonly PodView[] {
-  const known = pods.find(({ name }) => name === pod.name);
-  // A pod that ended before this page saw it is not shown.
-  if (!known && pod.phase === "gone") return pods;
-  // The last event of a pod may omit its counts.
-  const goneAt = pod.phase === "gone" ? (known?.goneAt ?? at) : null;
-  const view = { ...known, ...pod, goneAt };
-  const others = pods.filter(({ name }) => name !== pod.name);
-  return [...others, view].sort((a, b) => a.created - b.created || a.name.localeCompare(b.name));
 }

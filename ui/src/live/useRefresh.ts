@@ -1,14 +1,14 @@
 // What if the stream missed the end of a job?
 //
-// An open batch without progress for a while is read in full, and so is every open batch when the stream reconnects or is
-// reset. So no image stays "queued" on the page that is done on the server.
+// The open batches of a run without progress for a while are read in full, and so is every open batch when the stream
+// reconnects or is reset. So no image stays "queued" on the page that is done on the server.
 import { useEffect, useRef, type Dispatch } from "react";
 
 import type { Api } from "../api/client";
-import { isOpen, isSettled, jobsOf } from "./batches";
+import { isOpen, isSettled, jobsOf } from "./runs";
 import type { Action, State } from "./state";
 
-/** Time without progress after which a batch is read, in milliseconds. */
+/** Time without progress after which the batches of a run are read, in milliseconds. */
 const STILL_MAX = 5_000;
 
 /** Reads open batches whose events may have been missed. */
@@ -24,12 +24,14 @@ export function useRefresh(api: Api, state: State, dispatch: Dispatch<Action>): 
   useEffect(() => {
     if (!open) return;
     const check = (all: boolean) => {
-      const { batches, jobs } = latest.current;
+      const { runs, jobs } = latest.current;
       const settled = new Map<string, number>();
-      for (const batch of batches.filter((batch) => isOpen(batch, jobs))) {
-        const count = jobsOf(batch, jobs).filter(isSettled).length;
-        settled.set(batch.id, count);
-        if (all || seen.current.get(batch.id) === count) void refresh(api, batch.id, dispatch);
+      for (const run of runs.filter((run) => isOpen(run, jobs))) {
+        const count = jobsOf(run, jobs).filter(isSettled).length;
+        settled.set(run.id, count);
+        if (!all && seen.current.get(run.id) !== count) continue;
+        const open = new Set(jobsOf(run, jobs).flatMap((job) => (isSettled(job) ? [] : [job.batch])));
+        for (const batch of open) void refresh(api, batch, dispatch);
       }
       seen.current = settled;
     };

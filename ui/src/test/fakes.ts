@@ -1,9 +1,10 @@
 // What do tests use in place of the service?
-import type { Api } from "../api/client";
+import { accessStore } from "../api/access";
+import type { Api, NamedFile } from "../api/client";
 import { tokenStore } from "../api/token";
 import type { Answer, Problem } from "../api/problem";
 import type { Job, Queue, Scale } from "../api/types";
-import type { BatchView, PodView } from "../live/state";
+import type { AcceptedBatch, PodView, RunView } from "../live/state";
 
 export function aJob(differences: Partial<Job> = {}): Job {
   return { id: "job-1", batch: "batch-1", filename: "a.png", state: "queued", attempts: 0, ...differences };
@@ -32,7 +33,9 @@ export function aPod(differences: Partial<PodView> = {}): PodView {
     restarts: 0,
     completed: 12,
     in_flight: 3,
+    slot: 0,
     goneAt: null,
+    ending: null,
     ...differences,
   };
 }
@@ -45,8 +48,23 @@ export function aQueue(differences: Partial<Queue> = {}): Queue {
   return { waiting: 0, running: 0, dead: 0, accepted: 0, done: 0, failed: 0, per_second: 0, ...differences };
 }
 
-export function aBatch(differences: Partial<BatchView> = {}): BatchView {
-  return { id: "batch-1", jobs: ["job-1"], rejected: [], pictures: new Map(), expired: false, ...differences };
+export function aRun(differences: Partial<RunView> = {}): RunView {
+  const jobs = differences.jobs ?? ["job-1"];
+  return {
+    id: "run-1",
+    startedAt: 0,
+    given: jobs.length + (differences.rejected?.length ?? 0),
+    batches: [{ id: "batch-1", at: 0 }],
+    jobs,
+    rejected: [],
+    files: new Map(),
+    expired: false,
+    ...differences,
+  };
+}
+
+export function anAcceptedBatch(jobs: readonly Job[], differences: Partial<AcceptedBatch> = {}): AcceptedBatch {
+  return { batch: { id: "batch-1", at: 0 }, jobs, rejected: [], files: new Map(), ...differences };
 }
 
 export function aFailedAnswer(differences: Partial<Problem> = {}): { ok: false; problem: Problem } {
@@ -58,11 +76,13 @@ export function anApi(parts: Partial<Api> = {}): Api {
   const unexpected = (): Promise<Answer<never>> => Promise.reject(new Error("unexpected request"));
   return {
     tokens: tokenStore(null),
+    access: accessStore(),
     gateway: "",
     fetch: () => Promise.reject(new Error("unexpected request")),
     status: unexpected,
     submit: unexpected,
     batch: unexpected,
+    job: unexpected,
     stopPod: unexpected,
     podLog: unexpected,
     setScale: unexpected,
@@ -70,6 +90,10 @@ export function anApi(parts: Partial<Api> = {}): Api {
     sample: unexpected,
     ...parts,
   };
+}
+
+export function aNamedFile(name: string, bytes = 4): NamedFile {
+  return { name, file: aFile(name, bytes) };
 }
 
 export function aFile(name: string, bytes = 4): File {

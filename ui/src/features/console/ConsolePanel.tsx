@@ -1,14 +1,23 @@
 // Which commands have the same effect as what just happened?
-import { Fragment, useEffect, useRef } from "react";
+import { memo, useEffect, useRef } from "react";
 
-import { span } from "../../lib/format";
+import { CopyButton } from "../../lib/CopyButton";
+import { span, timeOfDay } from "../../lib/format";
 import type { ConsoleLine } from "../../live/state";
+import { useTexts } from "../../text/texts";
+import { equivalent, folded, type Target } from "./equivalent";
 import "./console.css";
 
 /** Distance from the end, in pixels, below which the log scrolls along. */
 const FOLLOWING = 40;
 
-export function ConsolePanel({ lines }: { readonly lines: readonly ConsoleLine[] }) {
+interface Props {
+  readonly lines: readonly ConsoleLine[];
+  readonly target: Target;
+}
+
+export const ConsolePanel = memo(function ConsolePanel({ lines, target }: Props) {
+  const texts = useTexts();
   const log = useRef<HTMLDivElement>(null);
   const following = useRef(true);
 
@@ -20,51 +29,46 @@ export function ConsolePanel({ lines }: { readonly lines: readonly ConsoleLine[]
   return (
     <section className="panel console" aria-labelledby="console-title">
       <header className="panel-head">
-        <h2 id="console-title">Console</h2>
-        <span className="muted">actions as commands</span>
+        <h2 id="console-title">{texts.console}</h2>
+        <span className="muted">{texts.consoleHint}</span>
       </header>
       <div
         ref={log}
         className="console-log"
         role="log"
-        aria-label="Commands"
+        aria-label={texts.consoleLog}
         tabIndex={0}
         onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
           following.current = scrollHeight - scrollTop - clientHeight < FOLLOWING;
         }}
       >
-        {lines.length === 0 ? (
-          <p className="empty">Kill a pod or change the scale: the command that does it appears here.</p>
-        ) : (
-          lines.map((line) => (
-            <div key={line.seq} className="console-line">
-              <p className="console-command">
-                <code>
-                  <span className="console-prompt" aria-hidden="true">
-                    ${" "}
-                  </span>
-                  <Words text={line.command} />
-                </code>
-              </p>
-              <p className="console-output">
-                <span className="mono">{line.output}</span>
-                <span className="numbers">{span(line.took_ms)}</span>
-              </p>
-            </div>
-          ))
-        )}
+        {lines.length === 0 && <p className="empty">{texts.consoleEmpty}</p>}
+        {lines.map((line) => (
+          <Line key={line.seq} line={line} target={target} />
+        ))}
       </div>
     </section>
   );
-}
+});
 
-// Breaks lines between words only: a break at the hyphen of an option would look like another option.
-function Words({ text }: { readonly text: string }) {
-  return text.split(" ").map((word, i) => (
-    // The words of a line never change their order.
-    <Fragment key={i}>
-      {i > 0 && " "}
-      <span className="console-word">{word}</span>
-    </Fragment>
-  ));
+function Line({ line, target }: { readonly line: ConsoleLine; readonly target: Target }) {
+  const texts = useTexts();
+  const command = equivalent(line.command, target);
+  return (
+    <div className="console-line">
+      <time className="muted numbers" dateTime={new Date(line.at).toISOString()}>
+        {timeOfDay(line.at, texts.language)}
+      </time>
+      <code className="console-command" title={command}>
+        <span className="console-prompt" aria-hidden="true">
+          ${" "}
+        </span>
+        {folded(command)}
+      </code>
+      <span className="console-output numbers">
+        {line.output} · {span(line.took_ms)}
+      </span>
+      <CopyButton text={command} what={command} />
+    </div>
+  );
 }

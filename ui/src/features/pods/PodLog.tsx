@@ -3,17 +3,12 @@ import { useCallback, useEffect, useRef, useState } from "react";
 
 import type { Api } from "../../api/client";
 import type { Answer } from "../../api/problem";
+import type { Texts } from "../../text/en";
+import { useTexts } from "../../text/texts";
 
-interface Props {
-  /** Name of the pod. */
-  readonly pod: string;
-  readonly api: Api;
-  readonly onClose: () => void;
-}
-
-export function PodLog({ pod, api, onClose }: Props) {
+export function PodLog({ pod, api }: { readonly pod: string; readonly api: Api }) {
+  const texts = useTexts();
   const [answer, setAnswer] = useState<Answer<string> | null>(null);
-  const heading = useRef<HTMLHeadingElement>(null);
   const latest = useRef(0);
 
   const read = useCallback(async () => {
@@ -25,8 +20,6 @@ export function PodLog({ pod, api, onClose }: Props) {
   }, [api, pod]);
 
   useEffect(() => {
-    // Keyboard users continue from here.
-    heading.current?.focus();
     void read();
     return () => {
       latest.current += 1;
@@ -34,36 +27,28 @@ export function PodLog({ pod, api, onClose }: Props) {
   }, [read]);
 
   return (
-    <section className="pod-log" aria-labelledby="pod-log-title">
+    <section className="pod-log" aria-label={texts.log}>
       <header className="panel-head">
-        <h3 id="pod-log-title" ref={heading} tabIndex={-1}>
-          Log of {pod}
-        </h3>
-        <span>
-          <button type="button" className="button small quiet" onClick={() => void read()}>
-            Read again
-          </button>
-          <button type="button" className="button small quiet" onClick={onClose}>
-            Close
-          </button>
-        </span>
+        <h3>{texts.log}</h3>
+        <button type="button" className="button small quiet" onClick={() => void read()}>
+          {texts.logAgain}
+        </button>
       </header>
-      {answer?.ok === false && (
+      {answer?.ok === false ? (
         <p className="error" role="alert">
           {answer.problem.message}
         </p>
-      )}
-      {answer?.ok !== false && (
+      ) : (
         // Scrolls, so it must be reachable by keyboard; screen readers do not announce a hundred lines by themselves.
-        <pre className="pod-log-text" role="log" aria-live="off" aria-label={`Last lines of ${pod}`} tabIndex={0}>
-          {textOf(answer)}
+        <pre className="pod-log-text" role="log" aria-live="off" aria-label={texts.logOf(pod)} tabIndex={0}>
+          {textOf(answer, texts)}
         </pre>
       )}
     </section>
   );
 }
 
-function textOf(answer: Answer<string> | null): string {
-  if (answer === null) return "Reading …";
-  return answer.ok && answer.value !== "" ? answer.value : "It has written nothing yet.";
+function textOf(answer: Answer<string> | null, texts: Texts): string {
+  if (answer === null) return texts.logReading;
+  return answer.ok && answer.value !== "" ? answer.value : texts.logEmpty;
 }

@@ -5,20 +5,25 @@ import type { Answer } from "../../api/problem";
 import { aPod, anApi, aFailedAnswer } from "../../test/fakes";
 import { PodTile } from "./PodTile";
 
-function tile(
-  answer: Answer<unknown>,
-  differences: Parameters<typeof aPod>[0] = {},
-  onLog: () => void = () => undefined,
-) {
+function tile(answer: Answer<unknown>, differences: Parameters<typeof aPod>[0] = {}) {
   const asked: [string, string][] = [];
+  const opened: string[] = [];
   const api = anApi({
     stopPod: (name, mode) => {
       asked.push([name, mode]);
       return Promise.resolve(answer);
     },
   });
-  render(<PodTile pod={aPod(differences)} now={13_000} api={api} onLog={onLog} />);
-  return asked;
+  const pod = aPod(differences);
+  const props = { now: 13_000, api, refused: false, onOpen: () => opened.push(pod.name), onStopping: () => undefined };
+  const { rerender } = render(<PodTile pod={pod} {...props} />);
+  return {
+    asked,
+    opened,
+    receive: (next: Parameters<typeof aPod>[0]) => {
+      rerender(<PodTile pod={aPod(next)} {...props} />);
+    },
+  };
 }
 
 const DONE: Answer<unknown> = { ok: true, value: null };
@@ -30,7 +35,7 @@ describe("a pod's tile", () => {
     const article = screen.getByRole("article", { name: "Pod kana-worker-x8k2p, ready" });
     expect(article.dataset.phase).toBe("ready");
     expect(article.textContent).toContain("12 s");
-    expect(article.textContent).toContain("in flight3");
+    expect(article.textContent).toContain("12 done 3 in flight");
   });
 
   it("says why its pod is not ready", () => {
@@ -39,73 +44,61 @@ describe("a pod's tile", () => {
     expect(screen.getByRole("article").textContent).toContain("ended as OOMKilled");
   });
 
-  it("kills its pod once, however often it is clicked", async () => {
-    const asked = tile(DONE);
-    const kill = screen.getByRole<HTMLButtonElement>("button", { name: "Kill kana-worker-x8k2p" });
+  it("opens the details on a double click on its name, and kills nothing", () => {
+    const { asked, opened } = tile(DONE);
 
-    fireEvent.click(kill);
-    fireEvent.click(kill);
+    fireEvent.click(screen.getByText("x8k2p"));
+    fireEvent.click(screen.getByText("x8k2p"));
+
+    expect(asked).toEqual([]);
+    expect(opened).toEqual(["kana-worker-x8k2p", "kana-worker-x8k2p"]);
+  });
+
+  it("kills its pod once, however often its button is clicked", async () => {
+    const { asked } = tile(DONE);
+
+    fireEvent.click(kill());
+    fireEvent.click(kill());
 
     await waitFor(() => {
-      expect(kill.textContent).toBe("Killing …");
+      expect(kill().textContent).toBe("Killing …");
     });
-    expect(kill.disabled).toBe(true);
+    expect(kill().getAttribute("aria-disabled")).toBe("true");
     expect(asked).toEqual([["kana-worker-x8k2p", "kill"]]);
   });
 
-  it("drains its pod with the mode delete", async () => {
-    const asked = tile(DONE);
+  it("keeps the focus on the button after a kill by keyboard", () => {
+    const { receive } = tile(DONE);
+    kill().focus();
 
-    fireEvent.click(screen.getByRole("button", { name: "Drain kana-worker-x8k2p" }));
+    fireEvent.click(kill());
+    receive({ phase: "gone", goneAt: 12_000, ending: "killed" });
 
-    await waitFor(() => {
-      expect(screen.getByRole<HTMLButtonElement>("button", { name: /^Kill/ }).disabled).toBe(false);
-    });
-    expect(asked).toEqual([["kana-worker-x8k2p", "delete"]]);
+    expect(document.activeElement).toBe(kill());
   });
 
-  it("evicts a pod of a cluster, and says which budget forbids it", async () => {
-    const needs = "The disruption budget kana-worker needs 1 healthy pods and has 1 currently.";
-    const asked = tile(aFailedAnswer({ message: needs }), { node: "node-1" });
+  it("says why its pod could not be stopped, allows another try, and forgets it when the pod changes", async () => {
+    const { receive } = tile(aFailedAnswer({ message: "There is no such pod." }));
 
-    fireEvent.click(screen.getByRole("button", { name: "Evict kana-worker-x8k2p" }));
-
-    expect((await screen.findByRole("alert")).textContent).toBe(needs);
-    expect(asked).toEqual([["kana-worker-x8k2p", "evict"]]);
-  });
-
-  it("offers neither eviction nor a log for a pod outside a cluster", () => {
-    tile(DONE);
-
-    expect(screen.queryByRole("button", { name: /^Evict/ })).toBeNull();
-    expect(screen.queryByRole("button", { name: /^Log/ })).toBeNull();
-  });
-
-  it("disables eviction of a stopping pod, and still shows its log", () => {
-    let shown = 0;
-    tile(DONE, { node: "node-1", phase: "stopping" }, () => {
-      shown += 1;
-    });
-
-    fireEvent.click(screen.getByRole("button", { name: "Log of kana-worker-x8k2p" }));
-
-    expect(screen.getByRole<HTMLButtonElement>("button", { name: /^Evict/ }).disabled).toBe(true);
-    expect(shown).toBe(1);
-  });
-
-  it("says why its pod could not be stopped, and allows another try", async () => {
-    tile(aFailedAnswer({ message: "There is no such pod." }));
-    const kill = screen.getByRole<HTMLButtonElement>("button", { name: /^Kill/ });
-
-    fireEvent.click(kill);
+    fireEvent.click(kill());
 
     expect((await screen.findByRole("alert")).textContent).toBe("There is no such pod.");
-    expect(kill.disabled).toBe(false);
+    expect(kill().getAttribute("aria-disabled")).toBe("false");
+    receive({ phase: "stopping" });
+    expect(screen.queryByRole("alert")).toBeNull();
   });
 
-  it("disables every button once its pod is gone", () => {
-    tile(DONE, { phase: "gone", goneAt: 12_000 });
+  it("says how its pod ended, and is a fault only where nobody planned it", () => {
+    const { receive } = tile(DONE, { phase: "gone", goneAt: 1, ending: "scaled down" });
+    const planned = screen.getByRole("article", { name: /scaled down/ }).dataset.fault;
 
-    expect(screen.getAllByRole<HTMLButtonElement>("button").every(({ disabled }) => disabled)).toBe(true);
+    receive({ phase: "gone", goneAt: 1, ending: "crashed" });
+
+    expect(planned).toBe("false");
+    expect(screen.getByRole("article", { name: /crashed/ }).dataset.fault).toBe("true");
   });
 });
+
+function kill(): HTMLElement {
+  return screen.getByRole("button", { name: "Kill kana-worker-x8k2p" });
+}

@@ -1,54 +1,52 @@
 // How many images wait, and how fast are they processed?
+import { memo } from "react";
+
 import type { Queue } from "../../api/types";
-import { count, rate, span } from "../../lib/format";
+import { count, rate } from "../../lib/format";
+import { useTexts } from "../../text/texts";
 import { Sparkline } from "./Sparkline";
 import "./queue.css";
 
-export function QueuePanel({ queue, history }: { readonly queue: Queue | null; readonly history: readonly number[] }) {
+interface Props {
+  readonly queue: Queue | null;
+  readonly history: readonly number[];
+}
+
+export const QueuePanel = memo(function QueuePanel({ queue, history }: Props) {
+  const texts = useTexts();
+  const { figures } = texts;
   return (
     <section className="panel queue" aria-labelledby="queue-title">
       <header className="panel-head">
-        <h2 id="queue-title">Queue</h2>
-        {queue && <span className="muted numbers">{oldest(queue)}</span>}
+        <h2 id="queue-title">{texts.queue}</h2>
+        <span className="muted numbers">
+          {queue && queue.waiting > 0 && typeof queue.oldest_ms === "number" && texts.oldest(queue.oldest_ms)}
+        </span>
       </header>
       {!queue ? (
-        <p className="empty">Waiting for the counts of the queue.</p>
+        <p className="empty">{texts.queueWaiting}</p>
       ) : (
         <>
           <dl className="figures numbers">
-            <Figure name="waiting" value={count(queue.waiting)} strong />
-            <Figure name="running" value={count(queue.running)} strong />
-            <Figure name="per second" value={rate(queue.per_second)} strong />
+            <Figure name={figures.waiting} value={count(queue.waiting)} />
+            <Figure name={figures.running} value={count(queue.running)} />
+            <Figure name={figures.per_second} value={rate(queue.per_second)} />
+            <Figure name={figures.done} value={count(queue.done)} />
+            <Figure name={figures.failed} value={count(queue.failed)} />
+            <Figure name={figures.dead} value={count(queue.dead)} />
           </dl>
-          <Sparkline values={history} label="Images in the queue, last two minutes" />
-          <dl className="figures numbers">
-            <Figure name="done" value={count(queue.done)} />
-            <Figure name="failed" value={count(queue.failed)} />
-            <Figure name="dead letters" value={count(queue.dead)} />
-          </dl>
+          <Sparkline values={history} />
         </>
       )}
     </section>
   );
-}
+});
 
-function Figure({
-  name,
-  value,
-  strong = false,
-}: {
-  readonly name: string;
-  readonly value: string;
-  readonly strong?: boolean;
-}) {
+function Figure({ name, value }: { readonly name: string; readonly value: string }) {
   return (
-    <div className="figure" data-strong={strong}>
+    <div className="figure">
       <dt>{name}</dt>
       <dd>{value}</dd>
     </div>
   );
-}
-
-function oldest({ waiting, oldest_ms }: Queue): string {
-  return waiting > 0 && typeof oldest_ms === "number" ? `oldest ${span(oldest_ms)}` : "";
 }

@@ -1,101 +1,82 @@
 // How is the result of one image shown?
-import { memo, useState } from "react";
+import { memo } from "react";
 
 import type { Job } from "../../api/types";
 import { percent, shortName } from "../../lib/format";
+import { useTexts } from "../../text/texts";
+import { answerOf, isUnsure } from "./answer";
+import { Picture } from "./Picture";
 
-/** Longest side, in pixels, of images shown with hard edges: scaled smoothly, 28 × 28 pixels look blurred. */
-const PIXELATED_MAX = 64;
 /** Longest label shown in the large size of a single glyph, in UTF-16 units. */
 const GLYPH_LENGTH_MAX = 2;
 
 interface Props {
   readonly job: Job;
-  /** Object URL of the image; `null` where another client sent it. */
-  readonly picture: string | null;
+  /** File of the image; `null` where another client sent it. */
+  readonly file: File | null;
   readonly romanised: ReadonlyMap<string, string>;
+  readonly onOpen: (job: string) => void;
 }
 
-export const ResultTile = memo(function ResultTile({ job, picture, romanised }: Props) {
+export const ResultTile = memo(function ResultTile({ job, file, romanised, onOpen }: Props) {
+  const texts = useTexts();
   return (
-    <li className="result" data-state={job.state} data-job={job.id} data-worker={job.worker ?? ""}>
-      <div className="result-frame">
-        <Picture job={job} picture={picture} />
-        {job.attempts > 1 && (
-          <span className="result-attempts numbers" title="Another pod repeated the work after the first one stopped">
-            attempt {job.attempts}
-          </span>
-        )}
-      </div>
-      <div className="result-answer">
-        <Answer job={job} romanised={romanised} />
-      </div>
-      <p className="result-foot">
-        <span className="result-file" title={job.filename}>
-          {job.filename}
+    <li className="result" data-state={job.state} data-unsure={isUnsure(job)}>
+      <button
+        type="button"
+        className="result-open"
+        title={texts.resultTitle(job.filename, answerOf(job, romanised, texts))}
+        onClick={() => {
+          onOpen(job.id);
+        }}
+      >
+        <Picture file={file} alt="" className="result-picture" />
+        <span className="result-answer">
+          <Answer job={job} romanised={romanised} />
         </span>
-        {job.worker && (
-          <span className="mono" title={`Pod ${job.worker}`}>
-            {shortName(job.worker)}
-          </span>
-        )}
-      </p>
+        <span className="result-foot">
+          <span className="result-file">{job.filename.slice(job.filename.lastIndexOf("/") + 1)}</span>
+          {job.attempts > 1 ? (
+            <span className="result-attempts numbers" title={texts.attemptHint}>
+              {texts.attempt(job.attempts)}
+            </span>
+          ) : (
+            job.worker && <span className="mono">{shortName(job.worker)}</span>
+          )}
+        </span>
+      </button>
     </li>
   );
 });
 
-function Picture({ job, picture }: { readonly job: Job; readonly picture: string | null }) {
-  const [sharp, setSharp] = useState(false);
-  if (picture === null) return <span className="result-picture result-blank" aria-hidden="true" />;
-  return (
-    <img
-      className="result-picture"
-      data-sharp={sharp}
-      src={picture}
-      alt={`Sent: ${job.filename}`}
-      loading="lazy"
-      decoding="async"
-      onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => {
-        setSharp(Math.max(naturalWidth, naturalHeight) <= PIXELATED_MAX);
-      }}
-    />
-  );
-}
-
 function Answer({ job, romanised }: Pick<Props, "job" | "romanised">) {
-  if (job.state === "failed") return <p className="result-word error">{job.error ?? "It failed."}</p>;
-  if (job.state !== "done") return <p className="result-word muted">{job.state}</p>;
+  const texts = useTexts();
+  if (job.state === "failed") return <span className="result-word error">{job.error ?? texts.failedWithout}</span>;
+  if (job.state !== "done") return <span className="result-word muted">{texts.jobState[job.state]}</span>;
 
   const { label = "?", confidence = 0 } = job;
   const roman = romanised.get(label);
+  const language = roman === undefined ? undefined : "ja";
   if (job.blank)
     return (
       <>
-        <p className="result-word muted" title="A blank page, a single colour, or nothing but shading and noise">
-          blank
-        </p>
-        <p className="result-confidence muted">
-          <span>
-            read as <span lang={roman ? "ja" : undefined}>{label}</span>
-          </span>
-        </p>
+        <span className="result-word muted" title={texts.blankHint}>
+          {texts.blank}
+        </span>
+        <span className="result-confidence muted">
+          {texts.readAs} <span lang={language}>{label}</span>
+        </span>
       </>
     );
   return (
     <>
-      <p className="result-label">
-        <span className={label.length <= GLYPH_LENGTH_MAX ? "glyph" : "word"} lang={roman ? "ja" : undefined}>
+      <span className="result-label">
+        <span className={label.length <= GLYPH_LENGTH_MAX ? "glyph" : "word"} lang={language}>
           {label}
         </span>
         {roman && <span className="result-roman">{roman}</span>}
-      </p>
-      <p className="result-confidence numbers">
-        <span>{percent(confidence)}</span>
-        <svg className="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-          <rect width="100" height="4" className="bar-track" />
-          <rect width={100 * confidence} height="4" className="bar-fill" />
-        </svg>
-      </p>
+      </span>
+      <span className="result-confidence numbers">{percent(confidence)}</span>
     </>
   );
 }

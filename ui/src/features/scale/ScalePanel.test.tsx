@@ -32,7 +32,12 @@ function panel(answer: (range: { min: number; max: number }) => Answer<Scale>) {
 }
 
 const click = (name: string) => fireEvent.click(screen.getByRole("button", { name }));
-const value = (label: string) => screen.getByLabelText<HTMLInputElement>(label).valueAsNumber;
+const field = (label: string) => screen.getByRole<HTMLInputElement>("textbox", { name: label });
+const value = (label: string) => Number(field(label).value);
+const type = (label: string, text: string) => {
+  field(label).focus();
+  fireEvent.change(field(label), { target: { value: text } });
+};
 const settle = () => act(() => vi.advanceTimersByTimeAsync(SETTLE));
 
 describe("the scale", () => {
@@ -60,7 +65,8 @@ describe("the scale", () => {
   it("moves the other bound along rather than cross it", async () => {
     const { asked } = panel((range) => ({ ok: true, value: aScale(range) }));
 
-    fireEvent.change(screen.getByLabelText("Min"), { target: { value: "7" } });
+    type("Min", "7");
+    fireEvent.keyDown(field("Min"), { key: "Enter" });
     await settle();
 
     expect(asked).toEqual([{ min: 7, max: 7 }]);
@@ -95,6 +101,64 @@ describe("the scale", () => {
     receive(aScale({ max: 9 }));
 
     expect(value("Max")).toBe(9);
+  });
+
+  it("that is half typed is a draft, which is not sent", async () => {
+    const { asked } = panel((range) => ({ ok: true, value: aScale(range) }));
+
+    type("Max", "1");
+    await settle();
+    type("Max", "10");
+    await settle();
+
+    expect(asked).toEqual([]);
+  });
+
+  it("that was typed is sent once when the field is left", async () => {
+    const { asked } = panel((range) => ({ ok: true, value: aScale(range) }));
+
+    type("Max", "1");
+    type("Max", "10");
+    fireEvent.blur(field("Max"));
+    await settle();
+
+    expect(asked).toEqual([{ min: 1, max: 10 }]);
+  });
+
+  it("returns to the number before on Escape", async () => {
+    const { asked } = panel((range) => ({ ok: true, value: aScale(range) }));
+
+    type("Max", "1");
+    fireEvent.keyDown(field("Max"), { key: "Escape" });
+    fireEvent.blur(field("Max"));
+    await settle();
+
+    expect(value("Max")).toBe(4);
+    expect(asked).toEqual([]);
+  });
+
+  it.each([0, 502])("forgets that the service did not answer (%d) once it does", async (status) => {
+    const { receive } = panel(() => aFailedAnswer({ status, message: "The service does not answer." }));
+    click("Raise max");
+    await settle();
+    const before = screen.queryByRole("alert");
+
+    receive(aScale());
+
+    expect(before).not.toBeNull();
+    expect(screen.queryByRole("alert")).toBeNull();
+  });
+
+  it("is disabled, with the reason, once the token was refused", () => {
+    const api = anApi({ setScale: () => Promise.resolve(aFailedAnswer({ status: 403 })) });
+    render(<ScalePanel scale={aScale()} api={api} />);
+
+    act(() => {
+      api.access.refuse("operate", "this token lacks the scope operate");
+    });
+
+    expect(field("Max").disabled).toBe(true);
+    expect(screen.getByText(/lacks the scope operate/)).toBeTruthy();
   });
 
   it("cannot be lowered below 0", () => {

@@ -1,74 +1,84 @@
 // Between which numbers of pods may the service scale?
 import type { Api } from "../../api/client";
+import { useRefusal } from "../../api/useRefusal";
 import type { Scale } from "../../api/types";
-import { Stepper } from "./Stepper";
+import { useTexts } from "../../text/texts";
+import { BoundField } from "./BoundField";
 import { useRange } from "./useRange";
 import "./scale.css";
 
 /** Highest number of pods that the service accepts. */
 const PODS_MAX = 1_000;
 
-const BY: Record<Scale["by"], string> = {
-  local: "kana scales by backlog",
-  hpa: "a HorizontalPodAutoscaler scales",
-  keda: "KEDA scales",
-  fixed: "the number is fixed",
-};
-
 export function ScalePanel({ scale, api }: { readonly scale: Scale | null; readonly api: Api }) {
+  const texts = useTexts();
   const { range, set, busy, error } = useRange(scale, api);
+  const refused = useRefusal(api, "operate") !== null;
   // A fixed number is both bounds at once.
   const fixed = scale?.by === "fixed";
   return (
     <section className="panel scale" aria-labelledby="scale-title">
       <header className="panel-head">
-        <h2 id="scale-title">Scale</h2>
-        {scale && <span className="muted">{BY[scale.by]}</span>}
+        <h2 id="scale-title">{texts.scale}</h2>
+        {scale && (
+          <span className="scale-now numbers" title={texts.scaledBy[scale.by]}>
+            {texts.running(scale.current)}
+            {scale.desired !== scale.current && `, ${texts.desired(scale.desired)}`}
+          </span>
+        )}
       </header>
       {!scale || !range ? (
-        <p className="empty">Waiting for the range of the scale.</p>
+        <p className="empty">{texts.scaleWaiting}</p>
       ) : (
-        <>
-          <div className="scale-steppers" aria-busy={busy}>
-            <Stepper
-              label="Min"
-              value={range.min}
-              from={0}
-              to={PODS_MAX}
-              onChange={(min) => {
-                set({ min, max: fixed ? min : Math.max(min, range.max) });
-              }}
-            />
-            <Stepper
-              label="Max"
-              value={range.max}
-              from={1}
-              to={PODS_MAX}
-              onChange={(max) => {
-                set({ min: fixed ? max : Math.min(range.min, max), max });
-              }}
-            />
-          </div>
-          <p className="scale-now numbers">
-            <strong>{scale.current}</strong> running
-            {scale.desired !== scale.current && (
-              <>
-                , <strong>{scale.desired}</strong> desired
-              </>
-            )}
-          </p>
-          {scale.paused !== undefined && (
-            <p className="error" role="status">
-              {scale.paused}
-            </p>
-          )}
-          {error !== null && (
-            <p className="error" role="alert">
-              {error}
-            </p>
-          )}
-        </>
+        <div className="bounds" aria-busy={busy}>
+          <BoundField
+            label={texts.min}
+            value={range.min}
+            from={0}
+            to={PODS_MAX}
+            disabled={refused}
+            onCommit={(min) => {
+              set({ min, max: fixed ? min : Math.max(min, range.max) });
+            }}
+          />
+          <BoundField
+            label={texts.max}
+            value={range.max}
+            from={1}
+            to={PODS_MAX}
+            disabled={refused}
+            onCommit={(max) => {
+              set({ min: fixed ? max : Math.min(range.min, max), max });
+            }}
+          />
+        </div>
       )}
+      <Notice refused={refused} error={error} paused={scale?.paused} />
     </section>
   );
+}
+
+interface NoticeProps {
+  readonly refused: boolean;
+  readonly error: string | null;
+  readonly paused: string | undefined;
+}
+
+// One line at a time, so that the panel keeps its height: what the person can do something about comes first.
+function Notice({ refused, error, paused }: NoticeProps) {
+  const texts = useTexts();
+  if (refused) return <p className="scale-note muted">{texts.refusedOperate}</p>;
+  if (error !== null)
+    return (
+      <p className="scale-note error" role="alert">
+        {error}
+      </p>
+    );
+  if (paused !== undefined)
+    return (
+      <p className="scale-note error" role="status">
+        {paused}
+      </p>
+    );
+  return null;
 }

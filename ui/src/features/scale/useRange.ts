@@ -2,9 +2,10 @@
 import { useEffect, useRef, useState } from "react";
 
 import type { Api } from "../../api/client";
+import { isTransient, type Problem } from "../../api/problem";
 import type { Scale } from "../../api/types";
 
-/** Delay after the last click before the request, in milliseconds: quick clicks make one request. */
+/** Delay after the last change before the request, in milliseconds: quick clicks make one request. */
 export const SETTLE = 350;
 
 export interface Range {
@@ -29,7 +30,7 @@ interface RangeControl {
 /** Keeps the range that the person asks for until the service has confirmed it. */
 export function useRange(scale: Scale | null, api: Api): RangeControl {
   const [draft, setDraft] = useState<Draft | null>(null);
-  const [error, setError] = useState<string | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const latest = useRef(0);
 
@@ -42,14 +43,15 @@ export function useRange(scale: Scale | null, api: Api): RangeControl {
 
   const put = async (range: Range, turn: number) => {
     const answer = await api.setScale(range);
-    // Only the answer to the latest click counts.
+    // Only the answer to the latest change counts.
     if (turn !== latest.current) return;
-    setError(answer.ok ? null : answer.problem.message);
+    setProblem(answer.ok ? null : answer.problem);
     setDraft(answer.ok ? { range: { min: answer.value.min, max: answer.value.max }, accepted: true } : null);
   };
 
   const set = (range: Range) => {
     clearTimeout(timer.current);
+    setProblem(null);
     latest.current += 1;
     const turn = latest.current;
     setDraft({ range, accepted: false });
@@ -60,5 +62,14 @@ export function useRange(scale: Scale | null, api: Api): RangeControl {
   const confirmed = draft?.accepted && draft.range.min === scale?.min && draft.range.max === scale.max;
   if (confirmed) setDraft(null);
 
-  return { range: draft?.range ?? scale, busy: draft !== null, error, set };
+  // A change of the scale shows that the service answers again, and a refusal was of another range.
+  const [seen, setSeen] = useState(scale);
+  if (seen !== scale) {
+    setSeen(scale);
+    if (problem !== null && (isTransient(problem) || seen?.min !== scale?.min || seen?.max !== scale?.max)) {
+      setProblem(null);
+    }
+  }
+
+  return { range: draft?.range ?? scale, busy: draft !== null, error: problem?.message ?? null, set };
 }

@@ -1,118 +1,98 @@
-// How does a person send images?
+// How does a person give images?
 import { useRef } from "react";
 
-import { countOf } from "../../lib/format";
-import { useNow } from "../../lib/useNow";
-import type { Upload } from "./deliver";
+import type { Api } from "../../api/client";
+import { useRefusal } from "../../api/useRefusal";
+import { size } from "../../lib/format";
+import { useTexts } from "../../text/texts";
+import { named, withoutHidden } from "./prepare";
+import { UploadItem } from "./UploadItem";
 import type { Uploads } from "./useUploads";
 import { SAMPLE_COUNT, useSamples } from "./useSamples";
-import type { Api } from "../../api/client";
 import "./upload.css";
+
+/** Most bytes of an image that the service accepts. */
+const FILE_BYTES_MAX = 32 * 1024 * 1024;
 
 interface Props {
   readonly api: Api;
   readonly uploads: Uploads;
   /** Whether files are being dragged over the page. */
   readonly over: boolean;
-  /** Whether there is room for an explanation: nothing has been sent yet. */
-  readonly roomy: boolean;
+  /** Whether the service is connected. */
+  readonly live: boolean;
 }
 
-export function UploadPanel({ api, uploads, over, roomy }: Props) {
+export function UploadPanel({ api, uploads, over, live }: Props) {
+  const texts = useTexts();
   const input = useRef<HTMLInputElement>(null);
-  const samples = useSamples(api, uploads.add);
+  const folder = useRef<HTMLInputElement>(null);
+  const samples = useSamples(api, uploads.add, live);
+  const refused = useRefusal(api, "submit") !== null;
+  const add = ({ currentTarget }: { readonly currentTarget: HTMLInputElement }) => {
+    uploads.add(withoutHidden(named(currentTarget.files ?? [])));
+    // The same files may be chosen again.
+    currentTarget.value = "";
+  };
   return (
-    <div className="upload" data-roomy={roomy} data-over={over}>
-      <p className="upload-line">
-        <button type="button" className="button primary" onClick={() => input.current?.click()}>
-          Choose images
+    <section className="panel upload" aria-labelledby="upload-title" data-over={over}>
+      <header className="panel-head">
+        <h2 id="upload-title">{texts.give}</h2>
+      </header>
+      <div className="upload-buttons">
+        <button type="button" className="button primary" disabled={refused} onClick={() => input.current?.click()}>
+          {texts.choose}
         </button>
-        <button type="button" className="button" disabled={samples.busy} onClick={samples.send}>
-          Try {SAMPLE_COUNT} samples
+        <button
+          type="button"
+          className="button"
+          disabled={refused || samples.busy}
+          onClick={() => {
+            samples.send();
+          }}
+        >
+          {texts.samples(SAMPLE_COUNT)}
         </button>
-        <span className="muted">or drop images anywhere on this page</span>
-      </p>
-      {roomy && (
+        <button type="button" className="button" disabled={refused} onClick={() => folder.current?.click()}>
+          {texts.chooseFolder}
+        </button>
+      </div>
+      <div className="upload-items" aria-live="polite">
+        {samples.error !== null && <p className="error">{samples.error}</p>}
+        {uploads.pending.map((upload) => (
+          <UploadItem key={upload.key} upload={upload} uploads={uploads} />
+        ))}
+      </div>
+      {refused ? (
+        <p className="upload-hint">{texts.refusedSubmit}</p>
+      ) : (
         <p className="upload-hint">
-          PNG, JPEG, GIF, BMP, WebP or PGM, of any size, dark on light or light on dark. Several at once make a batch,
-          and every batch gets a receipt.
+          {texts.dropHint} <span>{texts.formats(size(FILE_BYTES_MAX))}</span>
         </p>
       )}
       <input
         ref={input}
-        className="visually-hidden"
+        hidden
         type="file"
         multiple
-        accept="image/*,.pgm"
-        tabIndex={-1}
-        aria-label="Images to classify"
-        onChange={(event) => {
-          uploads.add([...(event.target.files ?? [])]);
-          // The same files may be chosen again.
-          event.target.value = "";
-        }}
+        accept="image/*,.pgm,.ppm,.pnm,.pbm"
+        aria-label={texts.fileInput}
+        onChange={add}
       />
-      <div aria-live="polite">
-        {samples.error !== null && <p className="upload-item">{samples.error}</p>}
-        {uploads.pending.map((upload) => (
-          <UploadLine key={upload.key} upload={upload} uploads={uploads} />
-        ))}
-      </div>
+      <input
+        ref={folder}
+        hidden
+        type="file"
+        multiple
+        aria-label={texts.folderInput}
+        onChange={add}
+        {...{ webkitdirectory: "" }}
+      />
       {over && (
         <div className="upload-veil" aria-hidden="true">
-          <span>Drop to classify</span>
+          <span>{texts.dropNow}</span>
         </div>
       )}
-    </div>
-  );
-}
-
-function UploadLine({ upload, uploads }: { readonly upload: Upload; readonly uploads: Uploads }) {
-  const now = useNow();
-  const { phase, files } = upload;
-  const what = countOf(files.length, "file");
-  if (phase.name === "sending") return <p className="upload-item muted">Sending {what} …</p>;
-
-  const seconds = phase.name === "waiting" ? Math.max(0, Math.ceil((phase.until - now) / 1_000)) : null;
-  return (
-    <div className="upload-item" data-phase={phase.name}>
-      <p>
-        <strong>
-          {what} not accepted{phase.name === "waiting" && " yet"}.
-        </strong>{" "}
-        {phase.message} {seconds !== null && <span className="numbers">Retrying in {seconds} s.</span>}
-      </p>
-      {phase.name === "refused" && phase.rejected.length > 0 && (
-        <ul className="rejected">
-          {phase.rejected.map(({ filename, error }) => (
-            <li key={filename}>
-              <span className="mono">{filename}</span> {error}
-            </li>
-          ))}
-        </ul>
-      )}
-      <p className="upload-item-buttons">
-        {phase.name !== "refused" && (
-          <button
-            type="button"
-            className="button"
-            onClick={() => {
-              uploads.retry(upload);
-            }}
-          >
-            Try now
-          </button>
-        )}
-        <button
-          type="button"
-          className="button quiet"
-          onClick={() => {
-            uploads.dismiss(upload);
-          }}
-        >
-          Dismiss
-        </button>
-      </p>
-    </div>
+    </section>
   );
 }

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import type { Submission } from "../../api/client";
 import type { Answer } from "../../api/problem";
 import type { Receipt } from "../../api/types";
-import { aFile, aJob, anApi, aFailedAnswer } from "../../test/fakes";
+import { aNamedFile, aJob, anApi, aFailedAnswer } from "../../test/fakes";
 import { deliver, TRIES_MAX, type Phase } from "./deliver";
-import { batchOf, WAIT_MAX } from "./send";
+import { acceptedBatch, WAIT_MAX } from "./send";
 
 const ACCEPTED: Answer<Receipt> = { ok: true, value: { batch: "batch-1", jobs: [aJob()], rejected: [] } };
 
@@ -22,7 +22,7 @@ async function delivered(answers: Answer<Receipt>[]) {
       },
     }),
     key: "key-1",
-    files: [aFile("a.png")],
+    files: [aNamedFile("a.png")],
     signal: new AbortController().signal,
     onPhase: (phase) => phases.push(phase),
     sleep: (ms) => {
@@ -80,16 +80,16 @@ describe("a delivery", () => {
 
 describe("an accepted batch", () => {
   it("shows each job with the sender's own picture, whatever was rejected in between", () => {
-    const files = ["a.png", "broken.png", "b.png"].map((name) => aFile(name));
+    const files = ["a.png", "broken.png", "b.png"].map((name) => aNamedFile(name));
     const jobs = [aJob({ id: "1", filename: "a.png" }), aJob({ id: "2", filename: "b.png" })];
     const rejected = [{ filename: "broken.png", error: "is no picture" }];
 
-    const batch = batchOf({ kind: "accepted", batch: "x", jobs, rejected }, files, ({ name }) => `blob:${name}`);
+    const batch = acceptedBatch({ kind: "accepted", batch: "x", jobs, rejected }, files, 7);
 
-    expect([...batch.pictures]).toEqual([
-      ["1", "blob:a.png"],
-      ["2", "blob:b.png"],
+    expect([...batch.files].map(([job, { name }]) => [job, name])).toEqual([
+      ["1", "a.png"],
+      ["2", "b.png"],
     ]);
-    expect(batch.jobs).toEqual(["1", "2"]);
+    expect(batch.batch).toEqual({ id: "x", at: 7 });
   });
 });

@@ -1,7 +1,7 @@
 // How often are the same files sent, and which phases does the page show?
 //
 // Every attempt carries the same idempotency key, so that a submission whose answer was lost is not made twice.
-import type { Api } from "../../api/client";
+import type { Api, NamedFile } from "../../api/client";
 import type { Rejection } from "../../api/types";
 import { pause } from "../../lib/pause";
 import { send, type Accepted } from "./send";
@@ -20,14 +20,14 @@ export type Phase =
 export interface Upload {
   /** Identity of the upload, and the idempotency key of its requests. */
   readonly key: string;
-  readonly files: readonly File[];
+  readonly files: readonly NamedFile[];
   readonly phase: Phase;
 }
 
 export interface Delivery {
   readonly api: Api;
   readonly key: string;
-  readonly files: readonly File[];
+  readonly files: readonly NamedFile[];
   readonly signal: AbortSignal;
   readonly onPhase: (phase: Phase) => void;
   /** Waits so many milliseconds; tests return at once. */

@@ -1,9 +1,9 @@
 // What is the outcome of sending these files once?
-import type { Api, Submission } from "../../api/client";
+import type { Api, NamedFile, Submission } from "../../api/client";
 import { hasStrings, isFields } from "../../api/shape";
 import { isTransient, type Problem } from "../../api/problem";
 import type { Job, Rejection } from "../../api/types";
-import type { BatchView } from "../../live/state";
+import type { AcceptedBatch } from "../../live/state";
 
 export interface Accepted {
   readonly kind: "accepted";
@@ -37,21 +37,15 @@ export async function send(api: Api, submission: Submission): Promise<Outcome> {
   return { kind: "refused", message: problem.message, rejected: rejectedIn(problem) };
 }
 
-/** Returns the batch as the page shows it. `urlOf` makes the URL under which a file is shown. */
-export function batchOf(accepted: Accepted, files: readonly File[], urlOf: (file: File) => string): BatchView {
-  const byName = new Map(files.map((file) => [file.name, file]));
-  const pictures = new Map<string, string>();
-  for (const job of accepted.jobs) {
-    const file = byName.get(job.filename);
-    if (file) pictures.set(job.id, urlOf(file));
-  }
-  return {
-    id: accepted.batch,
-    jobs: accepted.jobs.map(({ id }) => id),
-    rejected: accepted.rejected,
-    pictures,
-    expired: false,
-  };
+/** Returns the accepted batch, with the file of each job. */
+export function acceptedBatch(accepted: Accepted, files: readonly NamedFile[], at: number): AcceptedBatch {
+  const byName = new Map(files.map(({ name, file }) => [name, file]));
+  const sent = accepted.jobs.flatMap(({ id, filename }) => {
+    const file = byName.get(filename);
+    return file ? [[id, file] as const] : [];
+  });
+  const { batch: id, jobs, rejected } = accepted;
+  return { batch: { id, at }, jobs, rejected, files: new Map(sent) };
 }
 
 // Where every file was refused, the problem document names the reason for each.

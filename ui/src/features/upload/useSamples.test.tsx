@@ -9,9 +9,13 @@ describe("samples", () => {
     const added: string[] = [];
     const api = anApi({ sample: (number) => Promise.resolve({ ok: true, value: new Blob([String(number)]) }) });
     const { result } = renderHook(() =>
-      useSamples(api, (files) => {
-        added.push(...files.map((file) => file.name));
-      }),
+      useSamples(
+        api,
+        (files) => {
+          added.push(...files.map(({ name }) => name));
+        },
+        true,
+      ),
     );
 
     await act(async () => {
@@ -24,13 +28,12 @@ describe("samples", () => {
     expect(result.current.busy).toBe(false);
   });
 
-  it("that the service refuses are not sent, and the error says why", async () => {
+  it("that the service refuses are not sent, and the error says why until the service is back", async () => {
     const api = anApi({ sample: () => Promise.resolve(aFailedAnswer({ message: "There are no samples." })) });
-    const { result } = renderHook(() =>
-      useSamples(api, () => {
-        throw new Error("no file is expected");
-      }),
-    );
+    const add = () => {
+      throw new Error("no file is expected");
+    };
+    const { result, rerender } = renderHook(({ live }) => useSamples(api, add, live), { initialProps: { live: true } });
 
     await act(async () => {
       result.current.send();
@@ -38,5 +41,8 @@ describe("samples", () => {
     });
 
     expect(result.current.error).toBe("There are no samples.");
+    rerender({ live: false });
+    rerender({ live: true });
+    expect(result.current.error).toBeNull();
   });
 });

@@ -1,72 +1,100 @@
 // Which files are being sent, and what delays them?
+//
+// One gift of files is one run. Its requests are made one after the other, so that thousands of files neither freeze the
+// page nor fill the connections of the browser. What could not be sent is sent as soon as the service is back.
 import { useCallback, useEffect, useReducer, useRef, type Dispatch } from "react";
 
-import type { Api } from "../../api/client";
+import type { Api, NamedFile } from "../../api/client";
 import type { Action } from "../../live/state";
-import { deliver, type Upload } from "./deliver";
+import { deliver, type Phase, type Upload } from "./deliver";
 import { inRequests, withUniqueNames } from "./prepare";
-import { batchOf } from "./send";
+import { acceptedBatch } from "./send";
 
 type Change = { readonly put: Upload } | { readonly drop: string };
+type Decision = "retry" | "dismiss";
 
 export interface Uploads {
+  /** Requests that are being made or were not accepted. */
   readonly pending: readonly Upload[];
-  readonly add: (files: readonly File[]) => void;
+  readonly add: (files: readonly NamedFile[]) => void;
   readonly retry: (upload: Upload) => void;
   readonly dismiss: (upload: Upload) => void;
 }
 
-export function useUploads(api: Api, dispatch: Dispatch<Action>): Uploads {
+/** Sends files. `live` says whether the service is connected. */
+export function useUploads(api: Api, dispatch: Dispatch<Action>, live: boolean): Uploads {
   const [pending, change] = useReducer(applied, []);
-  const running = useRef(new Map<string, AbortController>());
+  const controls = useRef(new Map<string, (decision: Decision) => void>());
 
   useEffect(() => {
-    const aborts = running.current;
+    const running = controls.current;
     return () => {
-      for (const abort of aborts.values()) abort.abort();
+      for (const decide of running.values()) decide("dismiss");
     };
   }, []);
 
-  const stop = useCallback((key: string) => {
-    running.current.get(key)?.abort();
-    running.current.delete(key);
-  }, []);
+  const latest = useRef(pending);
+  useEffect(() => {
+    latest.current = pending;
+  }, [pending]);
+  useEffect(() => {
+    if (!live) return;
+    for (const { key, phase } of latest.current) {
+      if (phase.name === "given up" || phase.name === "waiting") controls.current.get(key)?.("retry");
+    }
+  }, [live]);
 
-  const start = useCallback(
-    async (key: string, files: readonly File[]): Promise<void> => {
-      const abort = new AbortController();
-      running.current.set(key, abort);
-      const accepted = await deliver({
-        api,
-        key,
-        files,
-        signal: abort.signal,
-        onPhase: (phase) => {
+  const request = useCallback(
+    async (run: string, files: readonly NamedFile[]): Promise<void> => {
+      const key = newKey();
+      for (;;) {
+        const abort = new AbortController();
+        let last: Phase["name"] = "sending";
+        const decision = new Promise<Decision>((resolve) => {
+          controls.current.set(key, (decided) => {
+            resolve(decided);
+            abort.abort();
+          });
+        });
+        const onPhase = (phase: Phase) => {
+          last = phase.name;
           change({ put: { key, files, phase } });
-        },
-      }).catch(() => null);
-      if (accepted === null) return;
-      running.current.delete(key);
-      const batch = batchOf(accepted, files, (file) => URL.createObjectURL(file));
-      dispatch({ type: "accepted", batch, jobs: accepted.jobs });
-      change({ drop: key });
+        };
+        const accepted = await deliver({ api, key, files, signal: abort.signal, onPhase }).catch(() => null);
+        if (accepted !== null) {
+          controls.current.delete(key);
+          dispatch({ type: "accepted", run, accepted: acceptedBatch(accepted, files, Date.now()) });
+          change({ drop: key });
+          return;
+        }
+        // A refusal stays on the page until the person dismisses it, and the rest of the run goes on.
+        const refused = (last as Phase["name"]) === "refused";
+        if (!refused && (await decision) === "retry") continue;
+        controls.current.delete(key);
+        if (!refused) change({ drop: key });
+        dispatch({ type: "withdrawn", run, files: files.length });
+        return;
+      }
     },
     [api, dispatch],
   );
 
   const add = useCallback(
-    (files: readonly File[]) => {
-      for (const request of inRequests(withUniqueNames(files))) void start(newKey(), request);
+    (files: readonly NamedFile[]) => {
+      if (files.length === 0) return;
+      const run = newKey();
+      dispatch({ type: "given", run, files: files.length, at: Date.now() });
+      void (async () => {
+        for await (const part of inRequests(withUniqueNames(files))) await request(run, part);
+      })();
     },
-    [start],
+    [dispatch, request],
   );
-  const retry = ({ key, files }: Upload) => {
-    stop(key);
-    void start(key, files);
-  };
+  const retry = ({ key }: Upload) => controls.current.get(key)?.("retry");
   const dismiss = ({ key }: Upload) => {
-    stop(key);
-    change({ drop: key });
+    const decide = controls.current.get(key);
+    if (decide) decide("dismiss");
+    else change({ drop: key });
   };
   return { pending, add, retry, dismiss };
 }
