@@ -99,7 +99,7 @@ impl Submitter {
         // Registered before the queue has the jobs, so that none is settled unseen.
         let waiter = wait.map(|_| self.waiters.register(jobs.iter().map(|job| job.id)));
         let count = jobs.len();
-        match self.queue.call(|queue| queue.submit(Submission { batch, jobs, idempotency })).await {
+        match self.queue.call(|queue| queue.submit(Submission { batch, jobs, idempotency, name: None })).await {
             Ok(queue::Receipt::Accepted) => {
                 self.record_accepted(batch, count);
                 let known = match (waiter, wait) {
