@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connect, Plugin } from "vite";
 
+import { pictures } from "../e2e/pictures.ts";
 import { createWorld } from "./world.ts";
 
 /** Content security policy that the page must work under. */
@@ -13,6 +14,8 @@ const POLICY = "default-src 'self'; img-src 'self' data: blob:; style-src 'self'
 const DESCRIPTION = new URL("../openapi.json", import.meta.url);
 /** First bytes of the images that are accepted. */
 const MAGIC = /^(\x89PNG|\xff\xd8\xff|GIF8|BM|RIFF|P[2356])/;
+/** Picture that the model saw, whichever image was sent. */
+const PICTURE = pictures(1, "seen")[0]?.buffer;
 /** Most waiting images; more are refused, so that the retries of the page can be seen. */
 const WAITING_MAX = 300;
 
@@ -59,7 +62,7 @@ function handler(): Connect.NextHandleFunction {
     response.on("close", () => readers.delete(response));
   };
 
-  const submit = (response: ServerResponse, body: string) => {
+  const submit = (response: ServerResponse, body: string, asked: URLSearchParams) => {
     const parts = [...body.matchAll(/filename="([^"]*)"[^]*?\r\n\r\n([^]{0,8})/g)];
     const name = (text = "") => Buffer.from(text, "latin1").toString("utf8");
     const good = parts.filter(([, , start = ""]) => MAGIC.test(start)).map(([, filename]) => name(filename));
@@ -68,7 +71,7 @@ function handler(): Connect.NextHandleFunction {
       .map(([, filename]) => ({ filename: name(filename), error: "is not an image that kana can read" }));
     if (world.queue().waiting > WAITING_MAX) problem(response, 429, `the queue is full at ${WAITING_MAX} jobs`);
     else if (good.length === 0) problem(response, 422, "no file was an image", { rejected });
-    else json(response, { ...world.submit(good), rejected }, 202);
+    else json(response, { ...world.submit(good, asked.get("batch"), asked.get("name")), rejected }, 202);
   };
 
   return (request, response, next) => {
@@ -77,14 +80,20 @@ function handler(): Connect.NextHandleFunction {
     const [, pod = ""] = /^DELETE \/v1\/pods\/(.+)$/.exec(route) ?? [];
     const [, log = ""] = /^GET \/v1\/pods\/(.+)\/logs$/.exec(route) ?? [];
     const [, batch = ""] = /^GET \/v1\/batches\/(.+)$/.exec(route) ?? [];
+    const [, image = ""] = /^GET \/v1\/jobs\/(.+)\/image$/.exec(route) ?? [];
+    const [, job = ""] = /^GET \/v1\/jobs\/([^/]+)$/.exec(route) ?? [];
     if (route === "GET /v1/events") follow(response);
     else if (route === "GET /openapi.json") void readFile(DESCRIPTION).then((text) => response.end(text));
     else if (route === "GET /v1/status") json(response, world.status());
-    else if (route === "GET /v1/pods") json(response, [...world.pods.values()]);
+    else if (route === "GET /v1/batches") {
+      const all = world.batches();
+      const before = all.findIndex(({ batch }) => batch === url.searchParams.get("before"));
+      json(response, all.slice(before + 1, before + 1 + Number(url.searchParams.get("limit") ?? 20)));
+    } else if (route === "GET /v1/pods") json(response, [...world.pods.values()]);
     else if (log !== "") response.end(`2026-01-02T03:04:05Z INFO ${log} is ready\n`);
     else if (route === "POST /v1/jobs")
       void read(request).then((body) => {
-        submit(response, body);
+        submit(response, body, url.searchParams);
       });
     else if (route === "PUT /v1/scale") {
       void read(request).then((body) => {
@@ -100,6 +109,13 @@ function handler(): Connect.NextHandleFunction {
       const jobs = [...world.jobs.values()].filter((job) => job.batch === batch);
       if (jobs.length > 0) json(response, { batch, jobs });
       else problem(response, 404, `batch ${batch} is unknown or has expired`);
+    } else if (image !== "") {
+      if (world.jobs.has(image)) response.end(PICTURE);
+      else problem(response, 404, `there is no picture of job ${image}`);
+    } else if (job !== "") {
+      const known = world.jobs.get(job);
+      if (known) json(response, known);
+      else problem(response, 404, `job ${job} is unknown or has expired`);
     } else next();
   };
 }

@@ -4,7 +4,8 @@
 // The mock imitates what the page sees and implements none of the rules of the real service.
 import { randomUUID } from "node:crypto";
 
-import type { Console, Job, Pod, Queue, Scale } from "../src/api/types";
+import { batchesOf } from "./batches.ts";
+import type { Console, Job, LostAttempt, Pod, Queue, Scale } from "../src/api/types";
 
 const LABELS = "お き す つ な は ま や れ を".split(" ");
 const ROMANISED = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
@@ -16,6 +17,8 @@ const NODE = process.env.MOCK_NODE;
 /** One image in so many fails. */
 const FAILS_EVERY = 17;
 
+const now = () => Date.now();
+
 export type Send = (event: string, data: unknown) => void;
 
 export function createWorld(send: Send) {
@@ -23,7 +26,8 @@ export function createWorld(send: Send) {
   const jobs = new Map<string, Job>();
   const sentAt = new Map<string, number>();
   const waiting: string[] = [];
-  const leases = new Map<string, string>();
+  const leases = new Map<string, { pod: string; began: number }>();
+  const names = new Map<string, string>();
   const settledAt: number[] = [];
   const scale: Scale = { min: 2, max: 4, current: 0, desired: 0, by: "local" };
   let [done, failed] = [0, 0];
@@ -45,7 +49,8 @@ export function createWorld(send: Send) {
 
   const publishJob = (job: Job) => {
     jobs.set(job.id, job);
-    send("job", job);
+    // As in the service, events omit the lost attempts.
+    send("job", { ...job, lost: undefined });
   };
   const publishPod = (pod: Pod) => {
     if (pod.phase === "gone") pods.delete(pod.name);
@@ -80,16 +85,16 @@ export function createWorld(send: Send) {
       }, 40);
       return;
     }
-    leases.set(job.id, name);
+    leases.set(job.id, { pod: name, began: now() });
     const claimed: Job = { ...job, state: "running", worker: name, attempts: job.attempts + 1 };
     const queued_ms = Date.now() - (sentAt.get(job.id) ?? 0);
     publishJob(claimed);
     publishPod({ ...pod, in_flight: 1 });
     setTimeout(() => {
-      if (leases.get(job.id) !== name) return;
+      if (leases.get(job.id)?.pod !== name) return;
       leases.delete(job.id);
       settledAt.push(Date.now());
-      publishJob(settle(claimed, queued_ms));
+      publishJob({ ...settle(claimed, queued_ms), settled: now() });
       const still = pods.get(name);
       if (still) publishPod({ ...still, completed: still.completed + 1, in_flight: 0 });
       work(name);
@@ -114,10 +119,16 @@ export function createWorld(send: Send) {
     publishConsole(mode === "kill" ? `kill -KILL ${name}` : `kill -TERM ${name}`, `${name} is stopping`);
     const end = () => {
       publishPod({ ...pod, phase: "gone", ready: false, in_flight: 0 });
-      for (const [id] of [...leases].filter(([, holder]) => holder === name)) {
+      for (const [id, { began }] of [...leases].filter(([, holder]) => holder.pod === name)) {
         leases.delete(id);
         const job = jobs.get(id);
-        if (job) publishJob({ ...job, state: "queued" });
+        const attempt: LostAttempt = {
+          worker: name,
+          began,
+          ended: now(),
+          cause: mode === "kill" ? "stopped" : "crashed",
+        };
+        if (job) publishJob({ ...job, state: "queued", lost: [...(job.lost ?? []), attempt] });
         waiting.unshift(id);
       }
     };
@@ -149,14 +160,17 @@ export function createWorld(send: Send) {
     pods,
     jobs,
     stop,
-    submit: (filenames: string[]) => {
-      const batch = randomUUID();
+    batches: () => batchesOf([...jobs.values()], names),
+    submit: (filenames: string[], joined: string | null, name: string | null) => {
+      const batch = joined ?? randomUUID();
+      if (name !== null) names.set(batch, name);
       const added = filenames.map((filename): Job => ({
         id: randomUUID(),
         batch,
         filename,
         state: "queued",
         attempts: 0,
+        submitted: now(),
       }));
       for (const job of added) {
         sentAt.set(job.id, Date.now());

@@ -6,6 +6,10 @@ import type { components, operations } from "./schema.gen";
 type Schemas = components["schemas"];
 
 export type Job = Schemas["Job"];
+/** Attempt at a job that ended without an outcome. */
+export type LostAttempt = Schemas["Attempt"];
+/** A batch without its jobs. */
+export type Run = Schemas["Run"];
 export type Rejection = Schemas["Rejection"];
 export type Receipt = Schemas["Receipt"];
 export type Batch = Schemas["Batch"];

@@ -8,12 +8,14 @@ import { PodsPanel } from "../features/pods/PodsPanel";
 import { QueuePanel } from "../features/queue/QueuePanel";
 import { ResultsPanel } from "../features/results/ResultsPanel";
 import { ScalePanel } from "../features/scale/ScalePanel";
+import { TimelinePanel } from "../features/timeline/TimelinePanel";
 import { UploadPanel } from "../features/upload/UploadPanel";
 import { useDropAnywhere } from "../features/upload/useDropAnywhere";
 import { useUploads } from "../features/upload/useUploads";
 import { reduce } from "../live/reducer";
 import { START } from "../live/state";
 import { useLive } from "../live/useLive";
+import { useLost } from "../live/useLost";
 import { useRefresh } from "../live/useRefresh";
 import { Announcer } from "./Announcer";
 import { Header } from "./Header";
@@ -25,6 +27,7 @@ export function App({ api }: { readonly api: Api }) {
   const [attempt, setAttempt] = useState(0);
   useLive(api, dispatch, attempt);
   useRefresh(api, state, dispatch);
+  useLost(api, state.runs[0] ?? null, state.jobs, dispatch);
 
   const { connection } = state;
   const open = connection === "open";
@@ -92,6 +95,7 @@ export function App({ api }: { readonly api: Api }) {
           onAgain={uploads.add}
         />
         <QueuePanel queue={state.queue} history={state.history} />
+        <TimelinePanel run={state.runs[0] ?? null} jobs={state.jobs} />
         <ConsolePanel lines={state.console} target={target} />
       </main>
       <Announcer runs={state.runs} jobs={state.jobs} />

@@ -137,7 +137,9 @@ export function receipt(run: RunView, jobs: readonly Job[]): Receipt {
 
 // An outcome is final: an older answer that arrives later must not undo it.
 function later(known: Job | undefined, update: Job): Job {
-  return known && isSettled(known) && !isSettled(update) ? known : update;
+  if (known && isSettled(known) && !isSettled(update)) return known;
+  // Events omit the lost attempts.
+  return known?.lost && !update.lost ? { ...update, lost: known.lost } : update;
 }
 
 // Keeps the newest runs within both limits, and only their jobs.

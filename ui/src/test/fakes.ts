@@ -3,11 +3,22 @@ import { accessStore } from "../api/access";
 import type { Api, NamedFile } from "../api/client";
 import { tokenStore } from "../api/token";
 import type { Answer, Problem } from "../api/problem";
-import type { Job, Queue, Scale } from "../api/types";
+import type { Batch, Job, Queue, Scale } from "../api/types";
 import type { AcceptedBatch, PodView, RunView } from "../live/state";
 
+/** Time at which the jobs of tests are submitted, in milliseconds since the Unix epoch. */
+export const SUBMITTED = 1_767_323_045_000;
+
 export function aJob(differences: Partial<Job> = {}): Job {
-  return { id: "job-1", batch: "batch-1", filename: "a.png", state: "queued", attempts: 0, ...differences };
+  return {
+    id: "job-1",
+    batch: "batch-1",
+    filename: "a.png",
+    state: "queued",
+    attempts: 0,
+    submitted: SUBMITTED,
+    ...differences,
+  };
 }
 
 export function aDoneJob(differences: Partial<Job> = {}): Job {
@@ -22,6 +33,18 @@ export function aDoneJob(differences: Partial<Job> = {}): Job {
     inference_ms: 2,
     ...differences,
   });
+}
+
+export function aBatch(jobs: Job[], differences: Partial<Batch> = {}): Batch {
+  const of = (state: Job["state"]) => jobs.filter((job) => job.state === state).length;
+  return {
+    batch: jobs[0]?.batch ?? "batch-1",
+    accepted: jobs.length,
+    redelivered: jobs.filter(({ attempts }) => attempts > 1).length,
+    counts: { queued: of("queued"), running: of("running"), done: of("done"), failed: of("failed") },
+    jobs,
+    ...differences,
+  };
 }
 
 export function aPod(differences: Partial<PodView> = {}): PodView {

@@ -6,6 +6,23 @@ const PLURALS = new Intl.PluralRules("en");
 const plural = (value: number, one: string, other = `${one}s`) =>
   `${count(value)} ${PLURALS.select(value) === "one" ? one : other}`;
 
+/** What the timeline says of one attempt; times in milliseconds. */
+export interface TimelineAttempt {
+  readonly waited: number;
+  readonly took: number;
+  readonly end: "queued" | "running" | "done" | "failed" | "stopped" | "crashed" | "expired";
+}
+
+/** What the timeline says of a run. */
+export interface TimelineLabel {
+  readonly images: number;
+  readonly done: number;
+  readonly pods: number;
+  /** Names of the pods that ended during the run. */
+  readonly ended: readonly string[];
+  readonly redelivered: number;
+}
+
 export const en = {
   /** Language tag by which dates are written. */
   language: "en-GB",
@@ -154,6 +171,42 @@ export const en = {
   chartFrom: "2 min ago",
   chartMost: (n: number) => `max ${count(n)}`,
   chartTo: "now",
+
+  timeline: "Timeline",
+  timelineEmpty: "Send images: each appears here as a block in the lane of the pod that classified it.",
+  timelineTools: "Part of the timeline",
+  timelineEarlier: "Earlier",
+  timelineLater: "Later",
+  timelineIn: "Zoom in",
+  timelineOut: "Zoom out",
+  timelineWhole: "Whole run",
+  timelineTable: "Table",
+  timelineQueue: "queue",
+  timelinePods: "Pods of the run",
+  timelineLost: "Lost",
+  timelineEnd: "End",
+  timelineImages: (shown: number, all: number) =>
+    shown === all ? `Images of the run` : `Images of the run: ${count(shown)} of ${count(all)}`,
+  timelineEnds: {
+    queued: "waits",
+    running: "running",
+    done: "done",
+    failed: "failed",
+    stopped: "pod killed",
+    crashed: "pod crashed",
+    expired: "time ran out",
+  },
+  timelineEnded: (cause: "stopped" | "crashed" | "expired" | "failed", after: string): string =>
+    `${{ stopped: "killed", crashed: "crashed", expired: "ran out of time", failed: "failed" }[cause]} after ${after}`,
+  timelineAttempt: (file: string, pod: string | null, { waited, took, end }: TimelineAttempt): string =>
+    pod === null
+      ? `${file}: waits for ${span(waited)}`
+      : `${file} · ${pod} · waited ${span(waited)}, worked ${span(took)} · ${en.timelineEnds[end]}`,
+  timelineLabel: ({ images, done, pods, ended, redelivered }: TimelineLabel): string =>
+    `Timeline: ${plural(images, "image")} on ${plural(pods, "pod")}, ${count(done)} done` +
+    (ended.length > 0 ? `; ${ended.join(", ")} ended during the run` : "") +
+    (redelivered > 0 ? `; ${plural(redelivered, "image")} went on to another pod` : "") +
+    ".",
 
   console: "Console",
   consoleHint: "what happened, as commands",
