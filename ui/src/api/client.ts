@@ -9,7 +9,7 @@ import type { paths } from "./schema.gen";
 import { accessStore, type AccessStore, type Scope } from "./access";
 import { authorization, tokenStore, type TokenStore } from "./token";
 import { answerOf, type Answer } from "./problem";
-import type { Batch, Job, Receipt, Scale, Status, Stop } from "./types";
+import type { Batch, Job, Receipt, Run, Scale, Status, Stop } from "./types";
 
 /** File under the name that the service is given: its path, where it comes from a folder. */
 export interface NamedFile {
@@ -23,6 +23,8 @@ export interface Submission {
   readonly files: readonly NamedFile[];
   /** Idempotency key: equal for every attempt with the same files, so that a retry never submits twice. */
   readonly key: string;
+  /** Earlier batch that the files are added to; a new one without it. */
+  readonly batch?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -35,7 +37,11 @@ export interface Api {
   status(): Promise<Answer<Status>>;
   submit(submission: Submission): Promise<Answer<Receipt>>;
   batch(id: string): Promise<Answer<Batch>>;
+  /** Lists batches, newest first. */
+  batches(): Promise<Answer<readonly Run[]>>;
   job(id: string): Promise<Answer<Job>>;
+  /** Returns the picture that the model saw. */
+  image(id: string): Promise<Answer<Blob>>;
   stopPod(name: string, mode: Stop): Promise<Answer<unknown>>;
   /** Returns the last lines of the pod's log. */
   podLog(name: string): Promise<Answer<string>>;
@@ -74,6 +80,8 @@ export function createApi(
     gateway,
     status: () => answerOf(client.GET("/v1/status")),
     batch: (id) => answerOf(client.GET("/v1/batches/{id}", { params: { path: { id } } })),
+    batches: () => answerOf(client.GET("/v1/batches")),
+    image: (id) => answerOf(client.GET("/v1/jobs/{id}/image", { params: { path: { id } }, parseAs: "blob" })),
     job: (id) => answerOf(client.GET("/v1/jobs/{id}", { params: { path: { id } } })),
     sample: (number) => answerOf(client.GET("/v1/samples/{number}", { params: { path: { number } }, parseAs: "blob" })),
     report: () => answerOf(client.GET("/v1/model/report", { parseAs: "blob" })),
@@ -82,12 +90,12 @@ export function createApi(
     podLog: (name) =>
       scoped("operate", answerOf(client.GET("/v1/pods/{name}/logs", { params: { path: { name } }, parseAs: "text" }))),
     setScale: (body) => scoped("operate", answerOf(client.PUT("/v1/scale", { body }))),
-    submit: ({ files, key, signal }) =>
+    submit: ({ files, key, batch, signal }) =>
       scoped(
         "submit",
         answerOf(
           client.POST("/v1/jobs", {
-            params: { header: { "Idempotency-Key": key } },
+            params: { header: { "Idempotency-Key": key }, query: batch === undefined ? {} : { batch } },
             body: { images: [] },
             bodySerializer: () => formOf(files),
             ...(signal && { signal }),

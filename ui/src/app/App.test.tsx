@@ -1,8 +1,20 @@
-import { fireEvent, render, screen } from "@testing-library/react";
+import { fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 
 import type { Api } from "../api/client";
-import { aDoneJob, aFile, aJob, anApi, aPod, aQueue, aScale, aStream, aFailedAnswer } from "../test/fakes";
+import {
+  aBatch,
+  aDoneJob,
+  aFile,
+  aJob,
+  aListedRun,
+  anApi,
+  aPod,
+  aQueue,
+  aScale,
+  aStream,
+  aFailedAnswer,
+} from "../test/fakes";
 import { App } from "./App";
 
 const event = (name: string, data: object) => `event: ${name}\nid: 1\ndata: ${JSON.stringify(data)}\n\n`;
@@ -53,6 +65,25 @@ describe("the page", () => {
     expect(await screen.findByText("1 accepted = 1 done + 0 failed")).toBeTruthy();
     expect(screen.getByRole("button", { name: /a\.png/ }).querySelector("img")?.src).toBe("blob:picture");
     expect(screen.queryByText(/Sent from elsewhere/)).toBeNull();
+  });
+
+  it("shows the newest run that the service lists, with the picture that the model saw", async () => {
+    const read: string[] = [];
+    const api = service({
+      batches: () => Promise.resolve({ ok: true, value: [aListedRun(), aListedRun({ batch: "batch-0" })] }),
+      batch: (id) => {
+        read.push(id);
+        return Promise.resolve({ ok: true, value: aBatch([aDoneJob()]) });
+      },
+      image: () => Promise.resolve({ ok: true, value: new Blob() }),
+    });
+    render(<App api={api} />);
+
+    expect(await screen.findByText("1 accepted = 1 done + 0 failed")).toBeTruthy();
+    await waitFor(() => {
+      expect(screen.getByRole("button", { name: /a\.png/ }).querySelector("img")?.src).toBe("blob:picture");
+    });
+    expect(read).toEqual(["batch-1"]);
   });
 
   it("asks for a token where the service does, and connects with it", async () => {

@@ -4,6 +4,7 @@ import { useCallback, useMemo, useReducer, useState } from "react";
 import type { Api } from "../api/client";
 import type { Status, Stop } from "../api/types";
 import { ConsolePanel } from "../features/console/ConsolePanel";
+import { PicturesContext, pictureStore } from "../features/pictures/pictures";
 import { PodsPanel } from "../features/pods/PodsPanel";
 import { QueuePanel } from "../features/queue/QueuePanel";
 import { ResultsPanel } from "../features/results/ResultsPanel";
@@ -15,6 +16,7 @@ import { useUploads } from "../features/upload/useUploads";
 import { reduce } from "../live/reducer";
 import { START } from "../live/state";
 import { useLive } from "../live/useLive";
+import { useRuns, withRemoved } from "../live/useRuns";
 import { useLost } from "../live/useLost";
 import { useRefresh } from "../live/useRefresh";
 import { Announcer } from "./Announcer";
@@ -23,10 +25,11 @@ import { TokenForm } from "./TokenForm";
 import { useStatus } from "./useStatus";
 
 export function App({ api }: { readonly api: Api }) {
-  const [state, dispatch] = useReducer(reduce, START);
+  const [state, dispatch] = useReducer(reduce, START, withRemoved);
   const [attempt, setAttempt] = useState(0);
   useLive(api, dispatch, attempt);
   useRefresh(api, state, dispatch);
+  useRuns(api, state, dispatch);
   useLost(api, state.runs[0] ?? null, state.jobs, dispatch);
 
   const { connection } = state;
@@ -36,6 +39,8 @@ export function App({ api }: { readonly api: Api }) {
   const over = useDropAnywhere(uploads.add);
   const romanised = useMemo(() => romanisedBy(status), [status]);
   const labels = useMemo(() => status?.model.labels ?? [], [status]);
+  const pictures = useMemo(() => pictureStore(api), [api]);
+  const shown = useMemo(() => state.runs.filter(({ loaded }) => loaded), [state.runs]);
   const onClear = useCallback(() => {
     dispatch({ type: "cleared" });
   }, []);
@@ -59,47 +64,49 @@ export function App({ api }: { readonly api: Api }) {
   const target = useMemo(() => ({ gateway: api.gateway, hasToken }), [api, hasToken]);
 
   return (
-    <div className="page">
-      <Header
-        api={api}
-        status={status}
-        connection={connection}
-        onSignOut={
-          hasToken && open
-            ? () => {
-                connect(null);
-              }
-            : null
-        }
-      />
-      {asked && <TokenForm wrong={connection === "unauthorised" && hasToken} onToken={connect} />}
-      <main className="layout" data-live={open}>
-        <PodsPanel
-          pods={state.pods}
-          most={state.scale?.max ?? 0}
+    <PicturesContext value={pictures}>
+      <div className="page">
+        <Header
           api={api}
-          live={open}
-          error={state.podsError}
-          onStopping={onStopping}
+          status={status}
+          connection={connection}
+          onSignOut={
+            hasToken && open
+              ? () => {
+                  connect(null);
+                }
+              : null
+          }
         />
-        <ScalePanel scale={state.scale} api={api} />
-        <UploadPanel api={api} uploads={uploads} over={over} live={open} />
-        <ResultsPanel
-          api={api}
-          runs={state.runs}
-          jobs={state.jobs}
-          otherJobs={state.otherJobs}
-          labels={labels}
-          romanised={romanised}
-          onClear={onClear}
-          onAgain={uploads.add}
-        />
-        <QueuePanel queue={state.queue} history={state.history} />
-        <TimelinePanel run={state.runs[0] ?? null} jobs={state.jobs} />
-        <ConsolePanel lines={state.console} target={target} />
-      </main>
-      <Announcer runs={state.runs} jobs={state.jobs} />
-    </div>
+        {asked && <TokenForm wrong={connection === "unauthorised" && hasToken} onToken={connect} />}
+        <main className="layout" data-live={open}>
+          <PodsPanel
+            pods={state.pods}
+            most={state.scale?.max ?? 0}
+            api={api}
+            live={open}
+            error={state.podsError}
+            onStopping={onStopping}
+          />
+          <ScalePanel scale={state.scale} api={api} />
+          <UploadPanel api={api} uploads={uploads} over={over} live={open} />
+          <ResultsPanel
+            api={api}
+            runs={shown}
+            jobs={state.jobs}
+            otherJobs={state.otherJobs}
+            labels={labels}
+            romanised={romanised}
+            onClear={onClear}
+            onAgain={uploads.add}
+          />
+          <QueuePanel queue={state.queue} history={state.history} />
+          <TimelinePanel run={state.runs[0] ?? null} jobs={state.jobs} />
+          <ConsolePanel lines={state.console} target={target} />
+        </main>
+        <Announcer runs={state.runs} jobs={state.jobs} />
+      </div>
+    </PicturesContext>
   );
 }
 

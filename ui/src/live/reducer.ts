@@ -3,6 +3,7 @@
 // Pure: the time comes with the action, so tests need neither clock nor network.
 import type { ServerEvent } from "./decode";
 import { killedBy, withoutGone, withPod } from "./pods";
+import { loadRun, listRuns } from "./listed";
 import { acceptBatch, removeSettled, startRun, updateJobs, withdraw } from "./runs";
 import { CONSOLE_MAX, HISTORY_MAX, START, type Action, type State } from "./state";
 
@@ -20,6 +21,10 @@ export function reduce(state: State, action: Action): State {
       return acceptBatch(state, action.run, action.accepted);
     case "refreshed":
       return updateJobs(state, action.jobs);
+    case "listed":
+      return listRuns(state, action.listed);
+    case "loaded":
+      return loadRun(state, action.batch, action.jobs);
     case "expired":
       return {
         ...state,
@@ -33,7 +38,7 @@ export function reduce(state: State, action: Action): State {
       return removeSettled(state);
     case "signed out":
       // What a token let the page see is not left to whoever comes next.
-      return { ...START, epoch: state.epoch };
+      return { ...START, epoch: state.epoch, removed: state.removed };
     case "tick": {
       const pods = withoutGone(state.pods, action.at);
       if (pods === state.pods) return state;

@@ -2,7 +2,7 @@
 //
 // Every job accepted here is counted until it has an outcome.
 import type { Job } from "../api/types";
-import { JOBS_MAX, OTHER_JOBS_MAX, RUNS_MAX, type AcceptedBatch, type RunView, type State } from "./state";
+import { JOBS_MAX, OTHER_JOBS_MAX, REMOVED_MAX, RUNS_MAX, type AcceptedBatch, type RunView, type State } from "./state";
 
 type Jobs = ReadonlyMap<string, Job>;
 
@@ -16,11 +16,22 @@ export function updateJobs(state: State, updates: readonly Job[]): State {
   if (updates.length === 0) return state;
   const jobs = new Map(state.jobs);
   const otherJobs = new Map(state.otherJobs);
+  // A run that another page sends grows while this one shows it.
+  const grows = new Map(
+    state.runs.flatMap((run) => (run.loaded && run.id === run.listed?.batch ? [[run.id, run]] : [])),
+  );
+  const grown = new Map<string, string[]>();
   for (const job of updates) {
-    const target = jobs.has(job.id) ? jobs : otherJobs;
+    const joins = !jobs.has(job.id) && grows.has(job.batch);
+    if (joins) grown.set(job.batch, [...(grown.get(job.batch) ?? []), job.id]);
+    const target = joins || jobs.has(job.id) ? jobs : otherJobs;
     target.set(job.id, later(target.get(job.id), job));
   }
-  return { ...state, jobs, otherJobs: newest(otherJobs) };
+  const runs = state.runs.map((run) => {
+    const more = grown.get(run.id);
+    return more ? { ...run, given: run.given + more.length, jobs: [...run.jobs, ...more] } : run;
+  });
+  return { ...state, runs: grown.size > 0 ? runs : state.runs, jobs, otherJobs: newest(otherJobs) };
 }
 
 /** Adds a run of which nothing has been sent yet. */
@@ -34,6 +45,8 @@ export function startRun(state: State, id: string, given: number, at: number): S
     rejected: [],
     files: new Map(),
     expired: false,
+    listed: null,
+    loaded: true,
   };
   return withRuns(state, [run, ...state.runs]);
 }
@@ -46,12 +59,15 @@ export function acceptBatch(state: State, id: string, accepted: AcceptedBatch): 
     jobs.set(job.id, otherJobs.get(job.id) ?? jobs.get(job.id) ?? job);
     otherJobs.delete(job.id);
   }
-  const runs = state.runs.map((run) =>
+  const known = state.runs.find((run) => run.id === id)?.batches.some((batch) => batch.id === accepted.batch.id);
+  // The list may have named the batch before the answer to its own submission came.
+  const others = state.runs.filter((run) => run.id === id || run.id !== accepted.batch.id);
+  const runs = others.map((run) =>
     run.id === id
       ? {
           ...run,
-          batches: [...run.batches, accepted.batch],
-          jobs: [...run.jobs, ...accepted.jobs.map((job) => job.id)],
+          batches: known ? run.batches : [...run.batches, accepted.batch],
+          jobs: [...new Set([...run.jobs, ...accepted.jobs.map((job) => job.id)])],
           rejected: [...run.rejected, ...accepted.rejected],
           files: new Map([...run.files, ...accepted.files]),
         }
@@ -65,19 +81,16 @@ export function withdraw(state: State, id: string, files: number): State {
   const runs = state.runs.map((run) => (run.id === id ? { ...run, given: run.given - files } : run));
   return withRuns(
     state,
-    runs.filter(({ given }) => given > 0),
+    runs.filter((run) => run.id !== id || run.given > 0),
   );
 }
 
 /** Removes the runs that are over. */
 export function removeSettled(state: State): State {
-  return {
-    ...withRuns(
-      state,
-      state.runs.filter((run) => isOpen(run, state.jobs)),
-    ),
-    otherJobs: new Map(),
-  };
+  const kept = state.runs.filter((run) => isOpen(run, state.jobs));
+  const gone = state.runs.filter((run) => !kept.includes(run)).flatMap(({ batches }) => batches.map(({ id }) => id));
+  const removed = new Set([...state.removed, ...gone].slice(-REMOVED_MAX));
+  return { ...withRuns(state, kept), removed, otherJobs: new Map() };
 }
 
 /** Number of files of the run that the service has neither accepted nor rejected yet. */
@@ -106,7 +119,7 @@ export interface Receipt {
   readonly redelivered: number;
   /** Outcomes by pod, most first. */
   readonly pods: readonly (readonly [name: string, outcomes: number])[];
-  /** Time from the first acceptance to the last outcome, in milliseconds; `null` while jobs are open. */
+  /** Time from the first submission to the last outcome, in milliseconds; `null` while jobs are open. */
   readonly took: number | null;
 }
 
@@ -114,15 +127,15 @@ export interface Receipt {
 export function receipt(run: RunView, jobs: readonly Job[]): Receipt {
   let [done, failed, open, redelivered, last] = [0, 0, 0, 0, 0];
   const pods = new Map<string, number>();
-  const first = run.batches[0]?.at ?? 0;
-  const offsets = new Map(run.batches.map(({ id, at }) => [id, at - first]));
+  const begun = Math.min(...jobs.map(({ submitted }) => submitted ?? Infinity));
   for (const job of jobs) {
     if (job.state === "done") done += 1;
     else if (job.state === "failed") failed += 1;
     else open += 1;
     if (job.attempts > 1) redelivered += 1;
     if (job.worker && isSettled(job)) pods.set(job.worker, (pods.get(job.worker) ?? 0) + 1);
-    last = Math.max(last, (offsets.get(job.batch) ?? 0) + (job.queued_ms ?? 0) + (job.inference_ms ?? 0));
+    const { submitted = begun, settled = submitted + (job.queued_ms ?? 0) + (job.inference_ms ?? 0) } = job;
+    if (Number.isFinite(settled)) last = Math.max(last, settled - begun);
   }
   return {
     accepted: jobs.length,
@@ -136,14 +149,14 @@ export function receipt(run: RunView, jobs: readonly Job[]): Receipt {
 }
 
 // An outcome is final: an older answer that arrives later must not undo it.
-function later(known: Job | undefined, update: Job): Job {
+export function later(known: Job | undefined, update: Job): Job {
   if (known && isSettled(known) && !isSettled(update)) return known;
   // Events omit the lost attempts.
   return known?.lost && !update.lost ? { ...update, lost: known.lost } : update;
 }
 
 // Keeps the newest runs within both limits, and only their jobs.
-function withRuns(state: State, runs: readonly RunView[]): State {
+export function withRuns(state: State, runs: readonly RunView[]): State {
   let total = 0;
   const kept = runs.slice(0, RUNS_MAX).filter((run, i) => {
     total += run.jobs.length;

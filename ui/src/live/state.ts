@@ -1,5 +1,5 @@
 // What is the state of the page, and how much of it is kept?
-import type { Console, Job, Pod, Queue, Rejection, Scale, Stop } from "../api/types";
+import type { Console, Job, Pod, Queue, Rejection, Run, Scale, Stop } from "../api/types";
 import type { ServerEvent } from "./decode";
 import type { Ending } from "./pods";
 import type { Connection } from "./stream";
@@ -8,6 +8,8 @@ import type { Connection } from "./stream";
 export const RUNS_MAX = 50;
 /** Most jobs of runs kept, some 20 MB; the oldest run is removed first. */
 export const JOBS_MAX = 20_000;
+/** Most batches remembered as removed from view: as many as the service lists. */
+export const REMOVED_MAX = 1_000;
 /** Most lines of the console kept: some hours of use. */
 export const CONSOLE_MAX = 200;
 /** Most jobs kept that belong to no run of this page: some come before the answer to their own submission. */
@@ -54,6 +56,10 @@ export interface RunView {
   readonly files: ReadonlyMap<string, File>;
   /** Whether the service no longer has one of the batches, so that its open jobs stay open. */
   readonly expired: boolean;
+  /** What the service's list says of the run; `null` until it is listed. */
+  readonly listed: Run | null;
+  /** Whether `jobs` is complete; false for a run of the list whose jobs were not read yet. */
+  readonly loaded: boolean;
 }
 
 /** Answer of the service to one request of a run. */
@@ -78,7 +84,9 @@ export interface State {
   readonly queue: Queue | null;
   readonly history: readonly number[];
   readonly console: readonly ConsoleLine[];
-  /** Runs of this page, newest first. */
+  /** Ids of the batches that the person removed from view. */
+  readonly removed: ReadonlySet<string>;
+  /** Runs of this page and of the service's list, newest first. */
   readonly runs: readonly RunView[];
   /** Jobs of `runs`, by id. */
   readonly jobs: ReadonlyMap<string, Job>;
@@ -93,6 +101,8 @@ export type Action =
   | { readonly type: "withdrawn"; readonly run: string; readonly files: number }
   | { readonly type: "accepted"; readonly run: string; readonly accepted: AcceptedBatch }
   | { readonly type: "refreshed"; readonly jobs: readonly Job[] }
+  | { readonly type: "listed"; readonly listed: readonly Run[] }
+  | { readonly type: "loaded"; readonly batch: string; readonly jobs: readonly Job[] }
   | { readonly type: "expired"; readonly batch: string }
   | { readonly type: "stopping"; readonly pod: string; readonly mode: Stop }
   | { readonly type: "cleared" }
@@ -110,6 +120,7 @@ export const START: State = {
   queue: null,
   history: [],
   console: [],
+  removed: new Set(),
   runs: [],
   jobs: new Map(),
   otherJobs: new Map(),

@@ -3,7 +3,7 @@ import { accessStore } from "../api/access";
 import type { Api, NamedFile } from "../api/client";
 import { tokenStore } from "../api/token";
 import type { Answer, Problem } from "../api/problem";
-import type { Batch, Job, Queue, Scale } from "../api/types";
+import type { Batch, Job, Queue, Run, Scale } from "../api/types";
 import type { AcceptedBatch, PodView, RunView } from "../live/state";
 
 /** Time at which the jobs of tests are submitted, in milliseconds since the Unix epoch. */
@@ -47,6 +47,19 @@ export function aBatch(jobs: Job[], differences: Partial<Batch> = {}): Batch {
   };
 }
 
+export function aListedRun(differences: Partial<Run> = {}): Run {
+  return {
+    batch: "batch-1",
+    submitted: SUBMITTED,
+    accepted: 1,
+    redelivered: 0,
+    counts: { queued: 0, running: 0, done: 1, failed: 0 },
+    workers: ["kana-worker-x8k2p"],
+    elapsed_ms: 100,
+    ...differences,
+  };
+}
+
 export function aPod(differences: Partial<PodView> = {}): PodView {
   return {
     name: "kana-worker-x8k2p",
@@ -82,6 +95,8 @@ export function aRun(differences: Partial<RunView> = {}): RunView {
     rejected: [],
     files: new Map(),
     expired: false,
+    listed: null,
+    loaded: true,
     ...differences,
   };
 }
@@ -105,6 +120,8 @@ export function anApi(parts: Partial<Api> = {}): Api {
     status: unexpected,
     submit: unexpected,
     batch: unexpected,
+    batches: () => Promise.resolve({ ok: true, value: [] }),
+    image: () => Promise.resolve(aFailedAnswer({ status: 404 })),
     job: unexpected,
     stopPod: unexpected,
     podLog: unexpected,

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "react";
 const PIXELATED_MAX = 64;
 
 interface Props {
-  readonly file: File | null;
+  readonly file: Blob | null;
   readonly alt: string;
   readonly className: string;
 }

@@ -4,6 +4,7 @@ import { memo } from "react";
 import type { Job } from "../../api/types";
 import { percent, shortName } from "../../lib/format";
 import { useTexts } from "../../text/texts";
+import { usePicture } from "../pictures/pictures";
 import { answerOf, isUnsure } from "./answer";
 import { Picture } from "./Picture";
 
@@ -20,6 +21,7 @@ interface Props {
 
 export const ResultTile = memo(function ResultTile({ job, file, romanised, onOpen }: Props) {
   const texts = useTexts();
+  const picture = usePicture(file, job);
   return (
     <li className="result" data-state={job.state} data-unsure={isUnsure(job)}>
       <button
@@ -30,7 +32,7 @@ export const ResultTile = memo(function ResultTile({ job, file, romanised, onOpe
           onOpen(job.id);
         }}
       >
-        <Picture file={file} alt="" className="result-picture" />
+        <Picture file={picture} alt="" className="result-picture" />
         <span className="result-answer">
           <Answer job={job} romanised={romanised} />
         </span>

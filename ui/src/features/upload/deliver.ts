@@ -28,6 +28,8 @@ export interface Delivery {
   readonly api: Api;
   readonly key: string;
   readonly files: readonly NamedFile[];
+  /** Batch of the requests of the same run before this one. */
+  readonly batch?: string | undefined;
   readonly signal: AbortSignal;
   readonly onPhase: (phase: Phase) => void;
   /** Waits so many milliseconds; tests return at once. */
@@ -36,12 +38,12 @@ export interface Delivery {
 
 /** Sends the files until they are accepted, refused, given up or cancelled; returns a value only if they are accepted. */
 export async function deliver(delivery: Delivery): Promise<Accepted | null> {
-  const { api, key, files, signal, onPhase } = delivery;
+  const { api, key, files, batch, signal, onPhase } = delivery;
   const sleep = delivery.sleep ?? ((ms: number) => pause(ms, signal));
 
   for (let tries = 1; !signal.aborted; tries += 1) {
     onPhase({ name: "sending" });
-    const outcome = await send(api, { files, key, signal });
+    const outcome = await send(api, { files, key, signal, ...(batch !== undefined && { batch }) });
     if (outcome.kind === "accepted") return outcome;
     if (outcome.kind === "refused") {
       onPhase({ name: "refused", message: outcome.message, rejected: outcome.rejected });

@@ -51,6 +51,22 @@ describe("an upload", () => {
     expect(most).toBe(1);
   });
 
+  it("of several requests adds the later ones to the batch of the first", async () => {
+    const batches: (string | undefined)[] = [];
+    const { result, actions } = uploads((submission) => {
+      batches.push(submission.batch);
+      return accepting(submission);
+    });
+    act(() => {
+      result.current.add(Array.from({ length: FILES_PER_REQUEST + 1 }, (_, i) => aNamedFile(`${i}.png`)));
+    });
+    await waitFor(() => {
+      expect(actions).toHaveLength(3);
+    });
+
+    expect(batches).toEqual([undefined, "b"]);
+  });
+
   it("that the service could not take is made again, under the same key, when the service is back", async () => {
     let isBack = false;
     const { result, rerender, actions, keys } = uploads((submission) =>

@@ -45,7 +45,7 @@ export function useUploads(api: Api, dispatch: Dispatch<Action>, live: boolean):
   }, [live]);
 
   const request = useCallback(
-    async (run: string, files: readonly NamedFile[]): Promise<void> => {
+    async (run: string, files: readonly NamedFile[], batch: string | undefined): Promise<string | undefined> => {
       const key = newKey();
       for (;;) {
         const abort = new AbortController();
@@ -60,12 +60,12 @@ export function useUploads(api: Api, dispatch: Dispatch<Action>, live: boolean):
           last = phase.name;
           change({ put: { key, files, phase } });
         };
-        const accepted = await deliver({ api, key, files, signal: abort.signal, onPhase }).catch(() => null);
+        const accepted = await deliver({ api, key, files, batch, signal: abort.signal, onPhase }).catch(() => null);
         if (accepted !== null) {
           controls.current.delete(key);
           dispatch({ type: "accepted", run, accepted: acceptedBatch(accepted, files, Date.now()) });
           change({ drop: key });
-          return;
+          return accepted.batch;
         }
         // A refusal stays on the page until the person dismisses it, and the rest of the run goes on.
         const refused = (last as Phase["name"]) === "refused";
@@ -73,7 +73,7 @@ export function useUploads(api: Api, dispatch: Dispatch<Action>, live: boolean):
         controls.current.delete(key);
         if (!refused) change({ drop: key });
         dispatch({ type: "withdrawn", run, files: files.length });
-        return;
+        return batch;
       }
     },
     [api, dispatch],
@@ -85,7 +85,8 @@ export function useUploads(api: Api, dispatch: Dispatch<Action>, live: boolean):
       const run = newKey();
       dispatch({ type: "given", run, files: files.length, at: Date.now() });
       void (async () => {
-        for await (const part of inRequests(withUniqueNames(files))) await request(run, part);
+        let batch: string | undefined;
+        for await (const part of inRequests(withUniqueNames(files))) batch = await request(run, part, batch);
       })();
     },
     [dispatch, request],
