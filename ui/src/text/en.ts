@@ -1,10 +1,16 @@
 // What does the page say in English? The other language has the same names.
+import type { Scale } from "../api/types";
+import type { Why } from "../features/scale/why";
 import { age, count, percent, rate, span } from "../lib/format";
+import { charts, modelPage } from "./enDetails";
+import { plural } from "./plural";
 
-const PLURALS = new Intl.PluralRules("en");
-
-const plural = (value: number, one: string, other = `${one}s`) =>
-  `${count(value)} ${PLURALS.select(value) === "one" ? one : other}`;
+const SCALED_BY = {
+  local: "kana scales by backlog",
+  hpa: "a HorizontalPodAutoscaler scales",
+  keda: "KEDA scales",
+  fixed: "the number is fixed",
+};
 
 export const en = {
   /** Language tag by which dates are written. */
@@ -67,11 +73,18 @@ export const en = {
   logEmpty: "It has written nothing yet.",
 
   scale: "Scale",
-  scaledBy: {
-    local: "kana scales by backlog",
-    hpa: "a HorizontalPodAutoscaler scales",
-    keda: "KEDA scales",
-    fixed: "the number is fixed",
+  scaledBy: SCALED_BY,
+  scaleWhy: ({ by, desired, min, max }: Scale, { place, missing }: Why): string => {
+    const places = {
+      fixed: "",
+      only: ", the only number allowed",
+      most: ", the most allowed",
+      least: ", the least allowed",
+      within: `, within ${count(min)} to ${count(max)}`,
+      outside: `, outside ${count(min)} to ${count(max)}`,
+    };
+    const change = missing > 0 ? `; ${count(missing)} more to come` : missing < 0 ? `; ${count(-missing)} to go` : "";
+    return `${SCALED_BY[by]} → ${count(desired)}${places[place]}${change}`;
   },
   scaleWaiting: "Waiting for the range of the scale.",
   min: "Min",
@@ -155,74 +168,8 @@ export const en = {
   chartMost: (n: number) => `max ${count(n)}`,
   chartTo: "now",
 
-  charts: {
-    open: "Charts",
-    title: "The last 15 minutes",
-    since: (time: string) => `What this page has seen since ${time}. A reload begins anew.`,
-    wait: "The first point comes within a second.",
-    loading: "Loading …",
-    failed: "The charts did not load. Reload the page.",
-    now: "now",
-    time: "Time",
-    table: "As a table",
-    tableOf: (title: string) => `${title}: the last value of each 15 s`,
-    titles: {
-      throughput: "Throughput",
-      times: "Time of an image",
-      queue: "Queue",
-      pods: "Pods over the backlog",
-    },
-    note: "waiting and inference, of the last 10 s",
-    series: {
-      perSecond: "images per second",
-      p50: "p50",
-      p95: "p95",
-      p99: "p99",
-      waiting: "waiting",
-      running: "running",
-      oldest: "oldest wait",
-      backlog: "waiting and running",
-      ready: "ready",
-      desired: "desired",
-    },
-  },
-
-  modelPage: {
-    open: "Model",
-    title: (name: string) => `Model ${name}`,
-    network: "Network",
-    networkOf: (family: string, depth: number | undefined, width: number) =>
-      `${family}: ${depth === undefined ? "" : `${plural(depth, "convolution")}, `}${count(width)} channels wide`,
-    networks: (n: number) => `${count(n)} networks, whose answers are averaged`,
-    input: "Images",
-    inputOf: (width: number, height: number, channels: number) =>
-      `${width} × ${height} pixels, ${channels === 1 ? "grey" : plural(channels, "channel")}`,
-    fit: {
-      glyph: "one glyph, separated from its background and cropped",
-      cover: "the whole picture, scaled and cut off evenly",
-    },
-    labels: (n: number) => plural(n, "label"),
-    accuracy: "Accuracy",
-    share: "Correct",
-    images: "Images",
-    protocol: "On which images",
-    evaluationsNone: "The model's card holds no evaluation.",
-    training: "Training",
-    trainedOn: (images: number, held: number) =>
-      `${plural(images, "image")}${held > 0 ? `, and ${count(held)} held out to select the epoch` : ""}`,
-    epochs: (n: number, best: number) => `${plural(n, "epoch")}, the weights are of number ${count(best)}`,
-    by: (version: string) => `kana ${version}`,
-    settings: "Settings of the training",
-    seed: "seed",
-    files: "Files and their SHA-256",
-    licence: "Licence",
-    attribution: "Attribution",
-    service: "Service",
-    serviceOf: (version: string, up: string) => `kana ${version}, up for ${up} when this page connected`,
-    more: "More",
-    docs: "description of the API",
-    metrics: "metrics",
-  },
+  charts,
+  modelPage,
 
   console: "Console",
   consoleHint: "what happened, as commands",

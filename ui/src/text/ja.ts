@@ -1,6 +1,7 @@
 // What does the page say in Japanese? The names are those of the English texts.
 import { count, percent, rate, span } from "../lib/format";
 import type { Texts } from "./en";
+import { charts, modelPage } from "./jaDetails";
 
 const age = (ms: number): string => {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
@@ -8,6 +9,13 @@ const age = (ms: number): string => {
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} 分`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} 時間`;
   return `${Math.floor(seconds / 86_400)} 日`;
+};
+
+const SCALED_BY = {
+  local: "kana が待ち件数に応じて増減します",
+  hpa: "HorizontalPodAutoscaler が増減します",
+  keda: "KEDA が増減します",
+  fixed: "台数は固定です",
 };
 
 export const ja: Texts = {
@@ -70,11 +78,19 @@ export const ja: Texts = {
   logEmpty: "まだ何も書かれていません。",
 
   scale: "台数",
-  scaledBy: {
-    local: "kana が待ち件数に応じて増減します",
-    hpa: "HorizontalPodAutoscaler が増減します",
-    keda: "KEDA が増減します",
-    fixed: "台数は固定です",
+  scaledBy: SCALED_BY,
+  scaleWhy: ({ by, desired, min, max }, { place, missing }) => {
+    const places = {
+      fixed: "",
+      only: "(許された唯一の数)",
+      most: "(上限)",
+      least: "(下限)",
+      within: `(${count(min)} から ${count(max)} まで)`,
+      outside: `(${count(min)} から ${count(max)} の外)`,
+    };
+    const change =
+      missing > 0 ? `、あと ${count(missing)} 台増えます` : missing < 0 ? `、あと ${count(-missing)} 台減ります` : "";
+    return `${SCALED_BY[by]} → ${count(desired)} 台${places[place]}${change}`;
   },
   scaleWaiting: "台数の範囲を待っています。",
   min: "最小",
@@ -155,71 +171,8 @@ export const ja: Texts = {
   chartMost: (n) => `最大 ${count(n)}`,
   chartTo: "現在",
 
-  charts: {
-    open: "グラフ",
-    title: "直近 15 分",
-    since: (time) => `このページが ${time} から見た記録です。再読み込みすると最初からになります。`,
-    wait: "1 秒以内に最初の点が出ます。",
-    loading: "読み込み中…",
-    failed: "グラフを読み込めませんでした。ページを再読み込みしてください。",
-    now: "現在",
-    time: "時刻",
-    table: "表で見る",
-    tableOf: (title) => `${title}: 15 秒ごとの最後の値`,
-    titles: {
-      throughput: "処理速度",
-      times: "画像 1 枚の時間",
-      queue: "キュー",
-      pods: "ポッドと未処理の画像",
-    },
-    note: "待ち時間と推論、直近 10 秒",
-    series: {
-      perSecond: "枚 / 秒",
-      p50: "p50",
-      p95: "p95",
-      p99: "p99",
-      waiting: "待機",
-      running: "処理中",
-      oldest: "最古の待ち",
-      backlog: "待機と処理中",
-      ready: "稼働",
-      desired: "目標",
-    },
-  },
-
-  modelPage: {
-    open: "モデル",
-    title: (name) => `モデル ${name}`,
-    network: "ネットワーク",
-    networkOf: (family, depth, width) =>
-      `${family}: ${depth === undefined ? "" : `畳み込み ${count(depth)} 層、`}幅 ${count(width)} チャネル`,
-    networks: (n) => `${count(n)} 個のネットワークの平均`,
-    input: "画像",
-    inputOf: (width, height, channels) =>
-      `${width} × ${height} 画素、${channels === 1 ? "グレー" : `${count(channels)} チャネル`}`,
-    fit: { glyph: "背景から切り出した 1 文字", cover: "全体を縮尺し、はみ出しを均等に切り取り" },
-    labels: (n) => `ラベル ${count(n)} 種`,
-    accuracy: "正解率",
-    share: "正解",
-    images: "画像",
-    protocol: "評価した画像",
-    evaluationsNone: "モデルカードに評価がありません。",
-    training: "学習",
-    trainedOn: (images, held) =>
-      `画像 ${count(images)} 枚${held > 0 ? `、ほかにエポック選択用 ${count(held)} 枚` : ""}`,
-    epochs: (n, best) => `${count(n)} エポック、重みは ${count(best)} 番目`,
-    by: (version) => `kana ${version}`,
-    settings: "学習の設定",
-    seed: "乱数の種",
-    files: "ファイルと SHA-256",
-    licence: "ライセンス",
-    attribution: "帰属表示",
-    service: "サービス",
-    serviceOf: (version, up) => `kana ${version}、接続時の稼働時間 ${up}`,
-    more: "関連",
-    docs: "API の説明",
-    metrics: "メトリクス",
-  },
+  charts,
+  modelPage,
 
   console: "コンソール",
   consoleHint: "起きたことをコマンドで",
