@@ -3,6 +3,7 @@ import { useCallback, useMemo, useReducer, useState } from "react";
 
 import type { Api } from "../api/client";
 import type { Status, Stop } from "../api/types";
+import { useRecorder } from "../features/charts/useRecorder";
 import { ConsolePanel } from "../features/console/ConsolePanel";
 import { PodsPanel } from "../features/pods/PodsPanel";
 import { QueuePanel } from "../features/queue/QueuePanel";
@@ -21,7 +22,8 @@ import { TokenForm } from "./TokenForm";
 import { useStatus } from "./useStatus";
 
 export function App({ api }: { readonly api: Api }) {
-  const [state, dispatch] = useReducer(reduce, START);
+  const [state, reduced] = useReducer(reduce, START);
+  const [recorder, dispatch] = useRecorder(reduced);
   const [attempt, setAttempt] = useState(0);
   useLive(api, dispatch, attempt);
   useRefresh(api, state, dispatch);
@@ -35,10 +37,13 @@ export function App({ api }: { readonly api: Api }) {
   const labels = useMemo(() => status?.model.labels ?? [], [status]);
   const onClear = useCallback(() => {
     dispatch({ type: "cleared" });
-  }, []);
-  const onStopping = useCallback((pod: string, mode: Stop) => {
-    dispatch({ type: "stopping", pod, mode });
-  }, []);
+  }, [dispatch]);
+  const onStopping = useCallback(
+    (pod: string, mode: Stop) => {
+      dispatch({ type: "stopping", pod, mode });
+    },
+    [dispatch],
+  );
 
   // The form stays while a token is tried, so that what was typed is not lost when the token is wrong.
   const [asked, setAsked] = useState(false);
@@ -91,7 +96,7 @@ export function App({ api }: { readonly api: Api }) {
           onClear={onClear}
           onAgain={uploads.add}
         />
-        <QueuePanel queue={state.queue} history={state.history} />
+        <QueuePanel queue={state.queue} history={state.history} recorder={recorder} />
         <ConsolePanel lines={state.console} target={target} />
       </main>
       <Announcer runs={state.runs} jobs={state.jobs} />

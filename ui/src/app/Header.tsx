@@ -3,6 +3,7 @@ import { useContext } from "react";
 
 import type { Api } from "../api/client";
 import type { Model, Status } from "../api/types";
+import { ModelButton } from "../features/model/ModelButton";
 import type { Connection } from "../live/stream";
 import { LANGUAGE_NAMES, LanguageContext, useTexts } from "../text/texts";
 import { ReportLink } from "./ReportLink";
@@ -27,6 +28,7 @@ export function Header({ api, status, connection, onSignOut }: Props) {
         {status ? <ModelLine api={api} model={status.model} /> : <span>{texts.tagline}</span>}
       </p>
       <nav className="top-links" aria-label={texts.links}>
+        <ModelButton status={status} gateway={api.gateway} report={<ReportLink api={api} />} />
         <a href={`${api.gateway}/docs/`}>{texts.apiLink}</a>
         <LanguageSwitch />
         {onSignOut && (

@@ -1,10 +1,16 @@
 // What does the page say in English? The other language has the same names.
+import type { Scale } from "../api/types";
+import type { Why } from "../features/scale/why";
 import { age, count, percent, rate, span } from "../lib/format";
+import { charts, modelPage } from "./enDetails";
+import { plural } from "./plural";
 
-const PLURALS = new Intl.PluralRules("en");
-
-const plural = (value: number, one: string, other = `${one}s`) =>
-  `${count(value)} ${PLURALS.select(value) === "one" ? one : other}`;
+const SCALED_BY = {
+  local: "kana scales by backlog",
+  hpa: "a HorizontalPodAutoscaler scales",
+  keda: "KEDA scales",
+  fixed: "the number is fixed",
+};
 
 export const en = {
   /** Language tag by which dates are written. */
@@ -67,11 +73,18 @@ export const en = {
   logEmpty: "It has written nothing yet.",
 
   scale: "Scale",
-  scaledBy: {
-    local: "kana scales by backlog",
-    hpa: "a HorizontalPodAutoscaler scales",
-    keda: "KEDA scales",
-    fixed: "the number is fixed",
+  scaledBy: SCALED_BY,
+  scaleWhy: ({ by, desired, min, max }: Scale, { place, missing }: Why): string => {
+    const places = {
+      fixed: "",
+      only: ", the only number allowed",
+      most: ", the most allowed",
+      least: ", the least allowed",
+      within: `, within ${count(min)} to ${count(max)}`,
+      outside: `, outside ${count(min)} to ${count(max)}`,
+    };
+    const change = missing > 0 ? `; ${count(missing)} more to come` : missing < 0 ? `; ${count(-missing)} to go` : "";
+    return `${SCALED_BY[by]} → ${count(desired)}${places[place]}${change}`;
   },
   scaleWaiting: "Waiting for the range of the scale.",
   min: "Min",
@@ -154,6 +167,9 @@ export const en = {
   chartFrom: "2 min ago",
   chartMost: (n: number) => `max ${count(n)}`,
   chartTo: "now",
+
+  charts,
+  modelPage,
 
   console: "Console",
   consoleHint: "what happened, as commands",

@@ -1,6 +1,7 @@
 // What does the page say in Japanese? The names are those of the English texts.
 import { count, percent, rate, span } from "../lib/format";
 import type { Texts } from "./en";
+import { charts, modelPage } from "./jaDetails";
 
 const age = (ms: number): string => {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
@@ -8,6 +9,13 @@ const age = (ms: number): string => {
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} 分`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} 時間`;
   return `${Math.floor(seconds / 86_400)} 日`;
+};
+
+const SCALED_BY = {
+  local: "kana が待ち件数に応じて増減します",
+  hpa: "HorizontalPodAutoscaler が増減します",
+  keda: "KEDA が増減します",
+  fixed: "台数は固定です",
 };
 
 export const ja: Texts = {
@@ -70,11 +78,19 @@ export const ja: Texts = {
   logEmpty: "まだ何も書かれていません。",
 
   scale: "台数",
-  scaledBy: {
-    local: "kana が待ち件数に応じて増減します",
-    hpa: "HorizontalPodAutoscaler が増減します",
-    keda: "KEDA が増減します",
-    fixed: "台数は固定です",
+  scaledBy: SCALED_BY,
+  scaleWhy: ({ by, desired, min, max }, { place, missing }) => {
+    const places = {
+      fixed: "",
+      only: "(許された唯一の数)",
+      most: "(上限)",
+      least: "(下限)",
+      within: `(${count(min)} から ${count(max)} まで)`,
+      outside: `(${count(min)} から ${count(max)} の外)`,
+    };
+    const change =
+      missing > 0 ? `、あと ${count(missing)} 台増えます` : missing < 0 ? `、あと ${count(-missing)} 台減ります` : "";
+    return `${SCALED_BY[by]} → ${count(desired)} 台${places[place]}${change}`;
   },
   scaleWaiting: "台数の範囲を待っています。",
   min: "最小",
@@ -154,6 +170,9 @@ export const ja: Texts = {
   chartFrom: "2 分前",
   chartMost: (n) => `最大 ${count(n)}`,
   chartTo: "現在",
+
+  charts,
+  modelPage,
 
   console: "コンソール",
   consoleHint: "起きたことをコマンドで",
