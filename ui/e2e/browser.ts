@@ -1,11 +1,14 @@
 // How does a test open a page in a real browser, and what does it record?
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 
 import { chromium, type Browser, type Page } from "playwright-core";
 
 /** Address of the running kana under test. */
 export const KANA_URL = process.env.KANA_URL ?? "http://127.0.0.1:8080";
+/** Address of a kana with one slow worker, whose images become dead letters when it is killed. */
+export const SLOW_URL = process.env.KANA_SLOW_URL;
 /** Folder for screenshots; none are taken without it. */
 const SHOTS = process.env.KANA_SHOTS;
 const CHROMIUM = process.env.KANA_CHROMIUM ?? "/usr/bin/chromium";
@@ -66,4 +69,17 @@ export async function shoot(page: Page, name: string): Promise<void> {
   }
   await page.setViewportSize(WIDE);
   await page.emulateMedia({ colorScheme: "light" });
+}
+
+/** Returns the faults that axe finds on the page, as it is now. */
+export async function axe(page: Page): Promise<string[]> {
+  const source = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  await page.evaluate(source);
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    const { violations } = await axe.run();
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
+  });
 }

@@ -1,11 +1,9 @@
 // Is all that a demonstration needs visible at once, does it stay in its place, and can everybody use it?
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { choosePictures, killButton, nameOf, readyPods, receiptOf, SHOWS_WITHIN } from "./actions.ts";
-import { launch, NARROW, open, shoot, WIDE } from "./browser.ts";
+import { axe, launch, NARROW, open, shoot, WIDE } from "./browser.ts";
 import { pictures } from "./pictures.ts";
 
 /** Largest sum of layout shifts in normal use. */
@@ -145,18 +143,6 @@ describe("in Japanese", () => {
     await japanese.close();
   });
 });
-
-async function axe(page: Page): Promise<string[]> {
-  const source = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-  await page.evaluate(source);
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    const { violations } = await axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
-  });
-}
 
 /** Runs in the page: adds up the shifts that no person caused. */
 function watchShifts(): void {

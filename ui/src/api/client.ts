@@ -36,6 +36,8 @@ export interface Api {
   submit(submission: Submission): Promise<Answer<Receipt>>;
   batch(id: string): Promise<Answer<Batch>>;
   job(id: string): Promise<Answer<Job>>;
+  /** Cancels a job that has not started. */
+  cancel(id: string): Promise<Answer<Job>>;
   stopPod(name: string, mode: Stop): Promise<Answer<unknown>>;
   /** Returns the last lines of the pod's log. */
   podLog(name: string): Promise<Answer<string>>;
@@ -75,6 +77,7 @@ export function createApi(
     status: () => answerOf(client.GET("/v1/status")),
     batch: (id) => answerOf(client.GET("/v1/batches/{id}", { params: { path: { id } } })),
     job: (id) => answerOf(client.GET("/v1/jobs/{id}", { params: { path: { id } } })),
+    cancel: (id) => scoped("submit", answerOf(client.DELETE("/v1/jobs/{id}", { params: { path: { id } } }))),
     sample: (number) => answerOf(client.GET("/v1/samples/{number}", { params: { path: { number } }, parseAs: "blob" })),
     report: () => answerOf(client.GET("/v1/model/report", { parseAs: "blob" })),
     stopPod: (name, mode) =>

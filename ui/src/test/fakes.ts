@@ -83,6 +83,7 @@ export function anApi(parts: Partial<Api> = {}): Api {
     submit: unexpected,
     batch: unexpected,
     job: unexpected,
+    cancel: unexpected,
     stopPod: unexpected,
     podLog: unexpected,
     setScale: unexpected,

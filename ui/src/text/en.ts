@@ -120,6 +120,22 @@ export const en = {
   runEnded: (done: number, failed: number, took: string) =>
     `${plural(done, "image")} done${failed > 0 ? `, ${count(failed)} failed` : ""}${took === "" ? "" : ` in ${took}`}.`,
 
+  filterText: "Name of the file",
+  filter: (conditions: number) => (conditions === 0 ? "Filter" : `Filter (${count(conditions)})`),
+  filterNone: "Show everything",
+  filteredOut: "No result matches the filter.",
+  every: "all",
+  label: "Label",
+  order: "Order",
+  orders: { sent: "as sent", confidence: "least certain first", time: "slowest first" },
+  only: { unsure: "Low confidence only", repeated: "More than one attempt only" },
+  runMenu: "Run …",
+  cancelWaiting: (n: number) => `Cancel ${plural(n, "waiting image")}`,
+  cancelling: "Cancelling …",
+  cancelled: (n: number, late: number, failed: number) =>
+    `${count(n)} cancelled, ${count(late)} too late${failed > 0 ? `, ${count(failed)} not answered` : ""}`,
+  saveAs: (format: string) => `Save as ${format}`,
+
   jobState: { queued: "queued", running: "running", done: "done", failed: "failed" },
   failedWithout: "It failed.",
   blank: "blank",

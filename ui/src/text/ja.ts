@@ -120,6 +120,22 @@ export const ja: Texts = {
   runEnded: (done, failed, took) =>
     `${count(done)} 枚が完了しました${failed > 0 ? `。失敗 ${count(failed)} 枚` : ""}${took === "" ? "" : `(${took})`}。`,
 
+  filterText: "ファイル名",
+  filter: (conditions) => (conditions === 0 ? "絞り込み" : `絞り込み (${count(conditions)})`),
+  filterNone: "すべて表示",
+  filteredOut: "当てはまる結果はありません。",
+  every: "すべて",
+  label: "ラベル",
+  order: "並び順",
+  orders: { sent: "送信順", confidence: "確信度の低い順", time: "遅い順" },
+  only: { unsure: "確信度の低いものだけ", repeated: "2 回以上試行したものだけ" },
+  runMenu: "この実行…",
+  cancelWaiting: (n) => `待機中の ${count(n)} 枚を取り消す`,
+  cancelling: "取り消し中…",
+  cancelled: (n, late, failed) =>
+    `取り消し ${count(n)}、間に合わず ${count(late)}${failed > 0 ? `、応答なし ${count(failed)}` : ""}`,
+  saveAs: (format) => `${format} で保存`,
+
   jobState: { queued: "待機", running: "処理中", done: "完了", failed: "失敗" },
   failedWithout: "失敗しました。",
   blank: "空白",
