@@ -4,6 +4,7 @@ import { useCallback, useMemo, useReducer, useState } from "react";
 import type { Api } from "../api/client";
 import type { Status, Stop } from "../api/types";
 import { ConsolePanel } from "../features/console/ConsolePanel";
+import { DrawButton } from "../features/draw/DrawButton";
 import { PodsPanel } from "../features/pods/PodsPanel";
 import { QueuePanel } from "../features/queue/QueuePanel";
 import { ResultsPanel } from "../features/results/ResultsPanel";
@@ -80,7 +81,9 @@ export function App({ api }: { readonly api: Api }) {
           onStopping={onStopping}
         />
         <ScalePanel scale={state.scale} api={api} />
-        <UploadPanel api={api} uploads={uploads} over={over} live={open} />
+        <UploadPanel api={api} uploads={uploads} over={over} live={open}>
+          <DrawButton api={api} labels={labels} romanised={romanised} />
+        </UploadPanel>
         <ResultsPanel
           api={api}
           runs={state.runs}

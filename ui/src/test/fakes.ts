@@ -84,6 +84,7 @@ export function anApi(parts: Partial<Api> = {}): Api {
     batch: unexpected,
     job: unexpected,
     cancel: unexpected,
+    classify: unexpected,
     stopPod: unexpected,
     podLog: unexpected,
     setScale: unexpected,

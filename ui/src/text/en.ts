@@ -98,6 +98,13 @@ export const en = {
   retryNow: "Try now",
   dismiss: "Dismiss",
 
+  draw: "Draw",
+  drawTitle: "Draw a character",
+  drawPad: "Pad to draw on",
+  drawAnswer: "Answer",
+  drawHint: "Draw with a finger, a pen or the mouse: the answer follows each stroke.",
+  undo: "Undo",
+
   results: "Results",
   clear: "Clear",
   resultsNone:

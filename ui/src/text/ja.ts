@@ -101,6 +101,13 @@ export const ja: Texts = {
   retryNow: "今すぐ再試行",
   dismiss: "閉じる",
 
+  draw: "手書き",
+  drawTitle: "文字を書く",
+  drawPad: "手書き欄",
+  drawAnswer: "答え",
+  drawHint: "指、ペン、マウスで書くと、書くそばから答えが出ます。",
+  undo: "元に戻す",
+
   results: "結果",
   clear: "消去",
   resultsNone: "まだ何も送られていません。画像ごとに、ラベル、確信度、分類したポッドがここに出ます。",
