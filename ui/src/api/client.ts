@@ -10,7 +10,7 @@ import type { paths } from "./schema.gen";
 import { accessStore, type AccessStore, type Scope } from "./access";
 import { authorization, tokenStore, type TokenStore } from "./token";
 import { answerOf, type Answer } from "./problem";
-import type { Batch, Job, Receipt, Scale, Status, Stop } from "./types";
+import type { Batch, DeadLetter, Job, Receipt, Scale, Status, Stop } from "./types";
 
 /** Time for which the service waits for the answer to a drawing: the next picture is sent only then. */
 const CLASSIFY_WAIT = "2s";
@@ -44,6 +44,10 @@ export interface Api {
   cancel(id: string): Promise<Answer<Job>>;
   /** Classifies one image, a drawing of this page; the answer is a job that may not have ended yet. */
   classify(image: Blob): Promise<Answer<Job>>;
+  /** Lists the newest jobs of which every attempt failed. */
+  deadLetters(): Promise<Answer<readonly DeadLetter[]>>;
+  readonly replayDead: (id: string) => Promise<Answer<Job>>;
+  readonly dropDead: (id: string) => Promise<Answer<unknown>>;
   stopPod(name: string, mode: Stop): Promise<Answer<unknown>>;
   /** Returns the last lines of the pod's log. */
   podLog(name: string): Promise<Answer<string>>;
@@ -98,6 +102,9 @@ export function createApi(
     cancel: (id) => scoped("submit", answerOf(client.DELETE("/v1/jobs/{id}", { params: { path: { id } } }))),
     sample: (number) => answerOf(client.GET("/v1/samples/{number}", { params: { path: { number } }, parseAs: "blob" })),
     report: () => answerOf(client.GET("/v1/model/report", { parseAs: "blob" })),
+    deadLetters: () => answerOf(client.GET("/v1/dead")),
+    replayDead: (id) => scoped("operate", answerOf(client.POST("/v1/dead/{id}/replay", { params: { path: { id } } }))),
+    dropDead: (id) => scoped("operate", answerOf(client.DELETE("/v1/dead/{id}", { params: { path: { id } } }))),
     stopPod: (name, mode) =>
       scoped("operate", answerOf(client.DELETE("/v1/pods/{name}", { params: { path: { name }, query: { mode } } }))),
     podLog: (name) =>

@@ -4,6 +4,7 @@ import { useCallback, useMemo, useReducer, useState } from "react";
 import type { Api } from "../api/client";
 import type { Status, Stop } from "../api/types";
 import { ConsolePanel } from "../features/console/ConsolePanel";
+import { DeadLetters } from "../features/dead/DeadLetters";
 import { DrawButton } from "../features/draw/DrawButton";
 import { PodsPanel } from "../features/pods/PodsPanel";
 import { QueuePanel } from "../features/queue/QueuePanel";
@@ -69,7 +70,9 @@ export function App({ api }: { readonly api: Api }) {
               }
             : null
         }
-      />
+      >
+        <DeadLetters api={api} dead={state.queue?.dead ?? 0} />
+      </Header>
       {asked && <TokenForm wrong={connection === "unauthorised" && hasToken} onToken={connect} />}
       <main className="layout" data-live={open}>
         <PodsPanel

@@ -178,6 +178,17 @@ export const en = {
   chartMost: (n: number) => `max ${count(n)}`,
   chartTo: "now",
 
+  deadLetters: (n: number) => plural(n, "dead letter"),
+  deadTitle: "Dead letters",
+  deadNone: "No dead letters are left.",
+  attemptsMade: (n: number) => plural(n, "attempt"),
+  replay: "Replay",
+  replayLabel: (name: string) => `Replay ${name}`,
+  replayAll: "Replay all",
+  drop: "Drop",
+  dropLabel: (name: string) => `Drop ${name}`,
+  refusedDead: "This token may not replay or drop: it lacks the scope operate.",
+
   console: "Console",
   consoleHint: "what happened, as commands",
   consoleLog: "Commands",

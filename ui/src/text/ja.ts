@@ -178,6 +178,17 @@ export const ja: Texts = {
   chartMost: (n) => `最大 ${count(n)}`,
   chartTo: "現在",
 
+  deadLetters: (n) => `不達 ${count(n)} 件`,
+  deadTitle: "不達の画像",
+  deadNone: "不達の画像はもうありません。",
+  attemptsMade: (n) => `試行 ${count(n)} 回`,
+  replay: "再実行",
+  replayLabel: (name) => `再実行 ${name}`,
+  replayAll: "すべて再実行",
+  drop: "破棄",
+  dropLabel: (name) => `破棄 ${name}`,
+  refusedDead: "このトークンでは再実行も破棄もできません。スコープ operate がありません。",
+
   console: "コンソール",
   consoleHint: "起きたことをコマンドで",
   consoleLog: "コマンド",
