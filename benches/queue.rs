@@ -99,7 +99,7 @@ impl Run {
         while self.is_running() {
             let batch = BatchId::new();
             let jobs = (0..self.batch).map(|_| a_job(batch)).collect();
-            match self.queue.submit(Submission { batch, jobs, idempotency: None }).await {
+            match self.queue.submit(Submission { batch, jobs, idempotency: None, name: None }).await {
                 Ok(_) => {}
                 Err(Error::Full { .. }) => tokio::time::sleep(Duration::from_millis(1)).await,
                 Err(error) => bail!(error),

@@ -141,7 +141,7 @@ async fn submit(queue: &dyn Queue, count: usize) -> anyhow::Result<()> {
         };
         let jobs = (first..count.min(first + BATCH)).map(job).collect();
         let idempotency = Some(Idempotency { key: batch.to_string(), fingerprint: [0; 32], answer: String::new() });
-        let submission = Submission { batch, jobs, idempotency };
+        let submission = Submission { batch, jobs, idempotency, name: None };
         loop {
             match queue.submit(submission.clone()).await {
                 Ok(_) => break,

@@ -4,7 +4,7 @@
 // The mock imitates what the page sees and implements none of the rules of the real service.
 import { randomUUID } from "node:crypto";
 
-import type { Console, Job, Pod, Queue, Scale } from "../src/api/types";
+import type { Console, DeadLetter, Job, Pod, Queue, Scale } from "../src/api/types";
 
 const LABELS = "お き す つ な は ま や れ を".split(" ");
 const ROMANISED = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
@@ -25,6 +25,8 @@ export function createWorld(send: Send) {
   const waiting: string[] = [];
   const leases = new Map<string, string>();
   const settledAt: number[] = [];
+  /** Jobs that failed for good, by id. */
+  const dead = new Map<string, DeadLetter>();
   const scale: Scale = { min: 2, max: 4, current: 0, desired: 0, by: "local" };
   let [done, failed] = [0, 0];
 
@@ -34,7 +36,7 @@ export function createWorld(send: Send) {
     return {
       waiting: waiting.length,
       running: leases.size,
-      dead: failed,
+      dead: dead.size,
       accepted: jobs.size,
       done,
       failed,
@@ -99,7 +101,10 @@ export function createWorld(send: Send) {
   const settle = (job: Job, queued_ms: number): Job => {
     if ((done + failed + 1) % FAILS_EVERY === 0) {
       failed += 1;
-      return { ...job, state: "failed", queued_ms, error: "the classifier failed 3 attempts" };
+      const reason = "the classifier failed 3 attempts";
+      const { id, batch, filename } = job;
+      dead.set(id, { id, batch, filename, submitted: sentAt.get(id) ?? 0, died: Date.now(), attempts: 3, reason });
+      return { ...job, state: "failed", queued_ms, error: reason };
     }
     done += 1;
     const index = (job.id.charCodeAt(0) + job.id.charCodeAt(1)) % LABELS.length;
@@ -149,6 +154,16 @@ export function createWorld(send: Send) {
     pods,
     jobs,
     stop,
+    dead,
+    replay: (id: string): Job | undefined => {
+      const job = jobs.get(id);
+      if (!job || !dead.delete(id)) return undefined;
+      const { batch, filename } = job;
+      const again: Job = { id, batch, filename, state: "queued", attempts: 0 };
+      publishJob(again);
+      waiting.push(id);
+      return again;
+    },
     submit: (filenames: string[]) => {
       const batch = randomUUID();
       const added = filenames.map((filename): Job => ({

@@ -16,13 +16,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use kana_engine::image::Image;
 use kana_queue::clock::Clock;
 use kana_queue::conformance::{Fixture, Harness, PROMISES, Promise};
 use kana_queue::job::{BatchId, JobId, Status};
 use kana_queue::memory::Memory;
 use kana_queue::{
-    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt,
-    Settled, Settlement, Submission, WorkerId,
+    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, LostAttempt, Queue,
+    Receipt, Run, Settled, Settlement, Submission, WorkerId,
 };
 
 /// A queue that counts the jobs that it accepts.
@@ -72,6 +73,18 @@ impl Queue for Counting {
 
     async fn batch(&self, batch: BatchId) -> Result<Vec<Status>, Error> {
         self.inner.batch(batch).await
+    }
+
+    async fn lost(&self, jobs: &[JobId]) -> Result<Vec<Vec<LostAttempt>>, Error> {
+        self.inner.lost(jobs).await
+    }
+
+    async fn runs(&self, before: Option<BatchId>, limit: usize) -> Result<Vec<Run>, Error> {
+        self.inner.runs(before, limit).await
+    }
+
+    async fn image(&self, job: JobId) -> Result<Option<Image>, Error> {
+        self.inner.image(job).await
     }
 
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error> {

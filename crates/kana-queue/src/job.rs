@@ -146,3 +146,13 @@ pub struct Status {
     /// Where it stands.
     pub progress: Progress,
 }
+
+impl Status {
+    /// The job's outcome, where it has one.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.progress {
+            Progress::Settled(outcome) => Some(outcome),
+            Progress::Queued | Progress::Running { .. } => None,
+        }
+    }
+}

@@ -28,7 +28,7 @@
 //! let image = Image::new(Shape { channels: 1, height: 28, width: 28 }, vec![0; 784]).expect("784 samples");
 //! let (id, batch, submitted) = (JobId::new(), BatchId::new(), SystemClock.now());
 //! let job = Job { id, batch, filename: "a.png".to_owned(), image, submitted };
-//! let receipt = queue.submit(Submission { batch, jobs: vec![job], idempotency: None }).await?;
+//! let receipt = queue.submit(Submission { batch, jobs: vec![job], idempotency: None, name: None }).await?;
 //! assert_eq!(receipt, Receipt::Accepted);
 //!
 //! // A worker claims up to 16 jobs, waits for up to a second where there are none, and settles each.
@@ -60,6 +60,7 @@ mod worker_id;
 
 pub use queue::{
     CHANGES_MAX, Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Idempotency, Inference,
-    Lease, Limits, Queue, Receipt, Settled, Settlement, Submission, Url, connect, embedded, memory, open, redis,
+    Lease, Limits, Loss, LostAttempt, Queue, Receipt, Run, Settled, Settlement, Submission, Url, connect, embedded,
+    memory, open, redis,
 };
 pub use worker_id::WorkerId;

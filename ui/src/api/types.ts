@@ -6,6 +6,7 @@ import type { components, operations } from "./schema.gen";
 type Schemas = components["schemas"];
 
 export type Job = Schemas["Job"];
+export type DeadLetter = Schemas["DeadLetter"];
 export type Rejection = Schemas["Rejection"];
 export type Receipt = Schemas["Receipt"];
 export type Batch = Schemas["Batch"];

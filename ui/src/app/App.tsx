@@ -5,6 +5,8 @@ import type { Api } from "../api/client";
 import type { Status, Stop } from "../api/types";
 import { useRecorder } from "../features/charts/useRecorder";
 import { ConsolePanel } from "../features/console/ConsolePanel";
+import { DeadLetters } from "../features/dead/DeadLetters";
+import { DrawButton } from "../features/draw/DrawButton";
 import { PodsPanel } from "../features/pods/PodsPanel";
 import { QueuePanel } from "../features/queue/QueuePanel";
 import { ResultsPanel } from "../features/results/ResultsPanel";
@@ -73,7 +75,9 @@ export function App({ api }: { readonly api: Api }) {
               }
             : null
         }
-      />
+      >
+        <DeadLetters api={api} dead={state.queue?.dead ?? 0} />
+      </Header>
       {asked && <TokenForm wrong={connection === "unauthorised" && hasToken} onToken={connect} />}
       <main className="layout" data-live={open}>
         <PodsPanel
@@ -85,7 +89,9 @@ export function App({ api }: { readonly api: Api }) {
           onStopping={onStopping}
         />
         <ScalePanel scale={state.scale} api={api} />
-        <UploadPanel api={api} uploads={uploads} over={over} live={open} />
+        <UploadPanel api={api} uploads={uploads} over={over} live={open}>
+          <DrawButton api={api} labels={labels} romanised={romanised} />
+        </UploadPanel>
         <ResultsPanel
           api={api}
           runs={state.runs}

@@ -1,5 +1,5 @@
 // Which service is this, and is the connection live?
-import { useContext } from "react";
+import { useContext, type ReactNode } from "react";
 
 import type { Api } from "../api/client";
 import type { Model, Status } from "../api/types";
@@ -14,9 +14,11 @@ interface Props {
   readonly connection: Connection;
   /** Called to drop the token; `null` where there is none. */
   readonly onSignOut: (() => void) | null;
+  /** What stands before the links. */
+  readonly children?: ReactNode;
 }
 
-export function Header({ api, status, connection, onSignOut }: Props) {
+export function Header({ api, status, connection, onSignOut, children }: Props) {
   const texts = useTexts();
   return (
     <header className="top">
@@ -29,6 +31,7 @@ export function Header({ api, status, connection, onSignOut }: Props) {
       </p>
       <nav className="top-links" aria-label={texts.links}>
         <ModelButton status={status} gateway={api.gateway} report={<ReportLink api={api} />} />
+        {children}
         <a href={`${api.gateway}/docs/`}>{texts.apiLink}</a>
         <LanguageSwitch />
         {onSignOut && (

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { DRAWING_NAME } from "../lib/drawing";
 import { aDoneJob, aJob, anAcceptedBatch, aRun } from "../test/fakes";
 import { reduce } from "./reducer";
 import { acceptBatch, isOpen, jobsOf, receipt, removeSettled, startRun, unsent, updateJobs, withdraw } from "./runs";
@@ -133,4 +134,10 @@ describe("the state of runs", () => {
     expect(isOpen(state.runs[0] ?? run, state.jobs)).toBe(true);
     expect(isOpen(run, state.jobs)).toBe(false);
   });
+});
+
+it("a drawing of this page is no result of other clients", () => {
+  const state = updateJobs(START, [aDoneJob({ id: "drawn", filename: DRAWING_NAME }), aDoneJob({ id: "other" })]);
+
+  expect([...state.otherJobs.keys()]).toEqual(["other"]);
 });

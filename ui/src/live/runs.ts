@@ -2,6 +2,7 @@
 //
 // Every job accepted here is counted until it has an outcome.
 import type { Job } from "../api/types";
+import { DRAWING_NAME } from "../lib/drawing";
 import { JOBS_MAX, OTHER_JOBS_MAX, RUNS_MAX, type AcceptedBatch, type RunView, type State } from "./state";
 
 type Jobs = ReadonlyMap<string, Job>;
@@ -11,12 +12,13 @@ export function isSettled(job: Job): boolean {
   return job.state !== "queued" && job.state !== "running";
 }
 
-/** Applies updates of jobs, each to a run of this page or to the jobs of other clients. */
+/** Applies updates of jobs, each to a run of this page or to the jobs of other clients; its drawings are neither. */
 export function updateJobs(state: State, updates: readonly Job[]): State {
   if (updates.length === 0) return state;
   const jobs = new Map(state.jobs);
   const otherJobs = new Map(state.otherJobs);
   for (const job of updates) {
+    if (job.filename === DRAWING_NAME) continue;
     const target = jobs.has(job.id) ? jobs : otherJobs;
     target.set(job.id, later(target.get(job.id), job));
   }

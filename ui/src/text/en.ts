@@ -111,6 +111,13 @@ export const en = {
   retryNow: "Try now",
   dismiss: "Dismiss",
 
+  draw: "Draw",
+  drawTitle: "Draw a character",
+  drawPad: "Pad to draw on",
+  drawAnswer: "Answer",
+  drawHint: "Draw with a finger, a pen or the mouse: the answer follows each stroke.",
+  undo: "Undo",
+
   results: "Results",
   clear: "Clear",
   resultsNone:
@@ -132,6 +139,22 @@ export const en = {
   latestOf: (shown: number, all: number) => `the latest ${count(shown)} of ${count(all)}`,
   runEnded: (done: number, failed: number, took: string) =>
     `${plural(done, "image")} done${failed > 0 ? `, ${count(failed)} failed` : ""}${took === "" ? "" : ` in ${took}`}.`,
+
+  filterText: "Name of the file",
+  filter: (conditions: number) => (conditions === 0 ? "Filter" : `Filter (${count(conditions)})`),
+  filterNone: "Show everything",
+  filteredOut: "No result matches the filter.",
+  every: "all",
+  label: "Label",
+  order: "Order",
+  orders: { sent: "as sent", confidence: "least certain first", time: "slowest first" },
+  only: { unsure: "Low confidence only", repeated: "More than one attempt only" },
+  runMenu: "Run …",
+  cancelWaiting: (n: number) => `Cancel ${plural(n, "waiting image")}`,
+  cancelling: "Cancelling …",
+  cancelled: (n: number, late: number, failed: number) =>
+    `${count(n)} cancelled, ${count(late)} too late${failed > 0 ? `, ${count(failed)} not answered` : ""}`,
+  saveAs: (format: string) => `Save as ${format}`,
 
   jobState: { queued: "queued", running: "running", done: "done", failed: "failed" },
   failedWithout: "It failed.",
@@ -170,6 +193,17 @@ export const en = {
 
   charts,
   modelPage,
+
+  deadLetters: (n: number) => plural(n, "dead letter"),
+  deadTitle: "Dead letters",
+  deadNone: "No dead letters are left.",
+  attemptsMade: (n: number) => plural(n, "attempt"),
+  replay: "Replay",
+  replayLabel: (name: string) => `Replay ${name}`,
+  replayAll: "Replay all",
+  drop: "Drop",
+  dropLabel: (name: string) => `Drop ${name}`,
+  refusedDead: "This token may not replay or drop: it lacks the scope operate.",
 
   console: "Console",
   consoleHint: "what happened, as commands",

@@ -117,6 +117,13 @@ export const ja: Texts = {
   retryNow: "今すぐ再試行",
   dismiss: "閉じる",
 
+  draw: "手書き",
+  drawTitle: "文字を書く",
+  drawPad: "手書き欄",
+  drawAnswer: "答え",
+  drawHint: "指、ペン、マウスで書くと、書くそばから答えが出ます。",
+  undo: "元に戻す",
+
   results: "結果",
   clear: "消去",
   resultsNone: "まだ何も送られていません。画像ごとに、ラベル、確信度、分類したポッドがここに出ます。",
@@ -135,6 +142,22 @@ export const ja: Texts = {
   latestOf: (shown, all) => `${count(all)} 件中、最新の ${count(shown)} 件`,
   runEnded: (done, failed, took) =>
     `${count(done)} 枚が完了しました${failed > 0 ? `。失敗 ${count(failed)} 枚` : ""}${took === "" ? "" : `(${took})`}。`,
+
+  filterText: "ファイル名",
+  filter: (conditions) => (conditions === 0 ? "絞り込み" : `絞り込み (${count(conditions)})`),
+  filterNone: "すべて表示",
+  filteredOut: "当てはまる結果はありません。",
+  every: "すべて",
+  label: "ラベル",
+  order: "並び順",
+  orders: { sent: "送信順", confidence: "確信度の低い順", time: "遅い順" },
+  only: { unsure: "確信度の低いものだけ", repeated: "2 回以上試行したものだけ" },
+  runMenu: "この実行…",
+  cancelWaiting: (n) => `待機中の ${count(n)} 枚を取り消す`,
+  cancelling: "取り消し中…",
+  cancelled: (n, late, failed) =>
+    `取り消し ${count(n)}、間に合わず ${count(late)}${failed > 0 ? `、応答なし ${count(failed)}` : ""}`,
+  saveAs: (format) => `${format} で保存`,
 
   jobState: { queued: "待機", running: "処理中", done: "完了", failed: "失敗" },
   failedWithout: "失敗しました。",
@@ -173,6 +196,17 @@ export const ja: Texts = {
 
   charts,
   modelPage,
+
+  deadLetters: (n) => `不達 ${count(n)} 件`,
+  deadTitle: "不達の画像",
+  deadNone: "不達の画像はもうありません。",
+  attemptsMade: (n) => `試行 ${count(n)} 回`,
+  replay: "再実行",
+  replayLabel: (name) => `再実行 ${name}`,
+  replayAll: "すべて再実行",
+  drop: "破棄",
+  dropLabel: (name) => `破棄 ${name}`,
+  refusedDead: "このトークンでは再実行も破棄もできません。スコープ operate がありません。",
 
   console: "コンソール",
   consoleHint: "起きたことをコマンドで",

@@ -144,7 +144,7 @@ impl Fixture {
     pub fn submission(&self, count: usize) -> Submission {
         let batch = BatchId::new();
         let jobs = (0..count).map(|n| a_job(batch, n, self.now())).collect();
-        Submission { batch, jobs, idempotency: None }
+        Submission { batch, jobs, idempotency: None, name: None }
     }
 
     /// Claims up to `limit` jobs, without waiting.

@@ -38,6 +38,8 @@ pub mod dead_letters;
 pub mod durability;
 mod fixture;
 #[doc(hidden)]
+pub mod history;
+#[doc(hidden)]
 pub mod leases;
 #[doc(hidden)]
 pub mod outcomes;
@@ -161,6 +163,16 @@ macro_rules! conformance_tests {
                     statuses_come_in_the_order_asked_and_unknown_jobs_have_none
                     a_batch_lists_its_jobs_in_the_order_submitted
                     depth_counts_waiting_running_and_dead_jobs
+                }
+                history {
+                    lost_attempts_name_the_worker_and_how_each_ended
+                    a_released_job_lost_no_attempt
+                    every_attempt_of_a_dead_letter_is_told
+                    lost_attempts_are_told_as_long_as_the_outcome
+                    named_batches_are_listed_newest_first
+                    the_first_submission_of_a_batch_names_its_run
+                    an_image_is_kept_while_its_job_waits_runs_or_is_a_dead_letter
+                    an_image_can_be_looked_at_after_its_job
                 }
                 changes {
                     changes_show_every_job_once_as_it_stands_now

@@ -19,6 +19,44 @@ pub struct Submission {
     pub jobs: Vec<Job>,
     /// The key that makes a second submission of the same a repetition.
     pub idempotency: Option<Idempotency>,
+    /// The name of the run that the batch is, perhaps an empty one; `None` where it is to be in no list. The first
+    /// submission of a batch decides.
+    pub name: Option<String>,
+}
+
+/// A batch that people may want to look at again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The batch.
+    pub batch: BatchId,
+    /// The sender's name for it; only for people.
+    pub name: String,
+}
+
+/// An attempt that ended without an outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostAttempt {
+    /// The worker that made it.
+    pub worker: WorkerId,
+    /// When the worker claimed the job. A queue that does not know says when the worker was last heard of.
+    pub began: Timestamp,
+    /// When the queue learnt that it was over.
+    pub ended: Timestamp,
+    /// How it ended.
+    pub loss: Loss,
+}
+
+/// How an attempt ended that brought no outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loss {
+    /// The worker said that it failed, and why; cut where that is long.
+    Failed(String),
+    /// The worker's lease expired.
+    Expired,
+    /// The worker crashed.
+    Crashed,
+    /// The worker was stopped from outside.
+    Stopped,
 }
 
 /// A sender's own name for a submission.

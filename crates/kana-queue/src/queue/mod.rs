@@ -8,6 +8,7 @@ mod ledger;
 mod log;
 pub mod memory;
 mod message;
+mod pictures;
 mod poll;
 pub mod redis;
 mod rules;
@@ -19,10 +20,11 @@ use async_trait::async_trait;
 
 use crate::WorkerId;
 use crate::job::{BatchId, JobId, Status};
+use kana_engine::image::Image;
 
 pub use message::{
     CHANGES_MAX, Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Hold, Idempotency, Inference, Lease,
-    Receipt, Settled, Settlement, Submission,
+    Loss, LostAttempt, Receipt, Run, Settled, Settlement, Submission,
 };
 pub use url::{Url, connect, open};
 
@@ -155,6 +157,18 @@ pub trait Queue: Send + Sync {
 
     /// Reads where the jobs of a batch stand, in the order submitted; empty where it is unknown or expired.
     async fn batch(&self, batch: BatchId) -> Result<Vec<Status>, Error>;
+
+    /// Reads which attempts of these jobs ended without an outcome, in the order asked, each job's oldest first; empty where
+    /// none did, and where that is no longer known. It is kept as long as an outcome would be, of the latest jobs.
+    async fn lost(&self, jobs: &[JobId]) -> Result<Vec<Vec<LostAttempt>>, Error>;
+
+    /// Lists up to `limit` [named](Submission::name) runs, newest first, that were begun before `before`. The latest are
+    /// kept; those whose outcomes have expired may be among them.
+    async fn runs(&self, before: Option<BatchId>, limit: usize) -> Result<Vec<Run>, Error>;
+
+    /// Reads the pixels of a job: as long as it waits, runs or is a dead letter, and of the latest jobs afterwards, where
+    /// this process knows them.
+    async fn image(&self, job: JobId) -> Result<Option<Image>, Error>;
 
     /// Cancels a job that has not started.
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error>;

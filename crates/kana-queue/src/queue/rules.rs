@@ -10,12 +10,21 @@ use serde::{Deserialize, Serialize};
 use crate::WorkerId;
 use crate::clock::Timestamp;
 
-use super::Limits;
+use super::{Limits, Loss};
 
 /// Time without any call after which the queue has heard nobody, because the machine, the network or the queue itself was
 /// paused; no lease expires in such a time. Two rounds of whoever sweeps: a live gateway does every second, and so does
 /// a worker that waits.
 pub const SILENCE: Duration = Duration::from_secs(2);
+
+/// Lost attempts kept of one job: more than [`Limits::claims_max`] lets it have, unless somebody raised that.
+pub const LOST_PER_JOB_MAX: usize = 32;
+
+/// Runs kept: 100 KB, and more than anybody looks through.
+pub const RUNS_MAX: usize = 1_000;
+
+/// Bytes of a reason that are kept of a lost attempt.
+const LOSS_REASON_BYTES_MAX: usize = 200;
 
 /// The claims of one job so far, and how many of them failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +56,17 @@ pub enum Line {
     First,
     /// Jobs attempted before: claimed alone.
     Again,
+}
+
+impl From<End<'_>> for Loss {
+    fn from(end: End<'_>) -> Self {
+        match end {
+            End::Failed(why) => Self::Failed(why[..why.floor_char_boundary(LOSS_REASON_BYTES_MAX)].to_owned()),
+            End::Expired => Self::Expired,
+            End::Crashed => Self::Crashed,
+            End::Stopped => Self::Stopped,
+        }
+    }
 }
 
 impl Attempts {

@@ -73,6 +73,24 @@ async fn a_worker_that_makes_no_progress_is_replaced() {
 }
 
 #[tokio::test]
+async fn the_log_of_a_pod_can_be_read_and_so_can_that_of_one_that_was_killed() {
+    let data = tempdir().unwrap();
+    let up = Up::start(data.path(), &["--min", "1", "--max", "1"]).await;
+    let pod = up.ready().await.remove(0);
+    let ready = format!("{pod} is ready");
+
+    let while_it_runs = up.pod_log(&pod, 100).await;
+    let last_line = up.pod_log(&pod, 1).await;
+    assert_eq!(up.stop(&pod, "kill").await, 202);
+    eventually("another pod", async || (!up.ready().await.contains(&pod)).then_some(())).await;
+    let when_it_is_gone = up.pod_log(&pod, 100).await;
+
+    assert!(while_it_runs.contains(&ready) && while_it_runs.lines().count() > 1, "{while_it_runs}");
+    assert_eq!(last_line.lines().count(), 1);
+    assert!(when_it_is_gone.contains(&ready), "{when_it_is_gone}");
+}
+
+#[tokio::test]
 async fn a_range_is_followed_at_once_in_both_directions() {
     let data = tempdir().unwrap();
     let up = Up::start(data.path(), &["--cool-down", "1h"]).await;

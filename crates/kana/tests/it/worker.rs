@@ -83,7 +83,7 @@ impl Fixture {
         };
         let jobs: Vec<_> = images.into_iter().map(job).collect();
         let ids = jobs.iter().map(|job| job.id).collect();
-        self.queue.submit(Submission { batch, jobs, idempotency: None }).await.unwrap();
+        self.queue.submit(Submission { batch, jobs, idempotency: None, name: None }).await.unwrap();
         ids
     }
 

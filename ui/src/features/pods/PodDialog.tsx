@@ -42,7 +42,7 @@ function Details({
   });
   const gone = !listed || pod.phase === "gone";
   const state = pod.ending === null ? texts.phase[gone ? "gone" : pod.phase] : texts.ending[pod.ending];
-  // Only a cluster has nodes. Elsewhere there is no disruption budget, and the pod logs to the output of kana itself.
+  // Only a cluster has nodes. Elsewhere there is no disruption budget.
   const clustered = pod.node !== undefined;
   const button = (mode: Stop, text: string, hint: string) => (
     <button
@@ -80,7 +80,7 @@ function Details({
         {clustered && button("evict", texts.evict, texts.evictHint)}
         {button("kill", control.killing ? texts.killing : texts.kill, texts.killHint)}
       </p>
-      {clustered && !gone && <PodLog pod={pod.name} api={api} />}
+      {(!clustered || !gone) && <PodLog pod={pod.name} api={api} />}
     </>
   );
 }

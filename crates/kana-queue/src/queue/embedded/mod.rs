@@ -29,11 +29,12 @@ use parking_lot::Mutex;
 use crate::WorkerId;
 use crate::clock::Clock;
 use crate::job::{BatchId, JobId, Status};
+use kana_engine::image::Image;
 
 use super::ledger::{Holder, Jobs, OutcomeRecord, Record, Shared, Writes};
 use super::{
-    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt,
-    Settled, Settlement, Submission,
+    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, LostAttempt, Queue,
+    Receipt, Run, Settled, Settlement, Submission,
 };
 use disk::Folder;
 use journal::Journal;
@@ -243,6 +244,18 @@ impl Queue for Embedded {
         let mut by_place: BTreeMap<u64, Status> = archived.into_iter().map(|it| (it.place, it.status)).collect();
         by_place.extend(in_memory);
         Ok(by_place.into_values().collect())
+    }
+
+    async fn lost(&self, jobs: &[JobId]) -> Result<Vec<Vec<LostAttempt>>, Error> {
+        self.holder.lost(jobs).await
+    }
+
+    async fn runs(&self, before: Option<BatchId>, limit: usize) -> Result<Vec<Run>, Error> {
+        self.holder.runs(before, limit).await
+    }
+
+    async fn image(&self, job: JobId) -> Result<Option<Image>, Error> {
+        self.holder.image(job).await
     }
 
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error> {

@@ -87,6 +87,10 @@ impl Tidying {
                 Record::Death { death, .. } if jobs.is_dead(death) => jobs.writes.death(death),
                 // Without it the next opening would take this one's number, and give its places and changes once more.
                 Record::Opened { epoch } if epoch == jobs.epoch() => copies.push(Record::Opened { epoch }),
+                Record::Lost { job, attempt, .. } => {
+                    copies.extend(jobs.history.lost_ends(job).map(|ends| Record::Lost { job, attempt, ends }));
+                }
+                Record::Run(run) if jobs.history.has_run(run.batch) => copies.push(Record::Run(run)),
                 _ => {}
             }
         }

@@ -17,9 +17,10 @@ use crate::clock::{Clock, Timestamp};
 use crate::job::{BatchId, JobId, Status};
 use crate::queue::poll::Poll;
 use crate::queue::{
-    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt,
-    Settled, Settlement, Submission,
+    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, LostAttempt, Queue,
+    Receipt, Run, Settled, Settlement, Submission,
 };
+use kana_engine::image::Image;
 
 use super::claimers::Claimers;
 use super::fault::Fault;
@@ -341,6 +342,19 @@ impl Queue for Holder {
     async fn batch(&self, batch: BatchId) -> Result<Vec<Status>, Error> {
         let by_place = self.batch_by_place("look a batch up", batch).await?;
         Ok(by_place.into_iter().map(|(_, status)| status).collect())
+    }
+
+    async fn lost(&self, jobs: &[JobId]) -> Result<Vec<Vec<LostAttempt>>, Error> {
+        let look = |ledger: &Jobs| jobs.iter().map(|id| ledger.history.lost(*id)).collect();
+        self.read("look lost attempts up", |ledger, _| (look(ledger), ledger.group_of(jobs.iter().copied()))).await
+    }
+
+    async fn runs(&self, before: Option<BatchId>, limit: usize) -> Result<Vec<Run>, Error> {
+        Ok(self.shared.state.lock().jobs.history.runs(before, limit))
+    }
+
+    async fn image(&self, job: JobId) -> Result<Option<Image>, Error> {
+        Ok(self.shared.state.lock().jobs.image(job).cloned())
     }
 
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error> {

@@ -7,6 +7,7 @@
 mod claimers;
 mod deadlines;
 mod fault;
+mod history;
 mod holder;
 mod operations;
 mod reader;

@@ -14,11 +14,12 @@ use crate::clock::Timestamp;
 use crate::job::{BatchId, Job, JobId, Outcome, Verdict};
 use crate::queue::rules::{self, Attempts, End, Line};
 use crate::queue::{
-    Cancellation, Cause, Claim, DeadLetter, Error, Hold, Idempotency, Inference, Lease, Limits, Receipt, Settled,
+    Cancellation, Cause, Claim, DeadLetter, Error, Hold, Idempotency, Inference, Lease, Limits, Receipt, Run, Settled,
     Settlement, Submission,
 };
 
 use super::deadlines::Deadlines;
+use super::history::History;
 use super::transitions::Conclusion;
 use super::writes::Writes;
 
@@ -61,6 +62,8 @@ pub struct Jobs {
     heard: Option<Timestamp>,
     /// The latest change before the clock was set back, and the latest moment at which outcomes from before can end.
     pub(super) setbacks: VecDeque<(u64, Timestamp)>,
+    /// What is kept for people to look at.
+    pub history: History,
     /// What a journal has yet to write.
     pub writes: Writes,
 }
@@ -140,6 +143,7 @@ impl Jobs {
             kept_in_memory: 0,
             heard: None,
             setbacks: VecDeque::new(),
+            history: History::new(),
             writes,
         }
     }
@@ -180,6 +184,13 @@ impl Jobs {
         }
         let ids = submission.jobs.iter().map(|job| job.id).collect();
         let key = submission.idempotency.as_ref().map(|idempotency| idempotency.key.clone());
+        if let Some(name) = submission.name
+            && !self.batches.contains_key(&submission.batch)
+        {
+            let run = Run { batch: submission.batch, name };
+            self.writes.run(run.clone());
+            self.history.begin(run);
+        }
         self.writes.submission(ids, key);
         for job in submission.jobs {
             self.admit(Arc::new(job), self.changed + 1, Attempts::default(), false);
@@ -366,5 +377,8 @@ impl Jobs {
         while let Some(death) = self.dead_ends.pop(now) {
             self.dead.remove(&death);
         }
+        let entries = &self.entries;
+        let is_unsettled = |id: JobId| entries.get(&id).is_some_and(|entry| !matches!(entry.state, State::Settled(_)));
+        self.history.expire(now, outcome_ttl, is_unsettled);
     }
 }

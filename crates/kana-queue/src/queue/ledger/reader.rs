@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::job::{BatchId, JobId, Status};
 use crate::queue::rules;
 use crate::queue::{CHANGES_MAX, Changes, Cursor, DeadLetter, Depth};
+use kana_engine::image::Image;
 
 use super::operations::Jobs;
 
@@ -48,6 +49,13 @@ impl Jobs {
             cursor = Cursor(*changed);
         }
         Changes { jobs, cursor, missed: behind < self.archived }
+    }
+
+    /// The pixels of a job, where they are kept.
+    pub fn image(&self, id: JobId) -> Option<&Image> {
+        let of_entry = self.entries.get(&id).map(|entry| &entry.job.image);
+        let of_letter = || self.dead.values().find(|dead| dead.letter.job.id == id).map(|dead| &dead.letter.job.image);
+        of_entry.filter(|image| !image.pixels().is_empty()).or_else(|| self.history.image(id)).or_else(of_letter)
     }
 
     pub fn dead(&self, limit: usize) -> Vec<DeadLetter> {

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::job::{Job, JobId, Status};
-use crate::queue::DeadLetter;
 use crate::queue::rules::{self, Attempts};
+use crate::queue::{DeadLetter, LostAttempt, Run};
 
 use super::operations::{DeadEntry, Jobs, Repeat, State};
 use super::writes::{Write, Writes};
@@ -36,6 +36,10 @@ pub enum Record {
     Burial { death: u64 },
     /// The journal was closed in order: everything before this is on the disk.
     Closed,
+    /// An attempt that ended without an outcome, and until when it is kept at least.
+    Lost { job: JobId, attempt: LostAttempt, ends: Timestamp },
+    /// A batch that people may want to look at again.
+    Run(Run),
 }
 
 /// A job that waits.
@@ -123,12 +127,21 @@ impl Jobs {
                     self.restore_job(JobRecord { place, attempts, again, job });
                 }
             }
-            Record::Outcome(outcome) => self.drop_job(outcome.status.id),
+            Record::Outcome(outcome) => {
+                let id = outcome.status.id;
+                if let Some(entry) = self.entries.get(&id) {
+                    self.history.picture(Arc::clone(&entry.job));
+                }
+                self.history.settle(id, outcome.ends);
+                self.drop_job(id);
+            }
             Record::Death { death, place, letter, ends } => {
                 self.bury(death, DeadEntry { place, letter: *letter }, ends)
             }
             Record::Burial { death } => drop(self.remove_dead_letter(death)),
             Record::Opened { .. } | Record::Closed => {}
+            Record::Lost { job, attempt, ends } => self.history.lose(job, attempt, ends),
+            Record::Run(run) => self.history.begin(run),
         }
     }
 

@@ -9,10 +9,11 @@ use crate::clock::Timestamp;
 use crate::job::{Job, JobId, Outcome, Progress, Status, Verdict};
 use crate::queue::log::Expired;
 use crate::queue::rules::{Attempts, End};
-use crate::queue::{DeadLetter, Settled};
+use crate::queue::{DeadLetter, LostAttempt, Settled};
 use kana_engine::image::{Image, Shape};
 
 use super::operations::{DeadEntry, Entry, Jobs, State};
+use super::records::Record;
 
 /// A job's outcome, but for the time.
 pub(super) struct Conclusion {
@@ -83,9 +84,12 @@ impl Jobs {
         let State::Running { worker, .. } = std::mem::replace(&mut entry.state, State::Waiting) else {
             return Settled::Late;
         };
+        let began = entry.claimed.unwrap_or(now);
         if end == End::Expired {
             Expired { job: id, worker: worker.clone() }.log();
         }
+        self.lose(id, LostAttempt { worker: worker.clone(), began, ended: now, loss: end.into() });
+        let entry = self.entry(id);
         if !entry.attempts.are_exhausted(&limits) {
             entry.group = group;
             self.writes.failed_attempt(id);
@@ -108,21 +112,32 @@ impl Jobs {
         Settled::Dead
     }
 
-    /// Gives a job its outcome, and drops its pixels.
+    /// Keeps how an attempt ended, for people to look at.
+    fn lose(&mut self, job: JobId, attempt: LostAttempt) {
+        let ends = attempt.ended.after(self.limits.outcome_ttl);
+        self.writes.lost(Record::Lost { job, attempt: attempt.clone(), ends });
+        self.history.lose(job, attempt, ends);
+    }
+
+    /// Gives a job its outcome. Its pixels are kept only for people to look at.
     pub(super) fn conclude(&mut self, id: JobId, conclusion: Conclusion, now: Timestamp) {
         let Conclusion { worker, verdict } = conclusion;
         self.leave(id);
         let changed = self.change(id);
-        self.outcomes.set(id, now.after(self.limits.outcome_ttl));
+        let ends = now.after(self.limits.outcome_ttl);
+        self.outcomes.set(id, ends);
+        self.history.settle(id, ends);
         if self.writes.outcome(id) {
             self.settled.push_back((changed, id));
         }
         let group = self.writes.group();
         let entry = self.entry(id);
         let queued = entry.claimed.unwrap_or(now).since(entry.job.submitted);
-        entry.job = Arc::new(without_image(&entry.job));
+        let without_image = Arc::new(without_image(&entry.job));
+        let job = std::mem::replace(&mut entry.job, without_image);
         entry.group = group;
         entry.state = State::Settled(Outcome { settled: now, worker, queued, verdict });
+        self.history.picture(job);
     }
 
     /// Keeps a dead letter until `ends`.

@@ -5,6 +5,7 @@
 //! noted now is written with the [present one](Writes::group) or, where that fails, with a later one.
 
 use crate::job::JobId;
+use crate::queue::Run;
 
 use super::records::Record;
 
@@ -85,6 +86,16 @@ impl Writes {
 
     pub fn copies(&mut self, records: Vec<Record>) {
         self.urgent(Write::Copies(records));
+    }
+
+    /// Notes a run: with the submission that begins it, or before.
+    pub(super) fn run(&mut self, run: Run) {
+        self.note(Write::Copies(vec![Record::Run(run)]));
+    }
+
+    /// Notes a lost attempt: with what became of its job, or before.
+    pub(super) fn lost(&mut self, record: Record) {
+        self.note(Write::Copies(vec![record]));
     }
 
     pub(super) fn submission(&mut self, jobs: Vec<JobId>, key: Option<String>) {

@@ -11,6 +11,8 @@
 //!               and 1 where the image is blank │ 1 reason │ 2 (cancelled)
 //! change        of each job its id and a body: a settled record, or
 //!               "Q" attempts (u32) rest │ "R" attempts (u32) length (u16) worker rest
+//! lost          of each attempt a length (u16), began (u64 ms) ended (u64 ms), 0 failed │ 1 expired │ 2 crashed │
+//!               3 stopped, length (u16) worker, length (u16) reason
 //! letter        died (u64 ms) attempts (u32) length (u16) worker, reason
 //! ```
 //!
@@ -23,7 +25,7 @@ use redis::{RedisWrite, ToRedisArgs};
 use crate::WorkerId;
 use crate::clock::Timestamp;
 use crate::job::{BatchId, Job, JobId, Outcome, Progress, Status, Verdict};
-use crate::queue::{DeadLetter, Inference};
+use crate::queue::{DeadLetter, Inference, Loss, LostAttempt};
 use kana_engine::Prediction;
 use kana_engine::image::{Image, Shape};
 
@@ -126,11 +128,15 @@ pub fn job(head: &[u8], image: &[u8]) -> Option<Job> {
     let mut head = Fields(head);
     let id = JobId::from_bytes(head.array()?);
     let Rest { batch, submitted, filename } = head.rest()?;
+    Some(Job { id, batch, filename, image: pixels(image)?, submitted })
+}
+
+/// Decodes pixels and their shape.
+pub fn pixels(image: &[u8]) -> Option<Image> {
     let mut image = Fields(image);
     let mut side = || image.u32().map(|side| side as usize);
     let shape = Shape { channels: side()?, height: side()?, width: side()? };
-    let image = Image::new(shape, image.0.to_vec())?;
-    Some(Job { id, batch, filename, image, submitted })
+    Image::new(shape, image.0.to_vec())
 }
 
 /// Decodes where a job stands, from the body of a change or a settled record.
@@ -187,6 +193,26 @@ pub fn dead_letter(head: &[u8], image: &[u8], letter: &[u8]) -> Option<DeadLette
     let (died, attempts) = (letter.time()?, letter.u32()?);
     let worker = worker(&letter.short()?);
     Some(DeadLetter { job, attempts, reason: text(letter.0), worker, died })
+}
+
+/// Decodes the lost attempts of a job.
+pub fn lost(bytes: &[u8]) -> Option<Vec<LostAttempt>> {
+    let (mut bytes, mut attempts) = (Fields(bytes), Vec::new());
+    while !bytes.0.is_empty() {
+        let length = usize::from(bytes.u16()?);
+        let mut one = Fields(bytes.take(length)?);
+        let (began, ended, how) = (one.time()?, one.time()?, one.byte()?);
+        let (worker, reason) = (worker(&one.short()?)?, one.short()?);
+        let loss = match how {
+            0 => Loss::Failed(reason),
+            1 => Loss::Expired,
+            2 => Loss::Crashed,
+            3 => Loss::Stopped,
+            _ => return None,
+        };
+        attempts.push(LostAttempt { worker, began, ended, loss });
+    }
+    Some(attempts)
 }
 
 /// Decodes eight bytes as a time.

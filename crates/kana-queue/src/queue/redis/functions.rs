@@ -15,7 +15,7 @@ use redis::{Cmd, RedisError, Value, cmd};
 use tracing::info;
 
 use crate::queue::Limits;
-use crate::queue::rules::SILENCE;
+use crate::queue::rules::{LOST_PER_JOB_MAX, RUNS_MAX, SILENCE};
 use crate::worker_id;
 
 use super::address::Address;
@@ -64,7 +64,7 @@ macro_rules! functions {
     };
 }
 
-const FUNCTIONS: [Function; 18] = functions! {
+const FUNCTIONS: [Function; 21] = functions! {
     submit UNLESS_FULL
     claim ALWAYS
     claim_rest ALWAYS
@@ -83,6 +83,9 @@ const FUNCTIONS: [Function; 18] = functions! {
     statuses READS
     depth READS
     change_range READS
+    image READS
+    lost READS
+    runs READS
 };
 
 /// Time after which a library that nobody used is removed. An update replaces every process within this, and what is
@@ -211,7 +214,8 @@ fn constants(root: &str, limits: &Limits) -> String {
         "local ROOT, LAYOUT = '{root}', {LAYOUT}\n\
          local OWN_LIMITS, SILENCE = '{limits}', {silence}\n\
          local GROUP, CHANGES_KEPT, EVENTS_MAX = '{GROUP}', {CHANGES_KEPT}, {EVENTS_MAX}\n\
-         local WORKER_SEPARATOR = '{separator}'\n"
+         local WORKER_SEPARATOR = '{separator}'\n\
+         local LOST_PER_JOB_MAX, RUNS_MAX = {LOST_PER_JOB_MAX}, {RUNS_MAX}\n"
     )
 }
 

@@ -13,6 +13,8 @@
 //! {prefix}:key:…     strings    idempotency keys
 //! {prefix}:changes   stream     changes for readers, bounded
 //! {prefix}:nudges    stream     wakes one waiting worker when a job comes back
+//! {prefix}:lost:…    hashes     attempts that ended without an outcome, of the jobs of one minute together
+//! {prefix}:runs      sorted set batches that have a name, the latest
 //! {prefix}:dead      stream     dead letters, and {prefix}:graves, a hash that finds them
 //! {prefix}:open      hash       jobs without an outcome, counted: more than the stream holds means that some were lost
 //! {prefix}:idle      sorted set workers that wait for jobs, and until when
@@ -46,15 +48,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use redis::Cmd;
 use tracing::{error, warn};
 
 use crate::WorkerId;
 use crate::job::{BatchId, JobId, Status};
+use kana_engine::image::Image;
 
+use super::pictures::Pictures;
+use super::rules::RUNS_MAX;
 use super::{
-    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt,
-    Settled, Settlement, Submission,
+    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, LostAttempt, Queue,
+    Receipt, Run, Settled, Settlement, Submission,
 };
 pub use address::Address;
 use changes::ChangeStream;
@@ -75,6 +81,8 @@ pub struct Redis {
     submits: Groups<Submit>,
     settles: Groups<Settle>,
     changes: ChangeStream,
+    /// What this process submitted lately: Redis drops pixels with the job.
+    pictures: Mutex<Pictures>,
     limits: Limits,
 }
 
@@ -94,7 +102,7 @@ impl Redis {
         let changes = ChangeStream::new(Arc::clone(&connection));
         let submits = Groups::new(Submit(Arc::clone(&connection)));
         let settles = Groups::new(Settle { connection: Arc::clone(&connection), claims: Arc::clone(&claims) });
-        Self { connection, claims, submits, settles, changes, limits }
+        Self { connection, claims, submits, settles, changes, pictures: Mutex::default(), limits }
     }
 
     /// Calls a function that answers 1 or 0 for each lease.
@@ -144,8 +152,13 @@ impl Redis {
 impl Queue for Redis {
     async fn submit(&self, submission: Submission) -> Result<Receipt, Error> {
         let key = submission.idempotency.as_ref().map(|idempotency| idempotency.key.clone());
+        let jobs: Vec<_> = submission.jobs.iter().cloned().map(Arc::new).collect();
         match self.connection.answered(Submit::ACTION, self.submits.ask(submission)).await? {
-            Submitted::Receipt(receipt) => Ok(receipt),
+            Submitted::Receipt(receipt) => {
+                let mut pictures = self.pictures.lock();
+                jobs.into_iter().for_each(|job| pictures.keep(job));
+                Ok(receipt)
+            }
             Submitted::Full => Err(Error::Full { limit: self.limits.jobs_max }),
             Submitted::KeyReused => Err(Error::KeyReused { key: key.unwrap_or_default() }),
         }
@@ -249,6 +262,46 @@ impl Queue for Redis {
                 return Ok(statuses);
             }
         }
+    }
+
+    async fn lost(&self, jobs: &[JobId]) -> Result<Vec<Vec<LostAttempt>>, Error> {
+        let action = "look lost attempts up";
+        let mut lost = Vec::with_capacity(jobs.len());
+        for jobs in jobs.chunks(LOOK_UPS_PER_CALL) {
+            let mut call = self.connection.functions.call("lost");
+            for job in jobs {
+                call.arg(job.as_bytes());
+            }
+            let answers =
+                self.connection.ask(action, &call).await?.array().filter(|answers| answers.len() == jobs.len());
+            let read = |answer: redis::Value| encoding::lost(&answer.bytes()?);
+            let answers = answers.and_then(|answers| answers.into_iter().map(read).collect::<Option<Vec<_>>>());
+            lost.extend(answers.ok_or_else(|| self.connection.unexpected(action))?);
+        }
+        Ok(lost)
+    }
+
+    async fn runs(&self, before: Option<BatchId>, limit: usize) -> Result<Vec<Run>, Error> {
+        let action = "list runs";
+        let mut call = self.connection.functions.call("runs");
+        call.arg(before.as_ref().map_or(&[][..], |batch| batch.as_bytes())).arg(limit.min(RUNS_MAX));
+        let answers = self.connection.ask(action, &call).await?.array();
+        let read = |answer: redis::Value| {
+            let [batch, name] = exactly(answer.array()?)?;
+            let batch = BatchId::from_bytes(batch.bytes()?.try_into().ok()?);
+            Some(Run { batch, name: String::from_utf8(name.bytes()?).ok()? })
+        };
+        let runs = answers.and_then(|answers| answers.into_iter().map(read).collect());
+        runs.ok_or_else(|| self.connection.unexpected(action))
+    }
+
+    async fn image(&self, job: JobId) -> Result<Option<Image>, Error> {
+        if let Some(image) = self.pictures.lock().image(job) {
+            return Ok(Some(image.clone()));
+        }
+        let action = "look an image up";
+        let answer = self.call_with(action, "image", job).await?;
+        Ok(answer.bytes().and_then(|bytes| encoding::pixels(&bytes)))
     }
 
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error> {

@@ -36,6 +36,7 @@ impl Call for Submit {
         let mut call = self.0.functions.call("submit");
         for submission in submissions {
             call.arg(submission.batch.as_bytes());
+            call.arg(submission.name.as_ref().map_or_else(String::new, |name| format!("+{name}")));
             match &submission.idempotency {
                 Some(idempotency) => call.arg(&idempotency.key).arg(&idempotency.fingerprint).arg(&idempotency.answer),
                 None => call.arg("").arg("").arg(""),

@@ -4,12 +4,12 @@
 //! health, sends the signals that stop it, and reports how it ended. Signals are sent only here, where it is known that
 //! the process has not been reaped, so that none ever reaches another process with the same number.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -20,6 +20,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::pod_log::PodLog;
 use super::probe;
 use super::respawn::Exit;
 use crate::pod::Stop;
@@ -32,7 +33,7 @@ const START_MAX: Duration = Duration::from_secs(30);
 /// Time that a child may take to end after it was asked to: its own two seconds, and as many for a busy machine.
 const GRACE: Duration = Duration::from_secs(4);
 
-/// Number of last lines of the child's log that are kept for the log of its end.
+/// Number of last lines of the child's log that the log of its end has.
 const TAIL_LINES: usize = 12;
 
 /// Time that the rest of an ended child's log may take to arrive.
@@ -72,7 +73,7 @@ pub struct ChildProcess {
     _stdin: Option<ChildStdin>,
     stdout: Split<BufReader<ChildStdout>>,
     stderr: Split<BufReader<ChildStderr>>,
-    tail: VecDeque<String>,
+    log: Arc<PodLog>,
     /// Address of the child's health routes; `None` until it is ready.
     health: Option<SocketAddr>,
     /// Reason why the child was killed by its own task.
@@ -87,11 +88,11 @@ pub struct Start<'a> {
     pub environment: &'a [(OsString, Option<OsString>)],
 }
 
-/// Starts a child.
+/// Starts a child, whose log goes to `log` too.
 ///
 /// # Errors
 /// Where the program cannot be run.
-pub fn start(name: &str, how: &Start<'_>) -> std::io::Result<ChildProcess> {
+pub fn start(name: &str, how: &Start<'_>, log: Arc<PodLog>) -> std::io::Result<ChildProcess> {
     let mut command = Command::new(how.program);
     command.args(how.arguments);
     for (name, value) in how.environment {
@@ -113,7 +114,7 @@ pub fn start(name: &str, how: &Start<'_>) -> std::io::Result<ChildProcess> {
         _stdin: stdin,
         stdout: BufReader::new(stdout).split(b'\n'),
         stderr: BufReader::new(stderr).split(b'\n'),
-        tail: VecDeque::new(),
+        log,
         health: None,
         kill_reason: None,
     })
@@ -179,10 +180,7 @@ impl ChildProcess {
     fn forward(&mut self, line: &[u8]) {
         let line = String::from_utf8_lossy(line).into_owned();
         telemetry::forward(&line, &self.name);
-        self.tail.push_back(line);
-        if self.tail.len() > TAIL_LINES {
-            self.tail.pop_front();
-        }
+        self.log.push(line);
     }
 
     fn stop(&self, order: Stop) {
@@ -205,7 +203,7 @@ impl ChildProcess {
             (None, Err(error)) => (Cause::Crashed, format!("could not be waited for: {error}")),
         };
         let exit = Exit { cause, was_ready: self.health.is_some(), age: self.started.elapsed() };
-        Report::Ended { exit, how, tail: self.tail.into() }
+        Report::Ended { exit, how, tail: self.log.last(TAIL_LINES) }
     }
 }
 

@@ -8,6 +8,7 @@ mod autoscale;
 mod child;
 mod exit_log;
 mod name;
+mod pod_log;
 mod probe;
 mod respawn;
 mod supervisor;
@@ -27,6 +28,7 @@ use crate::shutdown::Shutdown;
 use kana_queue::Queue;
 use kana_queue::clock::Clock;
 
+use pod_log::PodLogs;
 use supervisor::Supervisor;
 
 pub use autoscale::POD_COUNT_MAX;
@@ -65,6 +67,7 @@ struct Shared {
     pods: Mutex<Vec<Pod>>,
     scale: Mutex<Scale>,
     fault: Mutex<Option<String>>,
+    logs: Mutex<PodLogs>,
     events: broadcast::Sender<Event>,
 }
 
@@ -106,6 +109,7 @@ impl Local {
             pods: Mutex::default(),
             scale: Mutex::new(scale),
             fault: Mutex::default(),
+            logs: Mutex::default(),
             events: broadcast::Sender::new(EVENTS_MAX),
         });
         let (orders, inbox) = mpsc::channel(ORDERS_MAX);
@@ -150,6 +154,12 @@ impl Cluster for Local {
     async fn set_range(&self, range: RangeInclusive<u32>) -> Result<Scale, Error> {
         check_range(&range)?;
         self.request(|answer| Order::Range { range, answer }).await
+    }
+
+    async fn logs(&self, name: &str, lines: u32) -> Result<String, Error> {
+        let log = self.shared.logs.lock().of(name);
+        let log = log.ok_or_else(|| Error::Unknown { name: name.to_owned() })?;
+        Ok(log.last(usize::try_from(lines).unwrap_or(usize::MAX)).into_iter().map(|line| line + "\n").collect())
     }
 
     fn fault(&self) -> Option<String> {

@@ -142,7 +142,8 @@ impl Supervisor {
         let begin = Instant::now();
         let Config { program, environment, .. } = &self.config;
         let start = child::Start { program, arguments: &arguments, environment };
-        let child = match child::start(&name, &start) {
+        let log = self.parts.shared.logs.lock().begin(&name);
+        let child = match child::start(&name, &start, log) {
             Ok(child) => child,
             Err(error) => {
                 let exit = Exit { cause: Cause::Crashed, was_ready: false, age: Duration::ZERO };

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::gateway::http::auth::Caller;
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
 use crate::gateway::http::wait_parameter;
-use crate::gateway::submit::{SubmitRequest, Submitter, upload};
+use crate::gateway::submit::{RunChoice, SubmitRequest, Submitter, upload};
 use crate::gateway::view;
 
 /// Default time to wait for the result.
@@ -70,7 +70,8 @@ pub async fn classify_image(
     let wait = query.wait.map_or(Ok(WAIT.min(wait_max)), |wait| wait_parameter::parse(&wait, wait_max))?;
     let key = upload::idempotency_key(request.headers())?;
     let upload = upload::read_single(&submitter, &caller, request, query.filename.as_deref()).await?;
-    let mut receipt = submitter.submit(&caller, SubmitRequest { upload, key, wait: Some(wait) }).await?;
+    let mut receipt =
+        submitter.submit(&caller, SubmitRequest { upload, key, wait: Some(wait), run: RunChoice::Unlisted }).await?;
     let job = receipt.jobs.pop().ok_or_else(|| Problem::unprocessable("the body is not an image"))?;
     Ok((if job.is_over() { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(job)))
 }

@@ -6,7 +6,7 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{jobs, parse_id};
+use super::{jobs, list_limit, parse_id};
 use crate::gateway::audit::{self, Act};
 use crate::gateway::http::auth::Caller;
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Otherwise, Problem};
@@ -44,12 +44,7 @@ pub async fn list_dead(
     State(queue): State<TimedQueue>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Vec<DeadLetter>>, Problem> {
-    let limit = match query.limit {
-        None => LIMIT,
-        Some(text) => text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).ok_or_else(|| {
-            Problem::unprocessable(format!("limit is {text:?}, not a whole number from 1 to {LIMIT_MAX}"))
-        })?,
-    };
+    let limit = list_limit(query.limit.as_deref(), LIMIT, LIMIT_MAX)?;
     let letters = queue.call(|queue| queue.dead(limit)).await?;
     Ok(Json(letters.into_iter().map(DeadLetter::from).collect()))
 }

@@ -38,6 +38,8 @@ fn open() -> OpenApiRouter<AppState> {
 fn read() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(jobs::read_job))
+        .routes(routes!(jobs::read_image))
+        .routes(routes!(batches::list_batches))
         .routes(routes!(batches::read_batch))
         .routes(routes!(events::follow_events))
         .routes(routes!(pods::list_pods))
@@ -95,6 +97,16 @@ pub(super) fn service(state: &AppState) -> Router {
 pub(super) fn health_service(state: &AppState) -> Router {
     let (routes, _) = open().split_for_parts();
     routes.layer(map_response(async |response| problem::everywhere(response))).with_state(state.clone())
+}
+
+/// Parses how many things are to be listed, from 1 to `max`.
+///
+/// # Errors
+/// 422, naming what was asked.
+fn list_limit(asked: Option<&str>, default: usize, max: usize) -> Result<usize, Problem> {
+    let Some(text) = asked else { return Ok(default) };
+    let limit = text.parse().ok().filter(|limit| (1..=max).contains(limit));
+    limit.ok_or_else(|| Problem::unprocessable(format!("limit is {text:?}, not a whole number from 1 to {max}")))
 }
 
 /// Parses an id in an address.

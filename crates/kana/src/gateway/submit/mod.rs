@@ -67,6 +67,18 @@ pub struct SubmitRequest {
     pub key: Option<String>,
     /// Longest time to wait for every job to finish; `None` does not wait.
     pub wait: Option<Duration>,
+    /// The run that the images belong to.
+    pub run: RunChoice,
+}
+
+/// Which run images belong to.
+pub enum RunChoice {
+    /// A batch of their own, which no list names.
+    Unlisted,
+    /// A new run of this name, perhaps an empty one.
+    New(String),
+    /// A batch that was begun before.
+    Begun(BatchId),
 }
 
 /// Answer that the queue stores with an idempotency key, so that a repeated request gets the same one.
@@ -82,8 +94,13 @@ impl Submitter {
     /// # Errors
     /// 422 where the key was used with another body, 429 where the queue is full, 503 where it does not answer.
     pub async fn submit(&self, caller: &Caller, request: SubmitRequest) -> Result<Receipt, Problem> {
-        let SubmitRequest { upload, key, wait } = request;
-        let (batch, submitted) = (BatchId::new(), self.clock.now());
+        let SubmitRequest { upload, key, wait, run } = request;
+        let submitted = self.clock.now();
+        let (batch, name) = match run {
+            RunChoice::Unlisted => (BatchId::new(), None),
+            RunChoice::New(name) => (BatchId::new(), Some(name)),
+            RunChoice::Begun(batch) => (batch, None),
+        };
         let new_job = |(filename, image)| Job { id: JobId::new(), batch, filename, image, submitted };
         let jobs: Vec<Job> = upload.images.into_iter().map(new_job).collect();
         let names = jobs.iter().map(|job| (job.id, job.filename.clone())).collect();
@@ -99,14 +116,16 @@ impl Submitter {
         // Registered before the queue has the jobs, so that none is settled unseen.
         let waiter = wait.map(|_| self.waiters.register(jobs.iter().map(|job| job.id)));
         let count = jobs.len();
-        match self.queue.call(|queue| queue.submit(Submission { batch, jobs, idempotency })).await {
+        match self.queue.call(|queue| queue.submit(Submission { batch, jobs, idempotency, name })).await {
             Ok(queue::Receipt::Accepted) => {
                 self.record_accepted(batch, count);
                 let known = match (waiter, wait) {
                     (Some(waiter), Some(wait)) => self.wait(waiter, wait).await,
                     _ => HashMap::new(),
                 };
-                Ok(receipt(batch, remembered, known))
+                let mut receipt = receipt(batch, remembered, known);
+                receipt.jobs.iter_mut().for_each(|job| job.submitted = Some(submitted));
+                Ok(receipt)
             }
             Ok(queue::Receipt::Repeated { batch, answer }) => self.repeat(batch, &answer, wait).await,
             Err(queue::Error::Full { limit }) => Err(self.full(limit, count).await),

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::schema;
+use kana_queue::clock::Timestamp;
 use kana_queue::job::{BatchId, JobId, Outcome, Progress, Status, Verdict};
+use kana_queue::{Loss, LostAttempt};
 
 /// State of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -18,6 +20,51 @@ pub enum State {
     Done,
     /// Every attempt failed, or the job was cancelled.
     Failed,
+}
+
+/// How an attempt ended that brought no outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AttemptEnd {
+    /// The pod was stopped: by a person, a scaler or its cluster.
+    Stopped,
+    /// The pod crashed.
+    Crashed,
+    /// The pod was not heard of any more, and its lease expired.
+    Expired,
+    /// The pod said that it failed.
+    Failed,
+}
+
+/// An attempt that ended without an outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attempt {
+    /// Name of the pod that made it.
+    pub worker: String,
+    /// Time at which the pod claimed the job. With Redis it may be later: the last time that the pod was heard of.
+    #[schema(value_type = schema::Timestamp)]
+    pub began: Timestamp,
+    /// Time at which the queue learnt that it was over.
+    #[schema(value_type = schema::Timestamp)]
+    pub ended: Timestamp,
+    /// How it ended.
+    pub cause: AttemptEnd,
+    /// Why it failed, as the pod said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<String>,
+}
+
+impl From<LostAttempt> for Attempt {
+    fn from(LostAttempt { worker, began, ended, loss }: LostAttempt) -> Self {
+        let (cause, reason) = match loss {
+            Loss::Stopped => (AttemptEnd::Stopped, None),
+            Loss::Crashed => (AttemptEnd::Crashed, None),
+            Loss::Expired => (AttemptEnd::Expired, None),
+            Loss::Failed(reason) => (AttemptEnd::Failed, Some(reason)),
+        };
+        Self { worker: worker.pod().to_owned(), began, ended, cause, reason }
+    }
 }
 
 /// One image to classify.
@@ -59,6 +106,18 @@ pub struct Job {
     pub worker: Option<String>,
     /// Number of times that a worker has claimed the job; more than 1 after a failed attempt.
     pub attempts: u32,
+    /// Attempts that ended without an outcome, oldest first; only where one job or one batch was asked for, and there were
+    /// any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Attempt>,
+    /// Time of the submission; absent where a repeated request is answered whose jobs are no longer kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Timestamp, nullable = false, required = false)]
+    pub submitted: Option<Timestamp>,
+    /// Time of the outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Timestamp, nullable = false, required = false)]
+    pub settled: Option<Timestamp>,
     /// Time from the submission to the claim that settled the job, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -88,10 +147,18 @@ impl Job {
             blank: false,
             worker: None,
             attempts: 0,
+            lost: Vec::new(),
+            submitted: None,
+            settled: None,
             queued_ms: None,
             inference_ms: None,
             error: None,
         }
+    }
+
+    /// Whether the job may have had attempts that ended without an outcome.
+    pub fn may_have_lost(&self) -> bool {
+        self.attempts > 1 || (self.state != State::Done && self.attempts > 0)
     }
 
     /// Marks the job as failed because its outcome is no longer kept.
@@ -107,6 +174,7 @@ impl Job {
 
     fn settle(&mut self, outcome: Outcome) {
         self.worker = outcome.worker.map(|worker| worker.pod().to_owned());
+        self.settled = Some(outcome.settled);
         self.queued_ms = Some(outcome.queued.as_secs_f64() * 1e3);
         match outcome.verdict {
             Verdict::Done { prediction, inference, blank } => {
@@ -140,6 +208,7 @@ impl From<Status> for Job {
     fn from(status: Status) -> Self {
         let mut job = Self::queued(status.id, status.batch, status.filename);
         job.attempts = status.attempts;
+        job.submitted = Some(status.submitted);
         match status.progress {
             Progress::Queued => {}
             Progress::Running { worker } => {
@@ -186,6 +255,22 @@ pub struct Counts {
     pub failed: usize,
 }
 
+impl Counts {
+    /// Counts the jobs in these states.
+    pub fn of(states: impl IntoIterator<Item = State>) -> Self {
+        let mut counts = Self::default();
+        for state in states {
+            match state {
+                State::Queued => counts.queued += 1,
+                State::Running => counts.running += 1,
+                State::Done => counts.done += 1,
+                State::Failed => counts.failed += 1,
+            }
+        }
+        counts
+    }
+}
+
 /// Jobs that were submitted together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Batch {
@@ -205,15 +290,7 @@ pub struct Batch {
 impl Batch {
     /// Counts the jobs of a batch.
     pub fn new(batch: BatchId, jobs: Vec<Job>) -> Self {
-        let mut counts = Counts::default();
-        for job in &jobs {
-            match job.state {
-                State::Queued => counts.queued += 1,
-                State::Running => counts.running += 1,
-                State::Done => counts.done += 1,
-                State::Failed => counts.failed += 1,
-            }
-        }
+        let counts = Counts::of(jobs.iter().map(|job| job.state));
         let redelivered = jobs.iter().filter(|job| job.attempts > 1).count();
         Self { batch, accepted: jobs.len(), redelivered, counts, jobs }
     }

@@ -6,10 +6,12 @@
 mod job;
 mod model;
 mod pod;
+mod run;
 pub mod schema;
 mod service;
 
-pub use job::{Batch, CANCELLED, Counts, Job, Receipt, Rejection, State};
+pub use job::{Attempt, AttemptEnd, Batch, CANCELLED, Counts, Job, Receipt, Rejection, State};
 pub use model::Model;
 pub use pod::{Console, Fault, Phase, Pod, Range, Scale, ScaledBy, Stop};
+pub use run::Run;
 pub use service::{DeadLetter, Queue, Status};

@@ -260,7 +260,7 @@ fn one_job() -> kana_queue::Submission {
         image: kana_engine::image::Image::new(shape, vec![0; 784]).unwrap(),
         submitted: kana_queue::clock::Timestamp::from_millis(1_700_000_000_000),
     };
-    kana_queue::Submission { batch, jobs: vec![job], idempotency: None }
+    kana_queue::Submission { batch, jobs: vec![job], idempotency: None, name: None }
 }
 
 #[tokio::test]

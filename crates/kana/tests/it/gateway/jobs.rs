@@ -17,7 +17,11 @@ async fn an_upload_is_accepted_as_queued_jobs() {
     let receipt = app.accept(vec![("a.png", png(1)), ("b.png", png(2))]).await;
 
     let batch = &receipt["batch"];
-    let queued = |index: usize, name| json!({"id": id(&receipt, index), "batch": batch, "filename": name, "state": "queued", "attempts": 0});
+    let submitted = receipt["jobs"][0]["submitted"].as_u64().expect("a time");
+    let queued = |index: usize, name| {
+        json!({"id": id(&receipt, index), "batch": batch, "filename": name, "state": "queued", "attempts": 0,
+            "submitted": submitted})
+    };
     assert_eq!(receipt["jobs"], json!([queued(0, "a.png"), queued(1, "b.png")]));
     assert_eq!(receipt["rejected"], json!([]));
 }

@@ -15,6 +15,7 @@ mod pods;
 mod proxies;
 mod raw;
 mod report;
+mod runs;
 mod slow;
 mod tokens;
 mod uploads;

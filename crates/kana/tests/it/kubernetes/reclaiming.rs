@@ -36,7 +36,7 @@ impl Fixture {
     async fn claim_as(&self, worker: &str) -> Claim {
         let batch = BatchId::new();
         let jobs = vec![a_job(batch, 0, kana_queue::clock::Timestamp::from_millis(0))];
-        self.queue.submit(Submission { batch, jobs, idempotency: None }).await.unwrap();
+        self.queue.submit(Submission { batch, jobs, idempotency: None, name: None }).await.unwrap();
         self.queue.claim(&worker.into(), 1, Duration::ZERO).await.unwrap().remove(0)
     }
 

@@ -13,7 +13,7 @@ use kana_engine::image::{Image, Shape};
 use kana_queue::clock::{Clock, ManualClock, SystemClock, Timestamp};
 use kana_queue::embedded::{Embedded, Remote};
 use kana_queue::job::{BatchId, JobId, Progress, Verdict};
-use kana_queue::{Error, Idempotency, Limits, Queue, Receipt, Settled, Submission, WorkerId};
+use kana_queue::{Cause, Error, Idempotency, Limits, Queue, Receipt, Run, Settled, Submission, WorkerId};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::support::queue::{LONG, NOW, Setup, TICK, done_as, failed, ids};
@@ -80,6 +80,28 @@ fn newest_log(path: &Path) -> PathBuf {
     let folder = format!("{}.journal", path.display());
     let logs = fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
     logs.filter(|name| name.extension().is_some_and(|ending| ending == "log")).max().unwrap()
+}
+
+#[tokio::test]
+async fn what_people_look_at_survives_a_restart() {
+    let folder = folder();
+    let path = folder.path().join("queue");
+    let queue = open(&path).unwrap();
+    let submission = Submission { name: Some("letters".to_owned()), ..Setup::memory().submission(1) };
+    let (batch, job) = (submission.batch, submission.jobs[0].clone());
+    queue.submit(submission).await.unwrap();
+    queue.claim(&"first".into(), 1, NOW).await.unwrap();
+    queue.reclaim(&"first".into(), Cause::Stopped).await.unwrap();
+    drain(&queue).await;
+    let lost = queue.lost(&[job.id]).await.unwrap();
+    drop(queue);
+
+    let queue = open(&path).unwrap();
+
+    assert_eq!((lost[0].len(), &lost[0][0].worker), (1, &"first".into()));
+    assert_eq!(queue.lost(&[job.id]).await.unwrap(), lost);
+    assert_eq!(queue.runs(None, 9).await.unwrap(), [Run { batch, name: "letters".to_owned() }]);
+    assert_eq!(queue.image(job.id).await.unwrap(), Some(job.image));
 }
 
 #[tokio::test]

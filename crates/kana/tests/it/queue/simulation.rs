@@ -105,7 +105,7 @@ impl History {
             fingerprint: [1; 32],
             answer: "once".to_owned(),
         });
-        let submission = Submission { batch, jobs, idempotency };
+        let submission = Submission { batch, jobs, idempotency, name: None };
 
         let answer = block_on(self.fixture.queue.submit(submission.clone()));
 

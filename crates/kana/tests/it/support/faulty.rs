@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use kana_engine::image::Image;
 use kana_queue::job::{BatchId, JobId, Status};
 use kana_queue::{
-    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Queue, Receipt, Settled,
-    Settlement, Submission, WorkerId,
+    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, LostAttempt, Queue, Receipt,
+    Run, Settled, Settlement, Submission, WorkerId,
 };
 
 /// A queue that does not answer while it is down.
@@ -118,6 +119,21 @@ impl Queue for Faulty {
         self.check("batch")?;
         assert!(!self.cursed.swap(false, Ordering::SeqCst), "as asked for");
         self.inner.batch(batch).await
+    }
+
+    async fn lost(&self, jobs: &[JobId]) -> Result<Vec<Vec<LostAttempt>>, Error> {
+        self.check("lost")?;
+        self.inner.lost(jobs).await
+    }
+
+    async fn runs(&self, before: Option<BatchId>, limit: usize) -> Result<Vec<Run>, Error> {
+        self.check("runs")?;
+        self.inner.runs(before, limit).await
+    }
+
+    async fn image(&self, job: JobId) -> Result<Option<Image>, Error> {
+        self.check("image")?;
+        self.inner.image(job).await
     }
 
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error> {

@@ -157,6 +157,12 @@ impl Up {
         self.read("/v1/scale").await
     }
 
+    /// Reads the last lines of a pod's log.
+    pub async fn pod_log(&self, pod: &str, lines: u32) -> String {
+        let url = format!("{}/v1/pods/{pod}/logs?lines={lines}", self.url);
+        reqwest::get(url).await.expect("an answer").text().await.expect("text")
+    }
+
     /// Stops a pod over HTTP; `how` is `delete` or `kill`.
     pub async fn stop(&self, pod: &str, how: &str) -> u16 {
         let url = format!("{}/v1/pods/{pod}?mode={how}", self.url);

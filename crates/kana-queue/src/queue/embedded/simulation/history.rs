@@ -89,7 +89,7 @@ impl History {
             fingerprint: [1; 32],
             answer: "once".to_owned(),
         });
-        let submission = Submission { batch, jobs, idempotency };
+        let submission = Submission { batch, jobs, idempotency, name: None };
         let holder = self.service.holder.clone();
         self.start(async move {
             let answer = holder.submit(submission.clone()).await;

@@ -21,9 +21,10 @@ use tokio::task::JoinHandle;
 use crate::WorkerId;
 use crate::job::{BatchId, JobId, Status};
 use crate::queue::{
-    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, Queue, Receipt,
-    Settled, Settlement, Submission,
+    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Limits, LostAttempt, Queue,
+    Receipt, Run, Settled, Settlement, Submission,
 };
+use kana_engine::image::Image;
 
 use super::address;
 use super::wire::{self, Hello, Request, Response, VERSION};
@@ -268,6 +269,18 @@ impl Queue for Remote {
 
     async fn batch(&self, batch: BatchId) -> Result<Vec<Status>, Error> {
         ask!(self, "look a batch up", Request::Batch(batch), Response::Batch(statuses) => statuses)
+    }
+
+    async fn lost(&self, jobs: &[JobId]) -> Result<Vec<Vec<LostAttempt>>, Error> {
+        ask!(self, "look lost attempts up", Request::Lost(jobs.to_vec()), Response::Lost(lost) => lost)
+    }
+
+    async fn runs(&self, before: Option<BatchId>, limit: usize) -> Result<Vec<Run>, Error> {
+        ask!(self, "list runs", Request::Runs { before, limit }, Response::Runs(runs) => runs)
+    }
+
+    async fn image(&self, job: JobId) -> Result<Option<Image>, Error> {
+        ask!(self, "look an image up", Request::Image(job), Response::Image(image) => image)
     }
 
     async fn cancel(&self, job: JobId) -> Result<Cancellation, Error> {

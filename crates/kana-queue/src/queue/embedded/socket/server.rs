@@ -161,6 +161,9 @@ async fn respond(queue: &dyn Queue, request: Request, hello: Hello) -> Result<Re
         }
         Request::Statuses(jobs) => Response::Statuses(queue.statuses(&jobs).await?),
         Request::Batch(batch) => Response::Batch(queue.batch(batch).await?),
+        Request::Lost(jobs) => Response::Lost(queue.lost(&jobs).await?),
+        Request::Runs { before, limit } => Response::Runs(queue.runs(before, limit).await?),
+        Request::Image(job) => Response::Image(queue.image(job).await?),
         Request::Cancel(job) => Response::Cancel(queue.cancel(job).await?),
         Request::Depth => Response::Depth(queue.depth().await?),
         Request::Latest => Response::Latest(queue.latest().await?),

@@ -13,12 +13,13 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use crate::WorkerId;
 use crate::job::{BatchId, JobId, Status};
 use crate::queue::{
-    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, Receipt, Settled, Settlement,
-    Submission,
+    Cancellation, Cause, Changes, Claim, Cursor, DeadLetter, Depth, Error, Hold, Lease, LostAttempt, Receipt, Run,
+    Settled, Settlement, Submission,
 };
+use kana_engine::image::Image;
 
 /// The form of what goes over the socket. Both sides have to have the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Bytes of a frame, at most: a submission of as many images as a gateway takes at once is a fraction of this.
 const FRAME_BYTES_MAX: usize = 512 << 20;
@@ -56,6 +57,12 @@ pub enum Request {
     Sweep,
     Statuses(Vec<JobId>),
     Batch(BatchId),
+    Lost(Vec<JobId>),
+    Runs {
+        before: Option<BatchId>,
+        limit: usize,
+    },
+    Image(JobId),
     Cancel(JobId),
     Depth,
     Latest,
@@ -82,6 +89,9 @@ pub enum Response {
     Sweep,
     Statuses(Vec<Option<Status>>),
     Batch(Vec<Status>),
+    Lost(Vec<Vec<LostAttempt>>),
+    Runs(Vec<Run>),
+    Image(Option<Image>),
     Cancel(Cancellation),
     Depth(Depth),
     Latest(Cursor),

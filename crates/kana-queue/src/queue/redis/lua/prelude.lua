@@ -1,8 +1,8 @@
 -- What does every function use: names, the time, records, and the changes that readers follow?
 --
 -- The lines before this one (../functions.rs) define ROOT, OWN_LIMITS (times in ms), SILENCE, GROUP, CHANGES_KEPT,
--- EVENTS_MAX, WORKER_SEPARATOR, LAYOUT, and LIBRARY, the name that every function's name begins with. ../encoding.rs says how records,
--- heads and events are encoded. The names of keys and of their fields are part of that format: a queue outlives the
+-- EVENTS_MAX, WORKER_SEPARATOR, LOST_PER_JOB_MAX, RUNS_MAX, LAYOUT, and LIBRARY, the name that every function's name begins
+-- with. ../encoding.rs says how records, heads and events are encoded. The names of keys and of their fields are part of that format: a queue outlives the
 -- kana that wrote it. Libraries cannot be reached while functions are loaded, so every call binds them.
 local call, sub, byte, pack, unpack_at
 local JOBS = ROOT .. ':jobs'
@@ -10,7 +10,7 @@ local ATTEMPTS, BACK, AGAIN, STATE = ROOT .. ':tally', ROOT .. ':back', ROOT .. 
 local CHANGES, NUDGES, DEAD, LETTERS = ROOT .. ':changes', ROOT .. ':nudges', ROOT .. ':dead', ROOT .. ':graves'
 -- When this library was last used.
 local USED = 'used:' .. LIBRARY
-local OPEN, ENDS, IDLE = ROOT .. ':open', ROOT .. ':ends', ROOT .. ':idle'
+local OPEN, ENDS, IDLE, RUNS = ROOT .. ':open', ROOT .. ':ends', ROOT .. ':idle', ROOT .. ':runs'
 
 -- How much longer than its outcomes Redis keeps a bucket of them. A sweep removes it before, off Redis's main thread:
 -- where Redis itself lets a million fields expire, it answers nobody for more than half a second.
@@ -53,6 +53,9 @@ local function bucket(id)
   if prefix ~= bucket_of then bucket_of, bucket_is = prefix, ROOT .. ':at:' .. prefix end
   return bucket_is
 end
+
+-- The hash with the lost attempts of the jobs whose records are in one bucket.
+local function lost_bucket(id) return ROOT .. ':lost:' .. sub(id, 1, 4) end
 
 local function is_settled(record) return byte(record) == 83 end
 

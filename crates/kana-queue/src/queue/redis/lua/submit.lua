@@ -1,12 +1,13 @@
--- Accepts submissions, each of them completely or not at all, whatever becomes of the others. ARGV: of each its batch, key
--- or '', fingerprint, answer, and how many jobs it has; then of each job its id, its change, and its image. Answers of each
+-- Accepts submissions, each of them completely or not at all, whatever becomes of the others. ARGV: of each its batch, '+'
+-- and the name of its run or '', key or '', fingerprint, answer, and how many jobs it has; then of each job its id, its
+-- change, and its image. Answers of each
 -- { 'accepted' }, { 'full' }, { 'reused' }, or { 'repeated', batch, answer }.
 catch_up()
 local ids, batches, at = {}, {}, 1
 while at <= #ARGV do
-  local last = at + 4 + 3 * tonumber(ARGV[at + 4])
+  local last = at + 5 + 3 * tonumber(ARGV[at + 5])
   batches[#batches + 1] = ROOT .. ':batch:' .. ARGV[at]
-  for job = at + 5, last, 3 do ids[#ids + 1] = ARGV[job] end
+  for job = at + 6, last, 3 do ids[#ids + 1] = ARGV[job] end
   at = last + 1
 end
 -- A job that is known was sent once more by a sender unsure of our answer, perhaps in this very call.
@@ -19,7 +20,7 @@ end
 
 local unsettled, by_bucket = call('XLEN', JOBS), {}
 local function accept(at, members)
-  local batch, key, fingerprint, answer, count = unpack(ARGV, at, at + 4)
+  local batch, run, key, fingerprint, answer, count = unpack(ARGV, at, at + 5)
   local repeats = ROOT .. ':key:' .. key
   if key ~= '' then
     local known = call('GET', repeats)
@@ -28,13 +29,13 @@ local function accept(at, members)
       return { 'repeated', sub(known, 33, 48), sub(known, 49) }
     end
   end
-  local last, taken = at + 4 + 3 * count, {}
-  for job = at + 5, last, 3 do
+  local last, taken = at + 5 + 3 * count, {}
+  for job = at + 6, last, 3 do
     if not is_known[ARGV[job]] then taken[#taken + 1] = ARGV[job] end
   end
   if unsettled + #taken > JOBS_MAX then return { 'full' } end
 
-  for job = at + 5, last, 3 do
+  for job = at + 6, last, 3 do
     local id, body, image = ARGV[job], ARGV[job + 1], ARGV[job + 2]
     if not is_known[id] then
       is_known[id] = true
@@ -57,6 +58,11 @@ local function accept(at, members)
       call('PERSIST', members)
     else
       call('HSET', members, 'jobs', table.concat(taken), 'open', #taken)
+      if run ~= '' then
+        call('HSET', members, 'name', sub(run, 2))
+        call('ZADD', RUNS, 0, batch)
+        call('ZREMRANGEBYRANK', RUNS, 0, -RUNS_MAX - 1)
+      end
       is_begun[members] = true
     end
   end
@@ -69,7 +75,7 @@ local answers = {}
 at = 1
 for n, members in ipairs(batches) do
   answers[n] = accept(at, members)
-  at = at + 5 + 3 * tonumber(ARGV[at + 4])
+  at = at + 6 + 3 * tonumber(ARGV[at + 5])
 end
 for in_bucket, list in pairs(by_bucket) do
   in_parts(list, function(...) call('HSET', in_bucket, ...) end)

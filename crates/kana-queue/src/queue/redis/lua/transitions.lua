@@ -110,6 +110,23 @@ local function dead_letter(id, fields, attempts, worker, why)
   trim_dead_letters()
 end
 
+-- Bytes of a reason that are kept of a lost attempt.
+local LOSS_REASON_BYTES_MAX = 200
+local LOSSES = { failed = 0, expired = 1, crashed = 2, stopped = 3 }
+
+-- Keeps how an attempt ended, for people to look at: as long as the outcomes of its minute, and as long again, since the
+-- job has none yet.
+local function lose(id, held, how, why)
+  local key, reason = lost_bucket(id), sub(why or '', 1, LOSS_REASON_BYTES_MAX)
+  local lost = pack('>LLBI2', NOW - held[3], NOW, LOSSES[how], #held[2]) .. held[2] .. pack('>I2', #reason) .. reason
+  lost = pack('>I2', #lost) .. lost
+  local all, count, at = (call('HGET', key, id) or '') .. lost, 0, 1
+  while at < #all do count, at = count + 1, at + 2 + unpack_at('>I2', all, at) end
+  if count > LOST_PER_JOB_MAX then all = sub(all, 3 + unpack_at('>I2', all)) end
+  call('HSET', key, id, all)
+  call('PEXPIRE', key, 2 * OUTCOME_TTL)
+end
+
 -- Ends the attempt under way without an outcome: the job waits for another, or is dead-lettered.
 local function end_attempt(held, how, why)
   local entry, worker = held[1], held[2]
@@ -126,6 +143,7 @@ local function end_attempt(held, how, why)
     over[#over + 1] = entry
     return 'late'
   end
+  lose(id, held, how, why)
   local attempts = attempts_of(entry, held)
   if how ~= 'stopped' then attempts.failures = attempts.failures + 1 end
   attempts.again = true

@@ -143,7 +143,7 @@ async fn jobs_of_one_batch_that_come_in_one_call_are_all_read_with_it() {
     let batch = one.batch;
     let jobs = other.jobs.into_iter().map(|job| Job { batch, ..job }).collect();
 
-    let answers = submit_together(&setup, vec![one, Submission { batch, jobs, idempotency: None }]).await;
+    let answers = submit_together(&setup, vec![one, Submission { batch, jobs, idempotency: None, name: None }]).await;
 
     assert!(are_accepted(&answers), "{answers:?}");
     let read = setup.queue.batch(batch).await.unwrap();
