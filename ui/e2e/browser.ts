@@ -1,4 +1,5 @@
 // How does a test open a page in a real browser, and what does it record?
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { chromium, type Browser, type Page } from "playwright-core";

@@ -47,7 +47,7 @@ describe("the layout", () => {
       return { scrollHeight, scrollWidth };
     });
     expect(root).toEqual({ scrollHeight: size.height, scrollWidth: size.width });
-    const newest = page.getByRole("log", { name: "Commands" }).locator("code").last();
+    const newest = page.getByRole("log", { name: "Commands" }).locator("time").last();
     for (const part of [
       readyPods(page).first(),
       page.getByRole("textbox", { name: "Max" }),

@@ -4,7 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { readyPods, SHOWS_WITHIN } from "./actions.ts";
 import { axe } from "./axe.ts";
-import { KANA_URL, launch, open, shoot } from "./browser.ts";
+import { KANA_URL, launch, open, shoot, WIDE } from "./browser.ts";
+
+/** Screen on which one of the texts takes one line and another takes two. */
+const LARGE = { width: 1920, height: 1080 };
 
 interface Range {
   readonly min: number;
@@ -51,12 +54,24 @@ describe("the scale", () => {
   });
 
   it("keeps its height, whatever it says", async () => {
-    const height = async () => (await panel.boundingBox())?.height;
-    const short = await height();
+    await page.setViewportSize(LARGE);
+    await setRange({ min: 3, max: 5 });
+    const height = async (text: RegExp) => {
+      await panel.getByText(text).waitFor();
+      const lines = await panel.getByText(text).evaluate((note) => {
+        const range = document.createRange();
+        range.selectNodeContents(note);
+        return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
+      });
+      return { lines, height: (await panel.boundingBox())?.height };
+    };
+    const short = await height(/→ 3, the least allowed$/);
     await setRange({ min: 4, max: 4 });
-    await panel.getByText(/only number allowed/).waitFor();
+    const long = await height(/→ 4, the only number allowed/);
 
-    expect(await height()).toBe(short);
+    expect([short.lines, long.lines]).toEqual([1, 2]);
+    expect(long.height).toBe(short.height);
+    await page.setViewportSize(WIDE);
     expect(await axe(page)).toEqual([]);
     expect(errors).toEqual([]);
   });

@@ -4,7 +4,7 @@
 // The mock imitates what the page sees and implements none of the rules of the real service.
 import { randomUUID } from "node:crypto";
 
-import type { Console, DeadLetter, Job, Pod, Queue, Scale } from "../src/api/types";
+import type { Console, DeadLetter, Job, Model, Pod, Queue, Scale } from "../src/api/types";
 
 const LABELS = "お き す つ な は ま や れ を".split(" ");
 const ROMANISED = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
@@ -15,6 +15,35 @@ const IMAGE_TAKES = Number(process.env.MOCK_IMAGE_TAKES ?? 250);
 const NODE = process.env.MOCK_NODE;
 /** One image in so many fails. */
 const FAILS_EVERY = 17;
+
+const MODEL: Model = {
+  name: "kana",
+  description: "Reads ten cursive hiragana.",
+  architecture: { family: "kana-cnn", depth: 4, width: 32, dropout: 0.05 },
+  input: {
+    shape: { channels: 1, height: 28, width: 28 },
+    mean: [0.18],
+    deviation: [0.34],
+    fit: { as: "glyph", margin: 0 },
+  },
+  labels: LABELS,
+  romanised: ROMANISED,
+  members: [{ file: "weights.safetensors", sha256: "0".repeat(64) }],
+  training: {
+    version: "0.1.0",
+    data: [],
+    images: 50_000,
+    validation_images: 10_000,
+    seed: 1,
+    epochs: 60,
+    best_epoch: 46,
+    settings: {},
+  },
+  evaluation: [{ protocol: "KMNIST's own test set", images: 10_000, accuracy: 0.9871 }],
+  licence: "CC BY-SA 4.0",
+  attribution: "KMNIST Dataset (created by CODH)",
+  has_report: false,
+};
 
 export type Send = (event: string, data: unknown) => void;
 
@@ -191,14 +220,9 @@ export function createWorld(send: Send) {
     },
     status: () => ({
       version: "0.1.0",
+      uptime_seconds: Math.round(process.uptime()),
       queue: queue(),
-      model: {
-        name: "kana",
-        description: "Reads ten cursive hiragana.",
-        labels: LABELS,
-        romanised: ROMANISED,
-        evaluation: [{ protocol: "KMNIST's own test set", images: 10_000, accuracy: 0.9871 }],
-      },
+      model: MODEL,
     }),
   };
 }

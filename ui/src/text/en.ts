@@ -209,6 +209,12 @@ export const en = {
   consoleHint: "what happened, as commands",
   consoleLog: "Commands",
   consoleEmpty: "Kill a pod or change the scale: the command that does it appears here.",
+  consoleFilter: "Filter",
+  consoleNoMatch: "No line has all these words.",
+  consolePod: (name: string, state: string) => `pod ${name}: ${state}`,
+  consoleScale: (min: number, max: number, desired: number) =>
+    `scale: ${count(desired)} desired, ${count(min)} to ${count(max)} allowed`,
+  wholeLabel: (what: string) => `Whole line: ${what}`,
   copy: "Copy",
   copyLabel: (what: string) => `Copy ${what}`,
   copied: "Copied",
