@@ -104,6 +104,10 @@ export const en = {
   drawAnswer: "Answer",
   drawHint: "Draw with a finger, a pen or the mouse: the answer follows each stroke.",
   undo: "Undo",
+  moreSamples: "More samples",
+  samplesRate: "Samples a second",
+  keepGoing: "Keep going",
+  stopSamples: (rate: number) => `Stop (${count(rate)} a second)`,
 
   results: "Results",
   clear: "Clear",
