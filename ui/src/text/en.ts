@@ -23,6 +23,8 @@ export const en = {
   apiLink: "API",
   links: "Links",
   signOut: "Sign out",
+  theme: "Theme",
+  themes: { system: "As the system", light: "Light", dark: "Dark" },
 
   tokenLabel: "This service asks for a token. Only this tab keeps it, and closing the tab deletes it.",
   tokenWrong: "The service does not accept this token.",

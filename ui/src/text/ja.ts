@@ -26,6 +26,8 @@ export const ja: Texts = {
   apiLink: "API",
   links: "リンク",
   signOut: "サインアウト",
+  theme: "配色",
+  themes: { system: "システムに合わせる", light: "ライト", dark: "ダーク" },
 
   tokenLabel: "このサービスにはトークンが必要です。このタブだけが保持し、閉じると消えます。",
   tokenWrong: "サービスはこのトークンを受け付けません。",
