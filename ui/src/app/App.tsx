@@ -10,6 +10,7 @@ import { DrawButton } from "../features/draw/DrawButton";
 import { PodsPanel } from "../features/pods/PodsPanel";
 import { QueuePanel } from "../features/queue/QueuePanel";
 import { ResultsPanel } from "../features/results/ResultsPanel";
+import { MoreSamples } from "../features/samples/MoreSamples";
 import { ScalePanel } from "../features/scale/ScalePanel";
 import { UploadPanel } from "../features/upload/UploadPanel";
 import { useDropAnywhere } from "../features/upload/useDropAnywhere";
@@ -91,6 +92,7 @@ export function App({ api }: { readonly api: Api }) {
         <ScalePanel scale={state.scale} api={api} />
         <UploadPanel api={api} uploads={uploads} over={over} live={open}>
           <DrawButton api={api} labels={labels} romanised={romanised} />
+          <MoreSamples api={api} uploads={uploads} live={open} />
         </UploadPanel>
         <ResultsPanel
           api={api}

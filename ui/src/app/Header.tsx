@@ -5,6 +5,7 @@ import type { Api } from "../api/client";
 import type { Model, Status } from "../api/types";
 import { ModelButton } from "../features/model/ModelButton";
 import type { Connection } from "../live/stream";
+import { ThemeMenu } from "../features/theme/ThemeMenu";
 import { LANGUAGE_NAMES, LanguageContext, useTexts } from "../text/texts";
 import { ReportLink } from "./ReportLink";
 
@@ -34,6 +35,7 @@ export function Header({ api, status, connection, onSignOut, children }: Props) 
         {children}
         <a href={`${api.gateway}/docs/`}>{texts.apiLink}</a>
         <LanguageSwitch />
+        <ThemeMenu />
         {onSignOut && (
           <button type="button" className="button small quiet" onClick={onSignOut}>
             {texts.signOut}

@@ -141,3 +141,9 @@ it("a drawing of this page is no result of other clients", () => {
 
   expect([...state.otherJobs.keys()]).toEqual(["other"]);
 });
+
+it("further files of a run are given to the same run, which is open again", () => {
+  const state = startRun(running([aDoneJob({ id: "1" })]), "run-1", 2, 5);
+
+  expect(state.runs.map((run) => [run.given, unsent(run), isOpen(run, state.jobs)])).toEqual([[3, 2, true]]);
+});

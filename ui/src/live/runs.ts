@@ -25,8 +25,12 @@ export function updateJobs(state: State, updates: readonly Job[]): State {
   return { ...state, jobs, otherJobs: newest(otherJobs) };
 }
 
-/** Adds a run of which nothing has been sent yet. */
+/** Adds a run of which nothing has been sent yet, or counts further files of a run as given. */
 export function startRun(state: State, id: string, given: number, at: number): State {
+  if (state.runs.some((run) => run.id === id)) {
+    const runs = state.runs.map((run) => (run.id === id ? { ...run, given: run.given + given } : run));
+    return { ...state, runs };
+  }
   const run: RunView = {
     id,
     startedAt: at,

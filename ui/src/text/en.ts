@@ -29,6 +29,8 @@ export const en = {
   apiLink: "API",
   links: "Links",
   signOut: "Sign out",
+  theme: "Theme",
+  themes: { system: "As the system", light: "Light", dark: "Dark" },
 
   tokenLabel: "This service asks for a token. Only this tab keeps it, and closing the tab deletes it.",
   tokenWrong: "The service does not accept this token.",
@@ -117,6 +119,10 @@ export const en = {
   drawAnswer: "Answer",
   drawHint: "Draw with a finger, a pen or the mouse: the answer follows each stroke.",
   undo: "Undo",
+  moreSamples: "More samples",
+  samplesRate: "Samples a second",
+  keepGoing: "Keep going",
+  stopSamples: (rate: number) => `Stop (${count(rate)} a second)`,
 
   results: "Results",
   clear: "Clear",

@@ -34,6 +34,8 @@ export const ja: Texts = {
   apiLink: "API",
   links: "リンク",
   signOut: "サインアウト",
+  theme: "配色",
+  themes: { system: "システムに合わせる", light: "ライト", dark: "ダーク" },
 
   tokenLabel: "このサービスにはトークンが必要です。このタブだけが保持し、閉じると消えます。",
   tokenWrong: "サービスはこのトークンを受け付けません。",
@@ -123,6 +125,10 @@ export const ja: Texts = {
   drawAnswer: "答え",
   drawHint: "指、ペン、マウスで書くと、書くそばから答えが出ます。",
   undo: "元に戻す",
+  moreSamples: "ほかのサンプル",
+  samplesRate: "毎秒のサンプル数",
+  keepGoing: "送り続ける",
+  stopSamples: (rate) => `停止 (毎秒 ${count(rate)} 枚)`,
 
   results: "結果",
   clear: "消去",

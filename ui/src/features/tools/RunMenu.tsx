@@ -23,19 +23,26 @@ interface Props {
 export function RunMenu({ api, run, jobs, cancelling }: Props) {
   const texts = useTexts();
   const refused = useRefusal(api, "submit") !== null;
+  // The menu opens in the panel: outside of it, it would be part of no landmark, and in the list it would be cut off.
+  const [place, setPlace] = useState<HTMLElement | null>(null);
   const [open, setOpen] = useState(false);
   const own = () => run.jobs.flatMap((id) => jobs.get(id) ?? []);
   // Counted only while the menu shows the number: runs are long and drawn often.
   const queued = open ? own().flatMap((job) => (job.state === "queued" ? [job.id] : [])) : [];
   const outcome = cancelling.outcomes.get(run.id);
   return (
-    <div className="run-menu">
+    <div
+      className="run-menu"
+      ref={(menu) => {
+        setPlace(menu?.closest("section") ?? null);
+      }}
+    >
       <span className="muted numbers" role="status">
         {outcome !== undefined && sentenceOf(outcome, texts)}
       </span>
       <Menu.Root open={open} onOpenChange={setOpen}>
         <Menu.Trigger className="button small quiet">{texts.runMenu}</Menu.Trigger>
-        <Menu.Portal>
+        <Menu.Portal container={place}>
           <Menu.Positioner className="menu-space" align="end" sideOffset={4}>
             <Menu.Popup className="menu">
               <Menu.Item
