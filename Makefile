@@ -9,7 +9,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 UI_SOURCES := $(shell find ui/src ui/docs ui/scripts ui/public ui/index.html ui/*.json ui/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 
 .PHONY: up build test test-notebook test-neon test-gpu test-page check check-gpu help fmt openapi bench-engine bench-queue bench-serve bench-train torch-gradients soak simulate-scale attack fuzz \
-	picture-corpus build-time image image-tar test-image test-chart e2e clean
+	picture-corpus build-time image image-tar test-image test-chart test-monitoring e2e clean
 
 up: build ## Build all and serve at http://127.0.0.1:8080
 	target/release/kana up
@@ -110,6 +110,10 @@ test-image: image-tar ## Run that image's program from its own root
 
 test-chart: ## Lint, render and check charts/kana; needs Helm and Go
 	tools/test-chart
+
+test-monitoring: build ## A real Prometheus watches a service: each panel has data, each alert fires by its fault; needs Helm
+	tools/install-prometheus
+	tools/test-monitoring
 
 e2e: ## Install the chart on the cluster of KUBECONFIG and try to lose an image; E2E='two_pods drained' for some of it
 	python3 tests/e2e $(E2E)

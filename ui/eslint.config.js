@@ -28,6 +28,10 @@ export default ts.config(
   },
   { rules: { "max-lines": ["error", 250] } },
   {
+    files: ["public/*.js"],
+    languageOptions: { sourceType: "script", globals: { document: "readonly", localStorage: "readonly" } },
+  },
+  {
     files: ["scripts/*.mjs"],
     languageOptions: { globals: { console: "readonly", process: "readonly", URL: "readonly" } },
   },

@@ -6,6 +6,8 @@ import { chromium, type Browser, type Page } from "playwright-core";
 
 /** Address of the running kana under test. */
 export const KANA_URL = process.env.KANA_URL ?? "http://127.0.0.1:8080";
+/** Address of a kana with one slow worker, whose images become dead letters when it is killed. */
+export const SLOW_URL = process.env.KANA_SLOW_URL;
 /** Folder for screenshots; none are taken without it. */
 const SHOTS = process.env.KANA_SHOTS;
 const CHROMIUM = process.env.KANA_CHROMIUM ?? "/usr/bin/chromium";

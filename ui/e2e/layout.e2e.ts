@@ -1,10 +1,9 @@
 // Is all that a demonstration needs visible at once, does it stay in its place, and can everybody use it?
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { choosePictures, killButton, nameOf, readyPods, receiptOf, SHOWS_WITHIN } from "./actions.ts";
+import { axe } from "./axe.ts";
 import { launch, NARROW, open, shoot, WIDE } from "./browser.ts";
 import { pictures } from "./pictures.ts";
 
@@ -48,7 +47,7 @@ describe("the layout", () => {
       return { scrollHeight, scrollWidth };
     });
     expect(root).toEqual({ scrollHeight: size.height, scrollWidth: size.width });
-    const newest = page.getByRole("log", { name: "Commands" }).locator("code").last();
+    const newest = page.getByRole("log", { name: "Commands" }).locator("time").last();
     for (const part of [
       readyPods(page).first(),
       page.getByRole("textbox", { name: "Max" }),
@@ -145,18 +144,6 @@ describe("in Japanese", () => {
     await japanese.close();
   });
 });
-
-async function axe(page: Page): Promise<string[]> {
-  const source = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-  await page.evaluate(source);
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    const { violations } = await axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
-  });
-}
 
 /** Runs in the page: adds up the shifts that no person caused. */
 function watchShifts(): void {

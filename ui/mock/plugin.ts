@@ -82,6 +82,8 @@ function handler(): Connect.NextHandleFunction {
     const [, batch = ""] = /^GET \/v1\/batches\/(.+)$/.exec(route) ?? [];
     const [, image = ""] = /^GET \/v1\/jobs\/(.+)\/image$/.exec(route) ?? [];
     const [, job = ""] = /^GET \/v1\/jobs\/([^/]+)$/.exec(route) ?? [];
+    const [, replayed = ""] = /^POST \/v1\/dead\/(.+)\/replay$/.exec(route) ?? [];
+    const [, dropped = ""] = /^DELETE \/v1\/dead\/(.+)$/.exec(route) ?? [];
     if (route === "GET /v1/events") follow(response);
     else if (route === "GET /openapi.json") void readFile(DESCRIPTION).then((text) => response.end(text));
     else if (route === "GET /v1/status") json(response, world.status());
@@ -90,7 +92,15 @@ function handler(): Connect.NextHandleFunction {
       const before = all.findIndex(({ batch }) => batch === url.searchParams.get("before"));
       json(response, all.slice(before + 1, before + 1 + Number(url.searchParams.get("limit") ?? 20)));
     } else if (route === "GET /v1/pods") json(response, [...world.pods.values()]);
-    else if (log !== "") response.end(`2026-01-02T03:04:05Z INFO ${log} is ready\n`);
+    else if (route === "GET /v1/dead") json(response, [...world.dead.values()].reverse());
+    else if (replayed !== "") {
+      const job = world.replay(replayed);
+      if (job) json(response, job, 202);
+      else problem(response, 404, `there is no dead letter ${replayed}`);
+    } else if (dropped !== "") {
+      response.statusCode = world.dead.delete(dropped) ? 204 : 404;
+      response.end();
+    } else if (log !== "") response.end(`2026-01-02T03:04:05Z INFO ${log} is ready\n`);
     else if (route === "POST /v1/jobs")
       void read(request).then((body) => {
         submit(response, body, url.searchParams);

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 
 import { batchesOf } from "./batches.ts";
-import type { Console, Job, LostAttempt, Pod, Queue, Scale } from "../src/api/types";
+import type { Console, DeadLetter, Job, LostAttempt, Model, Pod, Queue, Scale } from "../src/api/types";
 
 const LABELS = "お き す つ な は ま や れ を".split(" ");
 const ROMANISED = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
@@ -17,6 +17,34 @@ const NODE = process.env.MOCK_NODE;
 /** One image in so many fails. */
 const FAILS_EVERY = 17;
 
+const MODEL: Model = {
+  name: "kana",
+  description: "Reads ten cursive hiragana.",
+  architecture: { family: "kana-cnn", depth: 4, width: 32, dropout: 0.05 },
+  input: {
+    shape: { channels: 1, height: 28, width: 28 },
+    mean: [0.18],
+    deviation: [0.34],
+    fit: { as: "glyph", margin: 0 },
+  },
+  labels: LABELS,
+  romanised: ROMANISED,
+  members: [{ file: "weights.safetensors", sha256: "0".repeat(64) }],
+  training: {
+    version: "0.1.0",
+    data: [],
+    images: 50_000,
+    validation_images: 10_000,
+    seed: 1,
+    epochs: 60,
+    best_epoch: 46,
+    settings: {},
+  },
+  evaluation: [{ protocol: "KMNIST's own test set", images: 10_000, accuracy: 0.9871 }],
+  licence: "CC BY-SA 4.0",
+  attribution: "KMNIST Dataset (created by CODH)",
+  has_report: false,
+};
 const now = () => Date.now();
 
 export type Send = (event: string, data: unknown) => void;
@@ -29,6 +57,8 @@ export function createWorld(send: Send) {
   const leases = new Map<string, { pod: string; began: number }>();
   const names = new Map<string, string>();
   const settledAt: number[] = [];
+  /** Jobs that failed for good, by id. */
+  const dead = new Map<string, DeadLetter>();
   const scale: Scale = { min: 2, max: 4, current: 0, desired: 0, by: "local" };
   let [done, failed] = [0, 0];
 
@@ -38,7 +68,7 @@ export function createWorld(send: Send) {
     return {
       waiting: waiting.length,
       running: leases.size,
-      dead: failed,
+      dead: dead.size,
       accepted: jobs.size,
       done,
       failed,
@@ -104,7 +134,10 @@ export function createWorld(send: Send) {
   const settle = (job: Job, queued_ms: number): Job => {
     if ((done + failed + 1) % FAILS_EVERY === 0) {
       failed += 1;
-      return { ...job, state: "failed", queued_ms, error: "the classifier failed 3 attempts" };
+      const reason = "the classifier failed 3 attempts";
+      const { id, batch, filename } = job;
+      dead.set(id, { id, batch, filename, submitted: sentAt.get(id) ?? 0, died: Date.now(), attempts: 3, reason });
+      return { ...job, state: "failed", queued_ms, error: reason };
     }
     done += 1;
     const index = (job.id.charCodeAt(0) + job.id.charCodeAt(1)) % LABELS.length;
@@ -160,6 +193,16 @@ export function createWorld(send: Send) {
     pods,
     jobs,
     stop,
+    dead,
+    replay: (id: string): Job | undefined => {
+      const job = jobs.get(id);
+      if (!job || !dead.delete(id)) return undefined;
+      const { batch, filename } = job;
+      const again: Job = { id, batch, filename, state: "queued", attempts: 0 };
+      publishJob(again);
+      waiting.push(id);
+      return again;
+    },
     batches: () => batchesOf([...jobs.values()], names),
     submit: (filenames: string[], joined: string | null, name: string | null) => {
       const batch = joined ?? randomUUID();
@@ -190,14 +233,9 @@ export function createWorld(send: Send) {
     },
     status: () => ({
       version: "0.1.0",
+      uptime_seconds: Math.round(process.uptime()),
       queue: queue(),
-      model: {
-        name: "kana",
-        description: "Reads ten cursive hiragana.",
-        labels: LABELS,
-        romanised: ROMANISED,
-        evaluation: [{ protocol: "KMNIST's own test set", images: 10_000, accuracy: 0.9871 }],
-      },
+      model: MODEL,
     }),
   };
 }

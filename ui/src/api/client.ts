@@ -5,11 +5,15 @@
 import createClient from "openapi-fetch";
 
 import { gatewayOf } from "../lib/gateway";
+import { DRAWING_NAME } from "../lib/drawing";
 import type { paths } from "./schema.gen";
 import { accessStore, type AccessStore, type Scope } from "./access";
 import { authorization, tokenStore, type TokenStore } from "./token";
 import { answerOf, type Answer } from "./problem";
-import type { Batch, Job, Receipt, Run, Scale, Status, Stop } from "./types";
+import type { Batch, DeadLetter, Job, Receipt, Run, Scale, Status, Stop } from "./types";
+
+/** Time for which the service waits for the answer to a drawing: the next picture is sent only then. */
+const CLASSIFY_WAIT = "2s";
 
 /** File under the name that the service is given: its path, where it comes from a folder. */
 export interface NamedFile {
@@ -42,6 +46,14 @@ export interface Api {
   job(id: string): Promise<Answer<Job>>;
   /** Returns the picture that the model saw. */
   image(id: string): Promise<Answer<Blob>>;
+  /** Cancels a job that has not started. */
+  cancel(id: string): Promise<Answer<Job>>;
+  /** Classifies one image, a drawing of this page; the answer is a job that may not have ended yet. */
+  classify(image: Blob): Promise<Answer<Job>>;
+  /** Lists the newest jobs of which every attempt failed. */
+  deadLetters(): Promise<Answer<readonly DeadLetter[]>>;
+  readonly replayDead: (id: string) => Promise<Answer<Job>>;
+  readonly dropDead: (id: string) => Promise<Answer<unknown>>;
   stopPod(name: string, mode: Stop): Promise<Answer<unknown>>;
   /** Returns the last lines of the pod's log. */
   podLog(name: string): Promise<Answer<string>>;
@@ -83,8 +95,24 @@ export function createApi(
     batches: () => answerOf(client.GET("/v1/batches")),
     image: (id) => answerOf(client.GET("/v1/jobs/{id}/image", { params: { path: { id } }, parseAs: "blob" })),
     job: (id) => answerOf(client.GET("/v1/jobs/{id}", { params: { path: { id } } })),
+    classify: (image) =>
+      scoped(
+        "submit",
+        answerOf(
+          client.POST("/v1/classify", {
+            params: { query: { filename: DRAWING_NAME, wait: CLASSIFY_WAIT } },
+            headers: { "content-type": image.type },
+            body: image,
+            bodySerializer: () => image,
+          }),
+        ),
+      ),
+    cancel: (id) => scoped("submit", answerOf(client.DELETE("/v1/jobs/{id}", { params: { path: { id } } }))),
     sample: (number) => answerOf(client.GET("/v1/samples/{number}", { params: { path: { number } }, parseAs: "blob" })),
     report: () => answerOf(client.GET("/v1/model/report", { parseAs: "blob" })),
+    deadLetters: () => answerOf(client.GET("/v1/dead")),
+    replayDead: (id) => scoped("operate", answerOf(client.POST("/v1/dead/{id}/replay", { params: { path: { id } } }))),
+    dropDead: (id) => scoped("operate", answerOf(client.DELETE("/v1/dead/{id}", { params: { path: { id } } }))),
     stopPod: (name, mode) =>
       scoped("operate", answerOf(client.DELETE("/v1/pods/{name}", { params: { path: { name }, query: { mode } } }))),
     podLog: (name) =>

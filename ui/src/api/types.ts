@@ -10,6 +10,7 @@ export type Job = Schemas["Job"];
 export type LostAttempt = Schemas["Attempt"];
 /** A batch without its jobs. */
 export type Run = Schemas["Run"];
+export type DeadLetter = Schemas["DeadLetter"];
 export type Rejection = Schemas["Rejection"];
 export type Receipt = Schemas["Receipt"];
 export type Batch = Schemas["Batch"];

@@ -3,11 +3,15 @@ import { useCallback, useMemo, useReducer, useState } from "react";
 
 import type { Api } from "../api/client";
 import type { Status, Stop } from "../api/types";
+import { useRecorder } from "../features/charts/useRecorder";
 import { ConsolePanel } from "../features/console/ConsolePanel";
+import { DeadLetters } from "../features/dead/DeadLetters";
+import { DrawButton } from "../features/draw/DrawButton";
 import { PicturesContext, pictureStore } from "../features/pictures/pictures";
 import { PodsPanel } from "../features/pods/PodsPanel";
 import { QueuePanel } from "../features/queue/QueuePanel";
 import { ResultsPanel } from "../features/results/ResultsPanel";
+import { MoreSamples } from "../features/samples/MoreSamples";
 import { ScalePanel } from "../features/scale/ScalePanel";
 import { TimelinePanel } from "../features/timeline/TimelinePanel";
 import { UploadPanel } from "../features/upload/UploadPanel";
@@ -25,7 +29,8 @@ import { TokenForm } from "./TokenForm";
 import { useStatus } from "./useStatus";
 
 export function App({ api }: { readonly api: Api }) {
-  const [state, dispatch] = useReducer(reduce, START, withRemoved);
+  const [state, reduced] = useReducer(reduce, START, withRemoved);
+  const [recorder, dispatch] = useRecorder(reduced);
   const [attempt, setAttempt] = useState(0);
   useLive(api, dispatch, attempt);
   useRefresh(api, state, dispatch);
@@ -43,10 +48,13 @@ export function App({ api }: { readonly api: Api }) {
   const shown = useMemo(() => state.runs.filter(({ loaded }) => loaded), [state.runs]);
   const onClear = useCallback(() => {
     dispatch({ type: "cleared" });
-  }, []);
-  const onStopping = useCallback((pod: string, mode: Stop) => {
-    dispatch({ type: "stopping", pod, mode });
-  }, []);
+  }, [dispatch]);
+  const onStopping = useCallback(
+    (pod: string, mode: Stop) => {
+      dispatch({ type: "stopping", pod, mode });
+    },
+    [dispatch],
+  );
 
   // The form stays while a token is tried, so that what was typed is not lost when the token is wrong.
   const [asked, setAsked] = useState(false);
@@ -77,7 +85,9 @@ export function App({ api }: { readonly api: Api }) {
                 }
               : null
           }
-        />
+        >
+          <DeadLetters api={api} dead={state.queue?.dead ?? 0} />
+        </Header>
         {asked && <TokenForm wrong={connection === "unauthorised" && hasToken} onToken={connect} />}
         <main className="layout" data-live={open}>
           <PodsPanel
@@ -89,7 +99,10 @@ export function App({ api }: { readonly api: Api }) {
             onStopping={onStopping}
           />
           <ScalePanel scale={state.scale} api={api} />
-          <UploadPanel api={api} uploads={uploads} over={over} live={open} />
+          <UploadPanel api={api} uploads={uploads} over={over} live={open}>
+            <DrawButton api={api} labels={labels} romanised={romanised} />
+            <MoreSamples api={api} uploads={uploads} live={open} />
+          </UploadPanel>
           <ResultsPanel
             api={api}
             runs={shown}
@@ -100,7 +113,7 @@ export function App({ api }: { readonly api: Api }) {
             onClear={onClear}
             onAgain={uploads.add}
           />
-          <QueuePanel queue={state.queue} history={state.history} />
+          <QueuePanel queue={state.queue} history={state.history} recorder={recorder} />
           <TimelinePanel run={state.runs[0] ?? null} jobs={state.jobs} />
           <ConsolePanel lines={state.console} target={target} />
         </main>

@@ -1,9 +1,11 @@
 // Which service is this, and is the connection live?
-import { useContext } from "react";
+import { useContext, type ReactNode } from "react";
 
 import type { Api } from "../api/client";
 import type { Model, Status } from "../api/types";
+import { ModelButton } from "../features/model/ModelButton";
 import type { Connection } from "../live/stream";
+import { ThemeMenu } from "../features/theme/ThemeMenu";
 import { LANGUAGE_NAMES, LanguageContext, useTexts } from "../text/texts";
 import { ReportLink } from "./ReportLink";
 
@@ -13,9 +15,11 @@ interface Props {
   readonly connection: Connection;
   /** Called to drop the token; `null` where there is none. */
   readonly onSignOut: (() => void) | null;
+  /** What stands before the links. */
+  readonly children?: ReactNode;
 }
 
-export function Header({ api, status, connection, onSignOut }: Props) {
+export function Header({ api, status, connection, onSignOut, children }: Props) {
   const texts = useTexts();
   return (
     <header className="top">
@@ -27,8 +31,11 @@ export function Header({ api, status, connection, onSignOut }: Props) {
         {status ? <ModelLine api={api} model={status.model} /> : <span>{texts.tagline}</span>}
       </p>
       <nav className="top-links" aria-label={texts.links}>
+        <ModelButton status={status} gateway={api.gateway} report={<ReportLink api={api} />} />
+        {children}
         <a href={`${api.gateway}/docs/`}>{texts.apiLink}</a>
         <LanguageSwitch />
+        <ThemeMenu />
         {onSignOut && (
           <button type="button" className="button small quiet" onClick={onSignOut}>
             {texts.signOut}

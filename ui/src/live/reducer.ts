@@ -1,11 +1,12 @@
 // What is the state of the page after an action?
 //
 // Pure: the time comes with the action, so tests need neither clock nor network.
+import { podChange, scaleChange, withLine } from "./console";
 import type { ServerEvent } from "./decode";
 import { killedBy, withoutGone, withPod } from "./pods";
 import { loadRun, listRuns } from "./listed";
 import { acceptBatch, removeSettled, startRun, updateJobs, withdraw } from "./runs";
-import { CONSOLE_MAX, HISTORY_MAX, START, type Action, type State } from "./state";
+import { HISTORY_MAX, START, type Action, type State } from "./state";
 
 export function reduce(state: State, action: Action): State {
   switch (action.type) {
@@ -58,23 +59,30 @@ function apply(state: State, event: ServerEvent, at: number): State {
   switch (event.type) {
     case "job":
       return state;
-    case "pod":
+    case "pod": {
+      const named = ({ name }: { name: string }) => name === event.pod.name;
+      const pods = withPod(state.pods, event.pod, { stops: state.stops, most: state.scale?.max ?? 0, at });
       return {
         ...state,
-        pods: withPod(state.pods, event.pod, { stops: state.stops, most: state.scale?.max ?? 0, at }),
+        pods,
+        console: withLine(state.console, podChange(state.pods.find(named), pods.find(named)), at),
       };
+    }
     case "scale":
-      return { ...state, scale: event.scale };
+      return {
+        ...state,
+        scale: event.scale,
+        console: withLine(state.console, scaleChange(state.scale, event.scale), at),
+      };
     case "queue": {
       const depth = event.queue.waiting + event.queue.running;
       return { ...state, queue: event.queue, history: [...state.history, depth].slice(-HISTORY_MAX) };
     }
     case "console": {
-      const seq = (state.console.at(-1)?.seq ?? 0) + 1;
       const killed = killedBy(event.console.command, state.pods);
       return {
         ...state,
-        console: [...state.console, { ...event.console, seq, at }].slice(-CONSOLE_MAX),
+        console: withLine(state.console, { kind: "command", ...event.console }, at),
         stops: killed === null ? state.stops : new Map(state.stops).set(killed, "kill"),
       };
     }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { aDoneJob, aJob, anAcceptedBatch, aRun, SUBMITTED } from "../test/fakes";
+import { DRAWING_NAME } from "../lib/drawing";
 import { reduce } from "./reducer";
 import { acceptBatch, isOpen, jobsOf, receipt, removeSettled, startRun, unsent, updateJobs, withdraw } from "./runs";
 import { JOBS_MAX, OTHER_JOBS_MAX, RUNS_MAX, START, type State } from "./state";
@@ -129,4 +130,16 @@ describe("the state of runs", () => {
     expect(isOpen(state.runs[0] ?? run, state.jobs)).toBe(true);
     expect(isOpen(run, state.jobs)).toBe(false);
   });
+});
+
+it("a drawing of this page is no result of other clients", () => {
+  const state = updateJobs(START, [aDoneJob({ id: "drawn", filename: DRAWING_NAME }), aDoneJob({ id: "other" })]);
+
+  expect([...state.otherJobs.keys()]).toEqual(["other"]);
+});
+
+it("further files of a run are given to the same run, which is open again", () => {
+  const state = startRun(running([aDoneJob({ id: "1" })]), "run-1", 2, 5);
+
+  expect(state.runs.map((run) => [run.given, unsent(run), isOpen(run, state.jobs)])).toEqual([[3, 2, true]]);
 });

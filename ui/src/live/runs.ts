@@ -3,6 +3,7 @@
 // Every job accepted here is counted until it has an outcome.
 import type { Job } from "../api/types";
 import { JOBS_MAX, OTHER_JOBS_MAX, REMOVED_MAX, RUNS_MAX, type AcceptedBatch, type RunView, type State } from "./state";
+import { DRAWING_NAME } from "../lib/drawing";
 
 type Jobs = ReadonlyMap<string, Job>;
 
@@ -11,7 +12,7 @@ export function isSettled(job: Job): boolean {
   return job.state !== "queued" && job.state !== "running";
 }
 
-/** Applies updates of jobs, each to a run of this page or to the jobs of other clients. */
+/** Applies updates of jobs, each to a run of this page or to the jobs of other clients; its drawings are neither. */
 export function updateJobs(state: State, updates: readonly Job[]): State {
   if (updates.length === 0) return state;
   const jobs = new Map(state.jobs);
@@ -22,6 +23,7 @@ export function updateJobs(state: State, updates: readonly Job[]): State {
   );
   const grown = new Map<string, string[]>();
   for (const job of updates) {
+    if (job.filename === DRAWING_NAME) continue;
     const joins = !jobs.has(job.id) && grows.has(job.batch);
     if (joins) grown.set(job.batch, [...(grown.get(job.batch) ?? []), job.id]);
     const target = joins || jobs.has(job.id) ? jobs : otherJobs;
@@ -34,8 +36,12 @@ export function updateJobs(state: State, updates: readonly Job[]): State {
   return { ...state, runs: grown.size > 0 ? runs : state.runs, jobs, otherJobs: newest(otherJobs) };
 }
 
-/** Adds a run of which nothing has been sent yet. */
+/** Adds a run of which nothing has been sent yet, or counts further files of a run as given. */
 export function startRun(state: State, id: string, given: number, at: number): State {
+  if (state.runs.some((run) => run.id === id)) {
+    const runs = state.runs.map((run) => (run.id === id ? { ...run, given: run.given + given } : run));
+    return { ...state, runs };
+  }
   const run: RunView = {
     id,
     startedAt: at,

@@ -26,12 +26,26 @@ export interface PodView extends Pod {
   readonly ending: Ending | null;
 }
 
-export interface ConsoleLine extends Console {
+interface Entry {
   /** Number that counts up, so that a line keeps its identity while older ones are removed. */
   readonly seq: number;
   /** Time at which this page received the line, in milliseconds since the Unix epoch. */
   readonly at: number;
 }
+
+/** What a line of the console is about: an action of the service, or a change that it told of. */
+export type Happening =
+  | ({ readonly kind: "command" } & Console)
+  | {
+      readonly kind: "pod";
+      readonly name: string;
+      readonly state: Pod["phase"] | Ending;
+      /** Why the pod is in this state, where the service says so. */
+      readonly reason: string;
+    }
+  | { readonly kind: "scale"; readonly scale: Scale };
+
+export type ConsoleLine = Entry & Happening;
 
 /** Part of a run that was sent in one request. */
 export interface SentBatch {

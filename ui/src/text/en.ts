@@ -1,27 +1,17 @@
 // What does the page say in English? The other language has the same names.
+import type { Scale } from "../api/types";
+import type { Why } from "../features/scale/why";
 import { age, count, percent, rate, span } from "../lib/format";
+import { charts, modelPage } from "./enDetails";
+import { timeline } from "./enTimeline";
+import { plural } from "./plural";
 
-const PLURALS = new Intl.PluralRules("en");
-
-const plural = (value: number, one: string, other = `${one}s`) =>
-  `${count(value)} ${PLURALS.select(value) === "one" ? one : other}`;
-
-/** What the timeline says of one attempt; times in milliseconds. */
-export interface TimelineAttempt {
-  readonly waited: number;
-  readonly took: number;
-  readonly end: "queued" | "running" | "done" | "failed" | "stopped" | "crashed" | "expired";
-}
-
-/** What the timeline says of a run. */
-export interface TimelineLabel {
-  readonly images: number;
-  readonly done: number;
-  readonly pods: number;
-  /** Names of the pods that ended during the run. */
-  readonly ended: readonly string[];
-  readonly redelivered: number;
-}
+const SCALED_BY = {
+  local: "kana scales by backlog",
+  hpa: "a HorizontalPodAutoscaler scales",
+  keda: "KEDA scales",
+  fixed: "the number is fixed",
+};
 
 export const en = {
   /** Language tag by which dates are written. */
@@ -40,6 +30,8 @@ export const en = {
   apiLink: "API",
   links: "Links",
   signOut: "Sign out",
+  theme: "Theme",
+  themes: { system: "As the system", light: "Light", dark: "Dark" },
 
   tokenLabel: "This service asks for a token. Only this tab keeps it, and closing the tab deletes it.",
   tokenWrong: "The service does not accept this token.",
@@ -84,11 +76,18 @@ export const en = {
   logEmpty: "It has written nothing yet.",
 
   scale: "Scale",
-  scaledBy: {
-    local: "kana scales by backlog",
-    hpa: "a HorizontalPodAutoscaler scales",
-    keda: "KEDA scales",
-    fixed: "the number is fixed",
+  scaledBy: SCALED_BY,
+  scaleWhy: ({ by, desired, min, max }: Scale, { place, missing }: Why): string => {
+    const places = {
+      fixed: "",
+      only: ", the only number allowed",
+      most: ", the most allowed",
+      least: ", the least allowed",
+      within: `, within ${count(min)} to ${count(max)}`,
+      outside: `, outside ${count(min)} to ${count(max)}`,
+    };
+    const change = missing > 0 ? `; ${count(missing)} more to come` : missing < 0 ? `; ${count(-missing)} to go` : "";
+    return `${SCALED_BY[by]} → ${count(desired)}${places[place]}${change}`;
   },
   scaleWaiting: "Waiting for the range of the scale.",
   min: "Min",
@@ -115,6 +114,17 @@ export const en = {
   retryNow: "Try now",
   dismiss: "Dismiss",
 
+  draw: "Draw",
+  drawTitle: "Draw a character",
+  drawPad: "Pad to draw on",
+  drawAnswer: "Answer",
+  drawHint: "Draw with a finger, a pen or the mouse: the answer follows each stroke.",
+  undo: "Undo",
+  moreSamples: "More samples",
+  samplesRate: "Samples a second",
+  keepGoing: "Keep going",
+  stopSamples: (rate: number) => `Stop (${count(rate)} a second)`,
+
   results: "Results",
   clear: "Clear",
   resultsNone:
@@ -136,6 +146,22 @@ export const en = {
   latestOf: (shown: number, all: number) => `the latest ${count(shown)} of ${count(all)}`,
   runEnded: (done: number, failed: number, took: string) =>
     `${plural(done, "image")} done${failed > 0 ? `, ${count(failed)} failed` : ""}${took === "" ? "" : ` in ${took}`}.`,
+
+  filterText: "Name of the file",
+  filter: (conditions: number) => (conditions === 0 ? "Filter" : `Filter (${count(conditions)})`),
+  filterNone: "Show everything",
+  filteredOut: "No result matches the filter.",
+  every: "all",
+  label: "Label",
+  order: "Order",
+  orders: { sent: "as sent", confidence: "least certain first", time: "slowest first" },
+  only: { unsure: "Low confidence only", repeated: "More than one attempt only" },
+  runMenu: "Run …",
+  cancelWaiting: (n: number) => `Cancel ${plural(n, "waiting image")}`,
+  cancelling: "Cancelling …",
+  cancelled: (n: number, late: number, failed: number) =>
+    `${count(n)} cancelled, ${count(late)} too late${failed > 0 ? `, ${count(failed)} not answered` : ""}`,
+  saveAs: (format: string) => `Save as ${format}`,
 
   jobState: { queued: "queued", running: "running", done: "done", failed: "failed" },
   failedWithout: "It failed.",
@@ -172,46 +198,32 @@ export const en = {
   chartMost: (n: number) => `max ${count(n)}`,
   chartTo: "now",
 
-  timeline: "Timeline",
-  timelineEmpty: "Send images: each appears here as a block in the lane of the pod that classified it.",
-  timelineTools: "Part of the timeline",
-  timelineEarlier: "Earlier",
-  timelineLater: "Later",
-  timelineIn: "Zoom in",
-  timelineOut: "Zoom out",
-  timelineWhole: "Whole run",
-  timelineTable: "Table",
-  timelineQueue: "queue",
-  timelinePods: "Pods of the run",
-  timelineLost: "Lost",
-  timelineEnd: "End",
-  timelineImages: (shown: number, all: number) =>
-    shown === all ? `Images of the run` : `Images of the run: ${count(shown)} of ${count(all)}`,
-  timelineEnds: {
-    queued: "waits",
-    running: "running",
-    done: "done",
-    failed: "failed",
-    stopped: "pod killed",
-    crashed: "pod crashed",
-    expired: "time ran out",
-  },
-  timelineEnded: (cause: "stopped" | "crashed" | "expired" | "failed", after: string): string =>
-    `${{ stopped: "killed", crashed: "crashed", expired: "ran out of time", failed: "failed" }[cause]} after ${after}`,
-  timelineAttempt: (file: string, pod: string | null, { waited, took, end }: TimelineAttempt): string =>
-    pod === null
-      ? `${file}: waits for ${span(waited)}`
-      : `${file} · ${pod} · waited ${span(waited)}, worked ${span(took)} · ${en.timelineEnds[end]}`,
-  timelineLabel: ({ images, done, pods, ended, redelivered }: TimelineLabel): string =>
-    `Timeline: ${plural(images, "image")} on ${plural(pods, "pod")}, ${count(done)} done` +
-    (ended.length > 0 ? `; ${ended.join(", ")} ended during the run` : "") +
-    (redelivered > 0 ? `; ${plural(redelivered, "image")} went on to another pod` : "") +
-    ".",
+  ...timeline,
+
+  charts,
+  modelPage,
+
+  deadLetters: (n: number) => plural(n, "dead letter"),
+  deadTitle: "Dead letters",
+  deadNone: "No dead letters are left.",
+  attemptsMade: (n: number) => plural(n, "attempt"),
+  replay: "Replay",
+  replayLabel: (name: string) => `Replay ${name}`,
+  replayAll: "Replay all",
+  drop: "Drop",
+  dropLabel: (name: string) => `Drop ${name}`,
+  refusedDead: "This token may not replay or drop: it lacks the scope operate.",
 
   console: "Console",
   consoleHint: "what happened, as commands",
   consoleLog: "Commands",
   consoleEmpty: "Kill a pod or change the scale: the command that does it appears here.",
+  consoleFilter: "Filter",
+  consoleNoMatch: "No line has all these words.",
+  consolePod: (name: string, state: string) => `pod ${name}: ${state}`,
+  consoleScale: (min: number, max: number, desired: number) =>
+    `scale: ${count(desired)} desired, ${count(min)} to ${count(max)} allowed`,
+  wholeLabel: (what: string) => `Whole line: ${what}`,
   copy: "Copy",
   copyLabel: (what: string) => `Copy ${what}`,
   copied: "Copied",

@@ -1,6 +1,8 @@
 // What does the page say in Japanese? The names are those of the English texts.
 import { count, percent, rate, span } from "../lib/format";
+import { timeline } from "./jaTimeline";
 import type { Texts } from "./en";
+import { charts, modelPage } from "./jaDetails";
 
 const age = (ms: number): string => {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
@@ -8,6 +10,13 @@ const age = (ms: number): string => {
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} 分`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} 時間`;
   return `${Math.floor(seconds / 86_400)} 日`;
+};
+
+const SCALED_BY = {
+  local: "kana が待ち件数に応じて増減します",
+  hpa: "HorizontalPodAutoscaler が増減します",
+  keda: "KEDA が増減します",
+  fixed: "台数は固定です",
 };
 
 export const ja: Texts = {
@@ -26,6 +35,8 @@ export const ja: Texts = {
   apiLink: "API",
   links: "リンク",
   signOut: "サインアウト",
+  theme: "配色",
+  themes: { system: "システムに合わせる", light: "ライト", dark: "ダーク" },
 
   tokenLabel: "このサービスにはトークンが必要です。このタブだけが保持し、閉じると消えます。",
   tokenWrong: "サービスはこのトークンを受け付けません。",
@@ -70,11 +81,19 @@ export const ja: Texts = {
   logEmpty: "まだ何も書かれていません。",
 
   scale: "台数",
-  scaledBy: {
-    local: "kana が待ち件数に応じて増減します",
-    hpa: "HorizontalPodAutoscaler が増減します",
-    keda: "KEDA が増減します",
-    fixed: "台数は固定です",
+  scaledBy: SCALED_BY,
+  scaleWhy: ({ by, desired, min, max }, { place, missing }) => {
+    const places = {
+      fixed: "",
+      only: "(許された唯一の数)",
+      most: "(上限)",
+      least: "(下限)",
+      within: `(${count(min)} から ${count(max)} まで)`,
+      outside: `(${count(min)} から ${count(max)} の外)`,
+    };
+    const change =
+      missing > 0 ? `、あと ${count(missing)} 台増えます` : missing < 0 ? `、あと ${count(-missing)} 台減ります` : "";
+    return `${SCALED_BY[by]} → ${count(desired)} 台${places[place]}${change}`;
   },
   scaleWaiting: "台数の範囲を待っています。",
   min: "最小",
@@ -101,6 +120,17 @@ export const ja: Texts = {
   retryNow: "今すぐ再試行",
   dismiss: "閉じる",
 
+  draw: "手書き",
+  drawTitle: "文字を書く",
+  drawPad: "手書き欄",
+  drawAnswer: "答え",
+  drawHint: "指、ペン、マウスで書くと、書くそばから答えが出ます。",
+  undo: "元に戻す",
+  moreSamples: "ほかのサンプル",
+  samplesRate: "毎秒のサンプル数",
+  keepGoing: "送り続ける",
+  stopSamples: (rate) => `停止 (毎秒 ${count(rate)} 枚)`,
+
   results: "結果",
   clear: "消去",
   resultsNone: "まだ何も送られていません。画像ごとに、ラベル、確信度、分類したポッドがここに出ます。",
@@ -119,6 +149,22 @@ export const ja: Texts = {
   latestOf: (shown, all) => `${count(all)} 件中、最新の ${count(shown)} 件`,
   runEnded: (done, failed, took) =>
     `${count(done)} 枚が完了しました${failed > 0 ? `。失敗 ${count(failed)} 枚` : ""}${took === "" ? "" : `(${took})`}。`,
+
+  filterText: "ファイル名",
+  filter: (conditions) => (conditions === 0 ? "絞り込み" : `絞り込み (${count(conditions)})`),
+  filterNone: "すべて表示",
+  filteredOut: "当てはまる結果はありません。",
+  every: "すべて",
+  label: "ラベル",
+  order: "並び順",
+  orders: { sent: "送信順", confidence: "確信度の低い順", time: "遅い順" },
+  only: { unsure: "確信度の低いものだけ", repeated: "2 回以上試行したものだけ" },
+  runMenu: "この実行…",
+  cancelWaiting: (n) => `待機中の ${count(n)} 枚を取り消す`,
+  cancelling: "取り消し中…",
+  cancelled: (n, late, failed) =>
+    `取り消し ${count(n)}、間に合わず ${count(late)}${failed > 0 ? `、応答なし ${count(failed)}` : ""}`,
+  saveAs: (format) => `${format} で保存`,
 
   jobState: { queued: "待機", running: "処理中", done: "完了", failed: "失敗" },
   failedWithout: "失敗しました。",
@@ -155,46 +201,31 @@ export const ja: Texts = {
   chartMost: (n) => `最大 ${count(n)}`,
   chartTo: "現在",
 
-  timeline: "タイムライン",
-  timelineEmpty: "画像を送ると、分類したポッドの行に 1 枚ずつ表示されます。",
-  timelineTools: "タイムラインの範囲",
-  timelineEarlier: "前へ",
-  timelineLater: "後へ",
-  timelineIn: "拡大",
-  timelineOut: "縮小",
-  timelineWhole: "全体",
-  timelineTable: "表",
-  timelineQueue: "待機",
-  timelinePods: "この実行のポッド",
-  timelineLost: "失った枚数",
-  timelineEnd: "終了",
-  timelineImages: (shown, all) =>
-    shown === all ? "この実行の画像" : `この実行の画像 ${count(all)} 枚中 ${count(shown)} 枚`,
-  timelineEnds: {
-    queued: "待機",
-    running: "処理中",
-    done: "完了",
-    failed: "失敗",
-    stopped: "ポッド強制終了",
-    crashed: "ポッド異常終了",
-    expired: "時間切れ",
-  },
-  timelineEnded: (cause, after) =>
-    `${after} 後に${{ stopped: "強制終了", crashed: "異常終了", expired: "時間切れ", failed: "失敗" }[cause]}`,
-  timelineAttempt: (file, pod, { waited, took, end }) =>
-    pod === null
-      ? `${file}: ${span(waited)} 待機中`
-      : `${file} · ${pod} · 待ち ${span(waited)}、処理 ${span(took)} · ${ja.timelineEnds[end]}`,
-  timelineLabel: ({ images, done, pods, ended, redelivered }) =>
-    `タイムライン: ${count(images)} 枚、ポッド ${count(pods)} 台、完了 ${count(done)} 枚` +
-    (ended.length > 0 ? `。${ended.join("、")} が途中で終了` : "") +
-    (redelivered > 0 ? `。${count(redelivered)} 枚を別のポッドに再配達` : "") +
-    "。",
+  ...timeline,
+
+  charts,
+  modelPage,
+
+  deadLetters: (n) => `不達 ${count(n)} 件`,
+  deadTitle: "不達の画像",
+  deadNone: "不達の画像はもうありません。",
+  attemptsMade: (n) => `試行 ${count(n)} 回`,
+  replay: "再実行",
+  replayLabel: (name) => `再実行 ${name}`,
+  replayAll: "すべて再実行",
+  drop: "破棄",
+  dropLabel: (name) => `破棄 ${name}`,
+  refusedDead: "このトークンでは再実行も破棄もできません。スコープ operate がありません。",
 
   console: "コンソール",
   consoleHint: "起きたことをコマンドで",
   consoleLog: "コマンド",
   consoleEmpty: "ポッドを強制終了するか台数を変えると、同じことをするコマンドがここに出ます。",
+  consoleFilter: "絞り込み",
+  consoleNoMatch: "すべての語を含む行はありません。",
+  consolePod: (name, state) => `ポッド ${name}: ${state}`,
+  consoleScale: (min, max, desired) => `台数: 目標 ${count(desired)}、範囲 ${count(min)}〜${count(max)}`,
+  wholeLabel: (what) => `全体を表示 ${what}`,
   copy: "コピー",
   copyLabel: (what) => `コピー ${what}`,
   copied: "コピー済み",

@@ -72,7 +72,7 @@ pub struct Drain {
 impl AppState {
     /// Creates the state of a gateway that has served nothing yet.
     pub fn new(config: Config, parts: Parts) -> Self {
-        let (metrics, drain) = (Arc::new(Metrics::new()), Drain::default());
+        let (metrics, drain) = (Arc::new(Metrics::new(Some(&parts.card))), Drain::default());
         let live = Arc::new(Live::new(&config.limits, metrics.clone()));
         let (queue, bodies) = (TimedQueue::new(parts.queue), Bodies::new(config.limits));
         let submitter = Submitter {

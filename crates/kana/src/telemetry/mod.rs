@@ -5,6 +5,7 @@
 //! the same key everywhere: `job.id`, `batch.id` (a submission), `worker` (a worker's id), `pod`, `queue`, `error`. Where
 //! the log is JSON, every line is: the error that ends the process, a panic and the notes of a command too.
 
+pub mod exposition;
 mod line;
 pub mod process;
 

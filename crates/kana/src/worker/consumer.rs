@@ -6,7 +6,7 @@
 //! lost.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use tokio::task::JoinHandle;
@@ -38,7 +38,19 @@ pub const TURN_MAX: Duration = Duration::from_secs(15);
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 /// A claim that is under way.
-type Claiming = BoxFuture<'static, Result<Vec<Claim>, queue::Error>>;
+type Claiming = BoxFuture<'static, Fetched>;
+
+/// The answer to a claim, and when it came.
+struct Fetched {
+    answer: Result<Vec<Claim>, queue::Error>,
+    at: Instant,
+}
+
+impl Fetched {
+    fn now(answer: Result<Vec<Claim>, queue::Error>) -> Self {
+        Self { answer, at: Instant::now() }
+    }
+}
 
 /// The loop of one worker.
 pub struct Consumer {
@@ -86,16 +98,16 @@ impl Consumer {
         let claiming = async {
             if let Some(ahead) = ahead {
                 match ahead.await {
-                    Ok(claims) if claims.is_empty() => {}
-                    answer => return answer,
+                    Fetched { answer: Ok(claims), .. } if claims.is_empty() => {}
+                    fetched => return fetched,
                 }
             }
             // The queue's first answer is what makes this worker ready, and that need not wait for jobs.
             let wait = if context.liveness.is_ready() { CLAIM_WAIT } else { Duration::ZERO };
-            context.queue.claim(&context.id, self.batch_size.current(), wait).await
+            Fetched::now(context.queue.claim(&context.id, self.batch_size.current(), wait).await)
         };
-        let answer = tokio::select! {
-            answer = claiming => answer,
+        let Fetched { answer, at } = tokio::select! {
+            fetched = claiming => fetched,
             // What a claim that is dropped has leased is released, here or by the end of the drain.
             () = context.drain.begun() => {
                 self.claim_cut = true;
@@ -107,6 +119,10 @@ impl Consumer {
                 self.backoff.reset();
                 if context.liveness.mark_ready() {
                     info!(worker = %context.id, "{} is ready", context.id);
+                }
+                if let Some(first) = claims.first() {
+                    context.metrics.record_claim(claims.len(), first.attempt);
+                    context.metrics.record_batch_wait(at.elapsed());
                 }
                 claims
             }
@@ -172,9 +188,9 @@ impl Consumer {
         Some(Box::pin(async move {
             tokio::time::sleep(busy.saturating_sub(AHEAD)).await;
             if context.drain.has_begun() {
-                return Ok(Vec::new());
+                return Fetched::now(Ok(Vec::new()));
             }
-            context.queue.claim(&context.id, limit, Duration::ZERO).await
+            Fetched::now(context.queue.claim(&context.id, limit, Duration::ZERO).await)
         }))
     }
 
@@ -235,11 +251,11 @@ async fn release(context: &Context, leases: &[Lease], claim_cut: bool) -> Result
 /// Makes the claim of the next batch; its jobs are held from then on. Never ends.
 async fn poll_ahead<T>(ahead: &mut Option<Claiming>, context: &Context) -> T {
     if let Some(claiming) = ahead {
-        let answer = claiming.await;
-        if let Ok(claims) = &answer {
+        let fetched = claiming.await;
+        if let Ok(claims) = &fetched.answer {
             context.leases.add(claims.iter().map(|claim| claim.lease.clone()));
         }
-        *ahead = Some(Box::pin(std::future::ready(answer)));
+        *ahead = Some(Box::pin(std::future::ready(fetched)));
     }
     std::future::pending().await
 }

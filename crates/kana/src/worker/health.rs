@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 
 use super::Context;
-
-/// The media type of OpenMetrics, as `prometheus-client` writes it.
-const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use crate::telemetry::exposition::Exposition;
 
 /// Builds the routes `/livez`, `/readyz` and `/metrics` of one worker.
 pub fn routes(context: Arc<Context>) -> Router {
@@ -39,6 +37,9 @@ async fn readyz(State(context): State<Arc<Context>>) -> (StatusCode, &'static st
     }
 }
 
-async fn metrics(State(context): State<Arc<Context>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], context.metrics.text())
+async fn metrics(State(context): State<Arc<Context>>, headers: HeaderMap) -> impl IntoResponse {
+    context.metrics.observe_progress(context.liveness.progress_age());
+    let exposition =
+        Exposition::asked_by(headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()));
+    ([(header::CONTENT_TYPE, exposition.media_type())], context.metrics.text(exposition))
 }

@@ -15,13 +15,16 @@ pub struct Liveness {
     start: Instant,
     /// Milliseconds after `start` by which the consumer must show progress again.
     deadline: AtomicU64,
+    /// Milliseconds after `start` at which the consumer last showed progress.
+    progress: AtomicU64,
     ready: watch::Sender<bool>,
 }
 
 impl Liveness {
     /// Creates the state of a worker that has just started: alive for `grace`, and not ready.
     pub fn new(grace: Duration) -> Self {
-        let liveness = Self { start: Instant::now(), deadline: AtomicU64::new(0), ready: watch::Sender::new(false) };
+        let (deadline, progress) = (AtomicU64::new(0), AtomicU64::new(0));
+        let liveness = Self { start: Instant::now(), deadline, progress, ready: watch::Sender::new(false) };
         liveness.expect_within(grace);
         liveness
     }
@@ -29,6 +32,12 @@ impl Liveness {
     /// Records progress, and sets the deadline for the next progress to `span` from now.
     pub fn expect_within(&self, span: Duration) {
         self.expect_by(Instant::now() + span);
+        self.progress.store(millis(self.start.elapsed()), Ordering::Relaxed);
+    }
+
+    /// Time since the consumer last showed progress.
+    pub fn progress_age(&self) -> Duration {
+        self.start.elapsed().saturating_sub(Duration::from_millis(self.progress.load(Ordering::Relaxed)))
     }
 
     /// Whether the latest deadline has not passed yet.

@@ -5,6 +5,7 @@
 //! lease would otherwise never end.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tracing::{debug, warn};
 
@@ -22,13 +23,17 @@ pub async fn settle(context: Arc<Context>, settlements: Vec<Settlement>) {
     }
     let (worker, count) = (&context.id, settlements.len());
     let mut backoff = Backoff::new(QUEUE_BACKOFF);
+    let started = Instant::now();
     loop {
         let answer = tokio::select! {
             answer = context.queue.settle(settlements.clone()) => answer,
             () = context.drain.over(QUEUE_PATIENCE) => break,
         };
         match answer {
-            Ok(settled) => return record(&context, &settlements, &settled),
+            Ok(settled) => {
+                context.metrics.record_settle(started.elapsed());
+                return record(&context, &settlements, &settled);
+            }
             Err(error) => {
                 warn!(worker = %worker, error = %Chain(&error), "could not settle {count} jobs, trying again");
                 context.liveness.mark_unready();

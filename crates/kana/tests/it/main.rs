@@ -11,6 +11,7 @@ mod gateway;
 mod kubernetes;
 mod logs;
 mod memory;
+mod metrics;
 mod queue;
 mod redis_roles;
 mod samples;

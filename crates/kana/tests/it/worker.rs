@@ -379,5 +379,14 @@ async fn metrics_count_images_and_failed_attempts() {
 
     assert!(text.contains("kana_worker_images_total 2\n"), "{text}");
     assert!(text.contains("kana_worker_attempts_failed_total"), "{text}");
-    assert!(text.contains("kana_worker_inference_seconds_bucket"), "{text}");
+    // Who was with the poison has a second attempt; only the poison has a third.
+    for (attempt, jobs) in [("1", 3), ("3_or_more", 1)] {
+        let deliveries = format!("kana_worker_deliveries_total{{attempt=\"{attempt}\"}} {jobs}\n");
+        assert!(text.contains(&deliveries), "{deliveries} is missing in\n{text}");
+    }
+    for name in
+        ["inference_seconds_bucket", "batch_wait_seconds_bucket", "settle_seconds_bucket", "progress_age_seconds "]
+    {
+        assert!(text.contains(&format!("kana_worker_{name}")), "{name} is missing in\n{text}");
+    }
 }

@@ -1,11 +1,12 @@
 // Which commands have the same effect as what just happened?
-import { memo, useEffect, useRef } from "react";
+import { memo, useEffect, useMemo, useRef, useState } from "react";
 
 import { CopyButton } from "../../lib/CopyButton";
-import { span, timeOfDay } from "../../lib/format";
+import { timeOfDay } from "../../lib/format";
 import type { ConsoleLine } from "../../live/state";
 import { useTexts } from "../../text/texts";
-import { equivalent, folded, type Target } from "./equivalent";
+import { folded, isLong, type Target } from "./equivalent";
+import { matches, viewOf, type LineView } from "./view";
 import "./console.css";
 
 /** Distance from the end, in pixels, below which the log scrolls along. */
@@ -20,17 +21,30 @@ export const ConsolePanel = memo(function ConsolePanel({ lines, target }: Props)
   const texts = useTexts();
   const log = useRef<HTMLDivElement>(null);
   const following = useRef(true);
+  const [filter, setFilter] = useState("");
+  const views = useMemo(() => lines.map((line) => viewOf(line, target, texts)), [lines, target, texts]);
+  const shown = views.filter((view) => matches(view, filter));
 
   // A person who has scrolled back keeps their place.
   useEffect(() => {
     if (log.current && following.current) log.current.scrollTop = log.current.scrollHeight;
-  }, [lines]);
+  }, [lines, filter]);
 
   return (
     <section className="panel console" aria-labelledby="console-title">
       <header className="panel-head">
         <h2 id="console-title">{texts.console}</h2>
-        <span className="muted">{texts.consoleHint}</span>
+        <span className="console-hint muted">{texts.consoleHint}</span>
+        <input
+          type="search"
+          className="console-filter"
+          aria-label={texts.consoleFilter}
+          placeholder={texts.consoleFilter}
+          value={filter}
+          onChange={({ currentTarget }) => {
+            setFilter(currentTarget.value);
+          }}
+        />
       </header>
       <div
         ref={log}
@@ -43,32 +57,54 @@ export const ConsolePanel = memo(function ConsolePanel({ lines, target }: Props)
         }}
       >
         {lines.length === 0 && <p className="empty">{texts.consoleEmpty}</p>}
-        {lines.map((line) => (
-          <Line key={line.seq} line={line} target={target} />
+        {lines.length > 0 && shown.length === 0 && <p className="empty">{texts.consoleNoMatch}</p>}
+        {shown.map((view) => (
+          <Line key={view.line.seq} view={view} />
         ))}
       </div>
     </section>
   );
 });
 
-function Line({ line, target }: { readonly line: ConsoleLine; readonly target: Target }) {
+function Line({ view: { line, event, command, output } }: { readonly view: LineView }) {
   const texts = useTexts();
-  const command = equivalent(line.command, target);
+  const [whole, setWhole] = useState(false);
   return (
-    <div className="console-line">
+    <div className="console-line" data-kind={line.kind}>
       <time className="muted numbers" dateTime={new Date(line.at).toISOString()}>
         {timeOfDay(line.at, texts.language)}
       </time>
-      <code className="console-command" title={command}>
-        <span className="console-prompt" aria-hidden="true">
-          ${" "}
+      {event === null ? (
+        <code className="console-text" data-whole={whole} title={command}>
+          <span className="console-prompt" aria-hidden="true">
+            ${" "}
+          </span>
+          {whole ? command : folded(command)}
+        </code>
+      ) : (
+        <span className="console-text" title={event}>
+          {event}
         </span>
-        {folded(command)}
-      </code>
-      <span className="console-output numbers">
-        {line.output} · {span(line.took_ms)}
+      )}
+      <span className="console-output numbers" title={output}>
+        {output}
       </span>
-      <CopyButton text={command} what={command} />
+      <span className="console-buttons">
+        {event === null && isLong(command) && (
+          <button
+            type="button"
+            className="button small quiet"
+            aria-expanded={whole}
+            aria-label={texts.wholeLabel(command)}
+            onClick={() => {
+              setWhole(!whole);
+            }}
+          >
+            …
+          </button>
+        )}
+        <CopyButton text={command} what={command} />
+      </span>
     </div>
   );
 }

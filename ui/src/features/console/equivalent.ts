@@ -10,11 +10,16 @@ export interface Target {
 /** Longest command line shown in full, in characters. */
 const SHOWN_MAX = 90;
 
+/** Whether a command line is too long to be shown in full unasked. */
+export function isLong(command: string): boolean {
+  return command.length > SHOWN_MAX;
+}
+
 /** Shortens a long command line to its program, its subcommand and its last option, which says what is special of it. */
 export function folded(command: string): string {
   const [head = "", ...options] = command.split(/ (?=--)/);
   const last = options.at(-1);
-  return command.length <= SHOWN_MAX || options.length < 2 || last === undefined ? command : `${head} … ${last}`;
+  return !isLong(command) || options.length < 2 || last === undefined ? command : `${head} … ${last}`;
 }
 
 const RANGE = /^kana up --min (\d+) --max (\d+)$/;
@@ -23,9 +28,22 @@ const RANGE = /^kana up --min (\d+) --max (\d+)$/;
  * Returns `command`, or the request in place of a command that would do something else: `kana up` would start a second
  * service, where the range of this one was changed.
  */
-export function equivalent(command: string, { gateway, hasToken }: Target): string {
+export function equivalent(command: string, target: Target): string {
   const [, min, max] = RANGE.exec(command) ?? [];
   if (min === undefined || max === undefined) return command;
-  const token = hasToken ? `-H "authorization: Bearer $KANA_TOKEN" ` : "";
-  return `curl -X PUT ${gateway}/v1/scale ${token}-H 'content-type: application/json' -d '{"min":${min},"max":${max}}'`;
+  return request(
+    "-X PUT",
+    "/v1/scale",
+    target,
+    ` -H 'content-type: application/json' -d '{"min":${min},"max":${max}}'`,
+  );
+}
+
+/** Returns the request that reads a resource of the service. */
+export function reading(path: string, target: Target): string {
+  return request("-s", path, target);
+}
+
+function request(how: string, path: string, { gateway, hasToken }: Target, more = ""): string {
+  return `curl ${how} ${gateway}${path}${hasToken ? ` -H "authorization: Bearer $KANA_TOKEN"` : ""}${more}`;
 }

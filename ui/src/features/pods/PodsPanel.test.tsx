@@ -11,7 +11,7 @@ const NAMES = ["kana-worker-1", "kana-worker-2"];
 
 function panel(parts: Partial<Api>, differences: Partial<PodView> = { node: "node-1" }) {
   const pods = NAMES.map((name, slot) => aPod({ name, slot, ...differences }));
-  const api = anApi(parts);
+  const api = anApi({ podLog: () => answered(""), ...parts });
   const all = (shown: readonly PodView[]) => (
     <PodsPanel pods={shown} most={4} api={api} live error={null} onStopping={() => undefined} />
   );
@@ -72,7 +72,7 @@ describe("a pod's details", () => {
   });
 
   it("offer no eviction outside a cluster", async () => {
-    panel({ podLog: () => answered("") }, {});
+    panel({}, {});
 
     click("Details of kana-worker-2");
     await screen.findByRole("button", { name: "Drain" });

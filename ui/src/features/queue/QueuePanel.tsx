@@ -4,15 +4,18 @@ import { memo } from "react";
 import type { Queue } from "../../api/types";
 import { count, rate } from "../../lib/format";
 import { useTexts } from "../../text/texts";
+import { ChartsButton } from "../charts/ChartsButton";
+import type { Recorder } from "../charts/recorder";
 import { Sparkline } from "./Sparkline";
 import "./queue.css";
 
 interface Props {
   readonly queue: Queue | null;
   readonly history: readonly number[];
+  readonly recorder: Recorder;
 }
 
-export const QueuePanel = memo(function QueuePanel({ queue, history }: Props) {
+export const QueuePanel = memo(function QueuePanel({ queue, history, recorder }: Props) {
   const texts = useTexts();
   const { figures } = texts;
   return (
@@ -22,6 +25,7 @@ export const QueuePanel = memo(function QueuePanel({ queue, history }: Props) {
         <span className="muted numbers">
           {queue && queue.waiting > 0 && typeof queue.oldest_ms === "number" && texts.oldest(queue.oldest_ms)}
         </span>
+        <ChartsButton recorder={recorder} />
       </header>
       {!queue ? (
         <p className="empty">{texts.queueWaiting}</p>

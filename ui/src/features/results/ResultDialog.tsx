@@ -79,7 +79,8 @@ function Details({ job: known, file, api, labels, romanised, onAgain, onClose }:
   );
 }
 
-function Probable({ job, labels, romanised }: Pick<Props, "labels" | "romanised"> & { readonly job: Job }) {
+/** Table of the most probable classes of a job. */
+export function Probable({ job, labels, romanised }: Pick<Props, "labels" | "romanised"> & { readonly job: Job }) {
   const texts = useTexts();
   const top = probable(job.probabilities ?? [], labels);
   if (top.length === 0) return null;

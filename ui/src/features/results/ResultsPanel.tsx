@@ -1,12 +1,16 @@
 // What are the results of the images sent so far?
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, useCallback, useMemo, useRef, useState } from "react";
+import { memo, useCallback, useMemo, useRef, useState, type ReactNode } from "react";
 
 import type { Api, NamedFile } from "../../api/client";
 import { useNow } from "../../lib/useNow";
 import { isOpen } from "../../live/runs";
 import type { State } from "../../live/state";
 import { useTexts } from "../../text/texts";
+import { FilterBar } from "../tools/FilterBar";
+import { EVERYTHING } from "../tools/filter";
+import { RunMenu } from "../tools/RunMenu";
+import { useCancel } from "../tools/useCancel";
 import { Rejections } from "../upload/Rejections";
 import { ResultDialog } from "./ResultDialog";
 import { ResultTile } from "./ResultTile";
@@ -31,7 +35,7 @@ type Props = Pick<State, "runs" | "jobs" | "otherJobs"> & {
 };
 
 export const ResultsPanel = memo(function ResultsPanel(props: Props) {
-  const { runs, jobs, otherJobs, romanised, onClear } = props;
+  const { api, runs, jobs, otherJobs, labels, romanised, onClear } = props;
   const texts = useTexts();
   const now = useNow();
   const scroll = useRef<HTMLDivElement>(null);
@@ -41,7 +45,12 @@ export const ResultsPanel = memo(function ResultsPanel(props: Props) {
     setOpened(job);
   }, []);
 
-  const rows = useMemo(() => rowsOf({ runs, jobs, otherJobs }, columns), [runs, jobs, otherJobs, columns]);
+  const [filter, setFilter] = useState(EVERYTHING);
+  const cancelling = useCancel(api);
+  const rows = useMemo(
+    () => rowsOf({ runs, jobs, otherJobs }, columns, filter),
+    [runs, jobs, otherJobs, columns, filter],
+  );
   // eslint-disable-next-line react-hooks/incompatible-library -- the virtualizer's own state draws this component anew
   const virtual = useVirtualizer({
     count: rows.length,
@@ -56,12 +65,13 @@ export const ResultsPanel = memo(function ResultsPanel(props: Props) {
     <section className="panel results" aria-labelledby="results-title">
       <header className="panel-head">
         <h2 id="results-title">{texts.results}</h2>
+        <FilterBar filter={filter} labels={labels} jobs={jobs} otherJobs={otherJobs} onFilter={setFilter} />
         <button type="button" className="button small quiet" onClick={onClear} disabled={!over}>
           {texts.clear}
         </button>
       </header>
       <div className="results-scroll" ref={scroll}>
-        {rows.length === 0 && <p className="empty">{texts.resultsNone}</p>}
+        {rows.length === 0 && <p className="empty">{filter === EVERYTHING ? texts.resultsNone : texts.filteredOut}</p>}
         <div className="results-all" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map(({ index, key, start }) => {
             const row = rows[index];
@@ -74,7 +84,9 @@ export const ResultsPanel = memo(function ResultsPanel(props: Props) {
                 className="results-row"
                 style={{ transform: `translateY(${start}px)` }}
               >
-                <RowView row={row} columns={columns} now={now} romanised={romanised} onOpen={open} />
+                <RowView row={row} columns={columns} now={now} romanised={romanised} onOpen={open}>
+                  {row.kind === "run" && <RunMenu api={api} run={row.run} jobs={jobs} cancelling={cancelling} />}
+                </RowView>
               </div>
             );
           })}
@@ -98,13 +110,20 @@ interface RowProps {
   readonly now: number;
   readonly romanised: ReadonlyMap<string, string>;
   readonly onOpen: (job: string) => void;
+  /** What stands beside the line of a run. */
+  readonly children: ReactNode;
 }
 
-function RowView({ row, columns, now, romanised, onOpen }: RowProps) {
+function RowView({ row, columns, now, romanised, onOpen, children }: RowProps) {
   const texts = useTexts();
   switch (row.kind) {
     case "run":
-      return <RunHeader row={row} now={now} />;
+      return (
+        <div className="run-with-menu">
+          <RunHeader row={row} now={now} />
+          {children}
+        </div>
+      );
     case "rejected":
       return (
         <details className="run-rejected" open>

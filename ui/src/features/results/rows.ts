@@ -4,6 +4,7 @@
 import type { Job } from "../../api/types";
 import { isOpen, jobsOf, receipt, unsent, type Receipt } from "../../live/runs";
 import type { RunView, State } from "../../live/state";
+import { arranged, EVERYTHING, isHiding } from "../tools/filter";
 
 /** Jobs of other clients shown, the newest of them. */
 export const OTHER_JOBS_SHOWN = 24;
@@ -27,22 +28,32 @@ export type Row =
   | { readonly kind: "elsewhere"; readonly key: string; readonly shown: number; readonly all: number }
   | { readonly kind: "tiles"; readonly key: string; readonly results: readonly Result[] };
 
-/** Lists the rows of all results, newest run first, with so many tiles in a row. */
-export function rowsOf({ runs, jobs, otherJobs }: Pick<State, "runs" | "jobs" | "otherJobs">, columns: number): Row[] {
+/** Lists the rows of the results that the filter shows, newest run first, with so many tiles in a row. */
+export function rowsOf(
+  { runs, jobs, otherJobs }: Pick<State, "runs" | "jobs" | "otherJobs">,
+  columns: number,
+  filter = EVERYTHING,
+): Row[] {
   const rows: Row[] = [];
+  const hiding = isHiding(filter);
   for (const run of runs) {
     const own = jobsOf(run, jobs);
     const open = isOpen(run, jobs);
-    rows.push({ kind: "run", key: run.id, run, receipt: receipt(run, own), open, unsent: unsent(run) });
-    if (run.rejected.length > 0) rows.push({ kind: "rejected", key: `${run.id} rejected`, run });
     const results = own.map((job) => ({ job, file: run.files.get(job.id) ?? null }));
-    rows.push(...tiles(run.id, results, columns));
+    const shown = arranged(results, filter);
+    if (hiding && shown.length === 0) continue;
+    rows.push({ kind: "run", key: run.id, run, receipt: receipt(run, own), open, unsent: unsent(run) });
+    if (run.rejected.length > 0 && !hiding) rows.push({ kind: "rejected", key: `${run.id} rejected`, run });
+    rows.push(...tiles(run.id, shown, columns));
   }
-  if (otherJobs.size > 0) {
-    const shown = [...otherJobs.values()].slice(-OTHER_JOBS_SHOWN).reverse();
-    rows.push({ kind: "elsewhere", key: "elsewhere", shown: shown.length, all: otherJobs.size });
-    const results = shown.map((job) => ({ job, file: null }));
-    rows.push(...tiles("elsewhere", results, columns));
+  const others = arranged(
+    [...otherJobs.values()].reverse().map((job) => ({ job, file: null })),
+    filter,
+  );
+  if (others.length > 0) {
+    const shown = others.slice(0, OTHER_JOBS_SHOWN);
+    rows.push({ kind: "elsewhere", key: "elsewhere", shown: shown.length, all: others.length });
+    rows.push(...tiles("elsewhere", shown, columns));
   }
   return rows;
 }

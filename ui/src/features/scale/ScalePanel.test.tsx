@@ -62,6 +62,15 @@ describe("the scale", () => {
     expect(screen.getByRole("status").textContent).toBe("the workers were set to 0 by hand");
   });
 
+  it("says who decides, where the number is in the range, and how many are to come", () => {
+    const { receive } = panel((range) => ({ ok: true, value: aScale(range) }));
+    screen.getByText("kana scales by backlog → 2, within 1 to 4");
+
+    receive(aScale({ desired: 4, by: "hpa" }));
+
+    screen.getByText("a HorizontalPodAutoscaler scales → 4, the most allowed; 2 more to come");
+  });
+
   it("moves the other bound along rather than cross it", async () => {
     const { asked } = panel((range) => ({ ok: true, value: aScale(range) }));
 

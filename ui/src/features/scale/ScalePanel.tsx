@@ -5,6 +5,7 @@ import type { Scale } from "../../api/types";
 import { useTexts } from "../../text/texts";
 import { BoundField } from "./BoundField";
 import { useRange } from "./useRange";
+import { whyOf } from "./why";
 import "./scale.css";
 
 /** Highest number of pods that the service accepts. */
@@ -21,7 +22,7 @@ export function ScalePanel({ scale, api }: { readonly scale: Scale | null; reado
       <header className="panel-head">
         <h2 id="scale-title">{texts.scale}</h2>
         {scale && (
-          <span className="scale-now numbers" title={texts.scaledBy[scale.by]}>
+          <span className="scale-now numbers">
             {texts.running(scale.current)}
             {scale.desired !== scale.current && `, ${texts.desired(scale.desired)}`}
           </span>
@@ -53,7 +54,7 @@ export function ScalePanel({ scale, api }: { readonly scale: Scale | null; reado
           />
         </div>
       )}
-      <Notice refused={refused} error={error} paused={scale?.paused} />
+      <Notice refused={refused} error={error} scale={scale} />
     </section>
   );
 }
@@ -61,11 +62,11 @@ export function ScalePanel({ scale, api }: { readonly scale: Scale | null; reado
 interface NoticeProps {
   readonly refused: boolean;
   readonly error: string | null;
-  readonly paused: string | undefined;
+  readonly scale: Scale | null;
 }
 
 // One line at a time, so that the panel keeps its height: what the person can do something about comes first.
-function Notice({ refused, error, paused }: NoticeProps) {
+function Notice({ refused, error, scale }: NoticeProps) {
   const texts = useTexts();
   if (refused) return <p className="scale-note muted">{texts.refusedOperate}</p>;
   if (error !== null)
@@ -74,11 +75,11 @@ function Notice({ refused, error, paused }: NoticeProps) {
         {error}
       </p>
     );
-  if (paused !== undefined)
+  if (scale?.paused !== undefined)
     return (
       <p className="scale-note error" role="status">
-        {paused}
+        {scale.paused}
       </p>
     );
-  return null;
+  return scale && <p className="scale-note muted numbers">{texts.scaleWhy(scale, whyOf(scale))}</p>;
 }

@@ -1,5 +1,5 @@
 // How does a person give images?
-import { useRef } from "react";
+import { useRef, type ReactNode } from "react";
 
 import type { Api } from "../../api/client";
 import { useRefusal } from "../../api/useRefusal";
@@ -21,9 +21,11 @@ interface Props {
   readonly over: boolean;
   /** Whether the service is connected. */
   readonly live: boolean;
+  /** Further ways to give images, each a button. */
+  readonly children?: ReactNode;
 }
 
-export function UploadPanel({ api, uploads, over, live }: Props) {
+export function UploadPanel({ api, uploads, over, live, children }: Props) {
   const texts = useTexts();
   const input = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
@@ -56,6 +58,7 @@ export function UploadPanel({ api, uploads, over, live }: Props) {
         <button type="button" className="button" disabled={refused} onClick={() => folder.current?.click()}>
           {texts.chooseFolder}
         </button>
+        {children}
       </div>
       <div className="upload-items" aria-live="polite">
         {samples.error !== null && <p className="error">{samples.error}</p>}

@@ -1,8 +1,8 @@
 // How does a person without an image try the service?
-import { useState } from "react";
+import { useRef, useState } from "react";
 
 import type { Api, NamedFile } from "../../api/client";
-import type { Problem } from "../../api/problem";
+import { samplesFrom, type Cache } from "../samples/fetch";
 
 /** Number of samples in a run: the ten kana twice, and one more. */
 export const SAMPLE_COUNT = 21;
@@ -15,7 +15,12 @@ interface Samples {
 }
 
 /** Sends samples. `live` says whether the service is connected: once it is again, an error of before is over. */
-export function useSamples(api: Api, add: (files: readonly NamedFile[]) => void, live: boolean): Samples {
+export function useSamples(
+  api: Api,
+  add: (files: readonly NamedFile[]) => void,
+  live: boolean,
+  amount = SAMPLE_COUNT,
+): Samples {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string | null>(null);
 
@@ -25,20 +30,13 @@ export function useSamples(api: Api, add: (files: readonly NamedFile[]) => void,
     if (live) setError(null);
   }
 
+  const cache = useRef<Cache>(new Map());
   const fetchAll = async () => {
     setBusy(true);
-    const numbers = Array.from({ length: SAMPLE_COUNT }, (_, number) => number);
-    const answers = await Promise.all(numbers.map((number) => api.sample(number)));
-    const files: NamedFile[] = [];
-    let problem: Problem | null = null;
-    for (const [number, answer] of answers.entries()) {
-      const name = `sample_${String(number)}.png`;
-      if (answer.ok) files.push({ name, file: new File([answer.value], name, { type: "image/png" }) });
-      else problem = answer.problem;
-    }
+    const answer = await samplesFrom(api, cache.current, 0, amount);
     setBusy(false);
-    setError(problem?.message ?? null);
-    if (problem === null) add(files);
+    setError(answer.ok ? null : answer.problem.message);
+    if (answer.ok) add(answer.value);
   };
 
   return { busy, error, send: () => void fetchAll() };

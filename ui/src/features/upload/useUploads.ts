@@ -16,7 +16,8 @@ type Decision = "retry" | "dismiss";
 export interface Uploads {
   /** Requests that are being made or were not accepted. */
   readonly pending: readonly Upload[];
-  readonly add: (files: readonly NamedFile[]) => void;
+  /** Sends files as one run, or as more of a run that began with an earlier call. */
+  readonly add: (files: readonly NamedFile[], run?: string) => void;
   readonly retry: (upload: Upload) => void;
   readonly dismiss: (upload: Upload) => void;
 }
@@ -80,9 +81,8 @@ export function useUploads(api: Api, dispatch: Dispatch<Action>, live: boolean):
   );
 
   const add = useCallback(
-    (files: readonly NamedFile[]) => {
+    (files: readonly NamedFile[], run = newKey()) => {
       if (files.length === 0) return;
-      const run = newKey();
       dispatch({ type: "given", run, files: files.length, at: Date.now() });
       void (async () => {
         let batch: string | undefined;
@@ -108,8 +108,9 @@ function applied(pending: readonly Upload[], change: Change): readonly Upload[] 
     : [...pending, change.put];
 }
 
+/** Creates a key that no other has. */
 // `randomUUID` exists only in secure contexts, and a page served over plain HTTP in a local network is not one.
-function newKey(): string {
+export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -18,6 +18,7 @@ use crate::gateway::submit::waiters::Waiters;
 use crate::gateway::view;
 use crate::telemetry::Chain;
 use kana_queue::backoff::{Backoff, Bounds};
+use kana_queue::clock::Timestamp;
 use kana_queue::job::{Outcome, Progress, Status, Verdict};
 use kana_queue::{Changes, Cursor, Error, Queue};
 
@@ -137,7 +138,7 @@ impl Follower {
         jobs.iter().for_each(|status| self.waiters.notify(status));
         for status in jobs {
             if let Progress::Settled(outcome) = &status.progress {
-                self.record_settled(outcome);
+                self.record_settled(status.submitted, outcome);
                 log_settled(&status, outcome);
             }
             self.live.events.publish(Kind::Job, &view::Job::from(status));
@@ -145,9 +146,10 @@ impl Follower {
         self.live.changed.notify_one();
     }
 
-    fn record_settled(&self, outcome: &Outcome) {
+    fn record_settled(&self, submitted: Timestamp, outcome: &Outcome) {
         self.live.counters.record_settled(&outcome.verdict);
         self.metrics.record_settled(&outcome.verdict);
+        self.metrics.detail.record_outcome(submitted, outcome);
         if let Some(worker) = &outcome.worker {
             self.live.pods.record_settled(worker.pod());
         }

@@ -270,9 +270,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::telemetry::exposition::Exposition;
 
     fn table() -> Pods {
-        Pods::new(Arc::new(EventLog::new(100)), Arc::new(Metrics::new()))
+        Pods::new(Arc::new(EventLog::new(100)), Arc::new(Metrics::new(None)))
     }
 
     fn pod(name: &str, phase: Phase, created: u64) -> Pod {
@@ -363,7 +364,7 @@ mod tests {
         pods.record_all(Vec::new());
         pods.record_reclaimed(3);
 
-        let text = pods.metrics.text().unwrap();
+        let text = pods.metrics.text(Exposition::Plain).unwrap();
         for line in [
             "kana_pod_restarts_total 2",
             "kana_pods_ended_total{asked_by=\"this_gateway\"} 1",

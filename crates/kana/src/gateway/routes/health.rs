@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use tracing::warn;
@@ -14,8 +14,9 @@ use utoipa::IntoParams;
 
 use crate::gateway::http::problem::{Document, MEDIA_TYPE, Problem};
 use crate::gateway::live::Live;
-use crate::gateway::metrics::{self, Metrics};
+use crate::gateway::metrics::Metrics;
 use crate::gateway::state::Drain;
+use crate::telemetry::exposition::Exposition;
 
 /// Name of the check that the queue answers, which a probe may exclude.
 const QUEUE: &str = "queue";
@@ -116,17 +117,20 @@ impl Check {
     }
 }
 
-/// Returns the metrics in the OpenMetrics text format, which Prometheus reads
+/// Returns the metrics in Prometheus's text format, or as OpenMetrics where the header `Accept` asks for that
 #[utoipa::path(
     get,
     path = "/metrics",
     tag = "service",
-    responses((status = 200, body = String, content_type = "application/openmetrics-text", description = "The metrics of this gateway"))
+    responses((status = 200, description = "The metrics of this gateway",
+        content((String = "text/plain"), (String = "application/openmetrics-text"))))
 )]
-pub async fn metrics(State(metrics): State<Arc<Metrics>>) -> Result<Response, Problem> {
-    let text = metrics.text().map_err(|error| {
+pub async fn metrics(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let exposition =
+        Exposition::asked_by(headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()));
+    let text = metrics.text(exposition).map_err(|error| {
         warn!(error = %error, "could not write the metrics");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written")
     })?;
-    Ok(([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], text).into_response())
+    Ok(([(header::CONTENT_TYPE, exposition.media_type())], text).into_response())
 }

@@ -11,7 +11,7 @@ pub mod waiters;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ use super::http::problem::Problem;
 use super::http::rate_limit::RateLimits;
 use super::live::Live;
 use super::live::rate::retry_after_seconds;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, UploadPhase};
 use super::upstream::TimedQueue;
 use super::view::{self, Receipt, Rejection};
 use crate::telemetry::Chain;
@@ -116,7 +116,10 @@ impl Submitter {
         // Registered before the queue has the jobs, so that none is settled unseen.
         let waiter = wait.map(|_| self.waiters.register(jobs.iter().map(|job| job.id)));
         let count = jobs.len();
-        match self.queue.call(|queue| queue.submit(Submission { batch, jobs, idempotency, name })).await {
+        let started = Instant::now();
+        let answer = self.queue.call(|queue| queue.submit(Submission { batch, jobs, idempotency, name })).await;
+        self.metrics.detail.record_upload(UploadPhase::Submit, started.elapsed());
+        match answer {
             Ok(queue::Receipt::Accepted) => {
                 self.record_accepted(batch, count);
                 let known = match (waiter, wait) {

@@ -4,6 +4,8 @@
 //! they arrive. An upload that breaks off is refused as a whole. A file that is too large or not an image is refused
 //! alone, and the others are accepted.
 
+use std::time::Instant;
+
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -16,6 +18,7 @@ use super::part_head::{self, HeadTooLong};
 use super::{Submitter, decoder};
 use crate::gateway::http::auth::Caller;
 use crate::gateway::http::problem::Problem;
+use crate::gateway::metrics::UploadPhase;
 use crate::gateway::view::Rejection;
 use kana_engine::image::Image;
 
@@ -58,6 +61,7 @@ pub async fn read_multipart(submitter: &Submitter, caller: &Caller, request: Req
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, wanted));
     }
     submitter.rates.begin(caller)?;
+    let started = Instant::now();
     let boundary = multer::parse_boundary(kind);
     let boundary = boundary.map_err(|_| Problem::bad_request("the multipart boundary is missing or malformed"))?;
     let meter = submitter.bodies.meter(&request, limits.request_bytes_max)?;
@@ -87,6 +91,7 @@ pub async fn read_multipart(submitter: &Submitter, caller: &Caller, request: Req
     if files.is_empty() {
         return Err(Problem::unprocessable("the upload has no part named images"));
     }
+    submitter.metrics.detail.record_upload(UploadPhase::Receive, started.elapsed());
     // The bytes count as held until the last file is decoded.
     meter.complete();
     let upload = decode(submitter, files, hash.finish()).await;
@@ -121,7 +126,9 @@ pub async fn read_single(
     }
     let filename = filename(name, 1);
     submitter.rates.begin(caller)?;
+    let started = Instant::now();
     let (bytes, meter) = submitter.bodies.read(request, submitter.limits.file_bytes_max).await?;
+    submitter.metrics.detail.record_upload(UploadPhase::Receive, started.elapsed());
     if bytes.is_empty() {
         return Err(Problem::unprocessable("the body is empty; it should be an image"));
     }
@@ -182,6 +189,7 @@ fn find<'a, E: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 
 }
 
 async fn decode(submitter: &Submitter, files: Vec<File>, fingerprint: [u8; 32]) -> Result<Upload, Problem> {
+    let started = Instant::now();
     let all_too_large = files.iter().all(|file| file.content.is_err());
     let decoding = files.into_iter().map(async |File { filename, content }| match content {
         Ok(bytes) => (filename, submitter.decoder.decode(bytes).await),
@@ -195,6 +203,7 @@ async fn decode(submitter: &Submitter, files: Vec<File>, fingerprint: [u8; 32]) 
             Err(error) => rejected.push(Rejection { filename, error }),
         }
     }
+    submitter.metrics.detail.record_upload(UploadPhase::Decode, started.elapsed());
     submitter.metrics.rejected.inc_by(rejected.len() as u64);
     if images.is_empty() {
         let problem = if all_too_large { Problem::too_large } else { Problem::unprocessable };

@@ -134,13 +134,29 @@ async fn requests_jobs_and_files_are_counted() {
         "kana_jobs_settled_total{verdict=\"done\"} 1",
         "kana_queue_jobs{stage=\"running\"} 1",
         "kana_http_request_duration_seconds_count{route=\"/v1/jobs/{id}\",answer=\"refused\"} 1",
-        "# EOF",
+        "kana_http_request_duration_seconds_count{route=\"/v1/classify\",answer=\"failed\"} 0",
+        "kana_upload_phase_seconds_count{phase=\"receive\"} 1",
+        "kana_upload_phase_seconds_count{phase=\"decode\"} 1",
+        "kana_upload_phase_seconds_count{phase=\"submit\"} 1",
+        "kana_job_phase_seconds_count{phase=\"whole\"} 1",
+        "kana_answer_confidence_count 1",
+        "kana_dead_letters_total{cause=\"worker_lost\"} 0",
+        "kana_model_info{name=\"",
     ];
     let missing = eventually("everything is counted", async || {
-        let response = app.get("/metrics").await;
-        assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
-        let text = response.text().await.unwrap();
+        let text = app.get("/metrics").await.text().await.unwrap();
         wanted.iter().all(|line| text.contains(line)).then_some(json!([]))
     });
     assert_eq!(missing.await, json!([]));
+}
+
+#[tokio::test]
+async fn metrics_are_open_metrics_for_who_asks_for_that() {
+    let app = App::start().await;
+
+    let request = app.request(Method::GET, "/metrics").header("accept", "application/openmetrics-text;version=1.0.0");
+    let response = request.send().await.unwrap();
+
+    assert_eq!(response.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(response.text().await.unwrap().ends_with("# EOF\n"));
 }

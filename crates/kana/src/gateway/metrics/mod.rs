@@ -3,12 +3,14 @@
 //! Every metric is declared once, here, with its unit in its name. Labels are enums, so that no client can make a new
 //! series.
 
+mod jobs;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -17,15 +19,21 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::pod::Phase;
-use crate::telemetry::process;
+use crate::telemetry::exposition::Exposition;
+use kana_engine::model::Card;
 use kana_queue::job::Verdict;
 
-/// The media type of [`Metrics::text`].
-pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub use jobs::{Jobs, UploadPhase};
 
 /// Upper bounds of the request latency's buckets, in seconds: from an idle service's millisecond to the longest wait.
 const LATENCY_BUCKETS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 300.0];
+
+/// Routes whose first failure must be seen, too: a series that begins above zero has no increase.
+const SUBMITTING: [Route; 2] = [Route("/v1/jobs"), Route("/v1/classify")];
+
+/// Every class of a response's status.
+const ANSWERS: [Answer; 3] = [Answer::Served, Answer::Refused, Answer::Failed];
 
 /// The class of a response's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -186,11 +194,13 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Number of open event streams.
     pub streams: Gauge,
+    /// Metrics of uploads, jobs and answers.
+    pub detail: Jobs,
 }
 
 impl Metrics {
-    /// Creates all metrics, at zero.
-    pub fn new() -> Self {
+    /// Creates all metrics, at zero; `card` is the model's, whose classes are counted.
+    pub fn new(card: Option<&Card>) -> Self {
         let mut new = Self {
             registry: Registry::with_prefix("kana"),
             requests: Latencies::new_with_constructor(|| Histogram::new(LATENCY_BUCKETS)),
@@ -209,6 +219,7 @@ impl Metrics {
             ended: Family::default(),
             connections: Gauge::default(),
             streams: Gauge::default(),
+            detail: Jobs::new(card),
         };
         new.register();
         // So that the rate of a verdict that has not happened yet is zero instead of absent.
@@ -220,6 +231,9 @@ impl Metrics {
         }
         for asked_by in [AskedBy::ThisGateway, AskedBy::Others] {
             drop(new.ended.get_or_create(&AskedLabel { asked_by }));
+        }
+        for (route, answer) in SUBMITTING.into_iter().flat_map(|route| ANSWERS.map(|answer| (route, answer))) {
+            drop(new.requests.get_or_create(&RequestLabels { route, answer }));
         }
         new.observe_queue(0, 0, 0);
         new.observe_pods(std::iter::empty());
@@ -253,6 +267,7 @@ impl Metrics {
         let help = "Connections closed for another one, or refused, by reason";
         to.register("http_connections_turned_away", help, self.turned_away.clone());
         to.register("event_streams", "Event streams open", self.streams.clone());
+        self.detail.register(to);
     }
 
     /// Records a request that was answered.
@@ -306,22 +321,12 @@ impl Metrics {
         }
     }
 
-    /// Writes all metrics as [`MEDIA_TYPE`].
+    /// Writes all metrics.
     ///
     /// # Errors
     /// None in practice: writing to a string does not fail.
-    pub fn text(&self) -> Result<String, std::fmt::Error> {
-        let mut to = String::new();
-        text::encode_registry(&mut to, &self.registry)?;
-        process::encode(&mut to)?;
-        text::encode_eof(&mut to)?;
-        Ok(to)
-    }
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
+    pub fn text(&self, exposition: Exposition) -> Result<String, std::fmt::Error> {
+        exposition.write(&self.registry)
     }
 }
 
@@ -331,14 +336,14 @@ mod tests {
 
     #[test]
     fn counts_are_written_with_their_units() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(None);
 
         metrics.accepted.inc_by(3);
         metrics.record_settled(&Verdict::Failed { reason: "it is broken".into() });
         metrics.observe_oldest(Some(Duration::from_millis(1_500)));
         metrics.record_request(Route("/v1/jobs/{id}"), Answer::Refused, Duration::from_millis(2));
 
-        let text = metrics.text().unwrap();
+        let text = metrics.text(Exposition::Plain).unwrap();
         for line in [
             "kana_jobs_accepted_total 3",
             "kana_jobs_settled_total{verdict=\"failed\"} 1",
@@ -352,12 +357,12 @@ mod tests {
 
     #[test]
     fn a_phase_without_pods_is_written_as_zero() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(None);
 
         metrics.observe_pods([Phase::Ready, Phase::Ready, Phase::Gone].into_iter());
         metrics.observe_pods([Phase::Starting].into_iter());
 
-        let text = metrics.text().unwrap();
+        let text = metrics.text(Exposition::Plain).unwrap();
         assert!(text.contains("kana_pods{phase=\"ready\"} 0") && text.contains("kana_pods{phase=\"starting\"} 1"));
     }
 }
