@@ -42,10 +42,24 @@ export interface Opened {
   readonly errors: string[];
 }
 
-/** Opens a page of the kana under test and records its errors; `before` runs in the page before its own code. */
+/** Where the page keeps which runs a person removed from it. */
+const REMOVED_KEY = "kana.removed";
+
+/**
+ * Opens a page of the kana under test and records its errors, as a person who has removed all earlier runs; `before` runs in
+ * the page before its own code.
+ */
 export async function open(browser: Browser, path = "/", root = KANA_URL, before?: () => void): Promise<Opened> {
   const page = await browser.newPage({ viewport: WIDE, reducedMotion: "reduce" });
   if (before) await page.addInitScript(before);
+  const listed = await fetch(`${root.replace(/\/$/, "")}/v1/batches?limit=50`);
+  const earlier = listed.ok ? ((await listed.json()) as { batch: string }[]) : [];
+  await page.addInitScript(
+    ({ key, removed }) => {
+      if (localStorage.getItem(key) === null) localStorage.setItem(key, removed);
+    },
+    { key: REMOVED_KEY, removed: JSON.stringify(earlier.map(({ batch }) => batch)) },
+  );
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {

@@ -14,10 +14,13 @@ export function Picture({ file, alt, className }: Props) {
   const image = useRef<HTMLImageElement>(null);
   // An object URL holds the file in memory, so each lives only as long as its picture is shown.
   useEffect(() => {
-    if (file === null || image.current === null) return;
+    const shown = image.current;
+    if (file === null || shown === null) return;
     const url = URL.createObjectURL(file);
-    image.current.src = url;
+    shown.src = url;
     return () => {
+      // Whatever is not loaded yet is given up: the browser would look for it in vain.
+      shown.removeAttribute("src");
       URL.revokeObjectURL(url);
     };
   }, [file]);
