@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "kana"
 LABELS = {"namespace": "demo", "app_kubernetes_io_instance": "kana"}
 # Longest wait for anything, in seconds.
-PATIENCE = 45
+PATIENCE = 60
 # One lease is shorter than the chart's, so that jobs of a worker that stands still are lost soon; one failed attempt is enough.
 LIMITS = ["--jobs-max", "500", "--lease", "3s", "--attempts-max", "1"]
 
