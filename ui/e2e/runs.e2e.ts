@@ -3,7 +3,8 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { choosePictures, readyPods, receiptOf, results, SHOWS_WITHIN } from "./actions.ts";
-import { KANA_URL, launch, open } from "./browser.ts";
+import { axe } from "./axe.ts";
+import { KANA_URL, launch, open, shoot } from "./browser.ts";
 
 /** More images than fit in one request. */
 const SEVERAL_REQUESTS = 70;
@@ -50,6 +51,18 @@ describe("a run", () => {
 
     const listed = (await (await fetch(`${KANA_URL}/v1/batches?limit=1`)).json()) as { accepted: number }[];
     expect(listed.map(({ accepted }) => accepted)).toEqual([SEVERAL_REQUESTS]);
+  });
+
+  it("is compared with another one, by pods, time and images a second", async () => {
+    await page.getByRole("button", { name: "Runs", exact: true }).click();
+    const dialog = page.getByRole("dialog", { name: "Runs" });
+    const latest = dialog.getByRole("row").nth(1);
+    await expect.poll(() => latest.innerText()).toMatch(new RegExp(`${SEVERAL_REQUESTS} done`));
+    await latest.getByRole("radio").check();
+    await expect.poll(() => latest.innerText()).toMatch(/1\.00 ×/);
+    await shoot(page, "13-runs");
+    expect(await axe(page)).toEqual([]);
+    await page.keyboard.press("Escape");
   });
 
   it("stays away once a person has cleared it", async () => {

@@ -11,6 +11,7 @@ import { PicturesContext, pictureStore } from "../features/pictures/pictures";
 import { PodsPanel } from "../features/pods/PodsPanel";
 import { QueuePanel } from "../features/queue/QueuePanel";
 import { ResultsPanel } from "../features/results/ResultsPanel";
+import { RunsButton } from "../features/runs/RunsButton";
 import { MoreSamples } from "../features/samples/MoreSamples";
 import { ScalePanel } from "../features/scale/ScalePanel";
 import { TimelinePanel } from "../features/timeline/TimelinePanel";
@@ -86,6 +87,7 @@ export function App({ api }: { readonly api: Api }) {
               : null
           }
         >
+          <RunsButton api={api} settled={(state.queue?.done ?? 0) + (state.queue?.failed ?? 0)} />
           <DeadLetters api={api} dead={state.queue?.dead ?? 0} />
         </Header>
         {asked && <TokenForm wrong={connection === "unauthorised" && hasToken} onToken={connect} />}

@@ -2,7 +2,7 @@
 import type { Scale } from "../api/types";
 import type { Why } from "../features/scale/why";
 import { age, count, percent, rate, span } from "../lib/format";
-import { charts, modelPage } from "./enDetails";
+import { charts, modelPage, runTable } from "./enDetails";
 import { timeline } from "./enTimeline";
 import { plural } from "./plural";
 
@@ -202,6 +202,7 @@ export const en = {
 
   charts,
   modelPage,
+  runTable,
 
   deadLetters: (n: number) => plural(n, "dead letter"),
   deadTitle: "Dead letters",

@@ -1,4 +1,4 @@
-// What do the charts and the description of the model say in English?
+// What do the charts, the table of runs and the description of the model say in English?
 import { count } from "../lib/format";
 import { plural } from "./plural";
 
@@ -32,6 +32,25 @@ export const charts = {
     ready: "ready",
     desired: "desired",
   },
+};
+
+export const runTable = {
+  open: "Runs",
+  title: "Runs",
+  hint: "The service's latest runs, newest first. Images a second are compared, so that runs of different sizes can be.",
+  none: "No run is kept.",
+  run: "Run",
+  images: "Images",
+  pods: "Pods",
+  again: "Redelivered",
+  took: "Time",
+  perSecond: "Per second",
+  speedUp: "Speed-up",
+  against: "Compare with",
+  compareWith: (name: string) => `Compare with ${name}`,
+  done: (done: number, failed: number) => `${count(done)} done${failed > 0 ? `, ${count(failed)} failed` : ""}`,
+  underWay: (settled: number, all: number) => `${count(settled)} of ${count(all)}`,
+  times: (factor: number) => `${factor.toFixed(2)} ×`,
 };
 
 export const modelPage = {

@@ -2,7 +2,7 @@
 import { count, percent, rate, span } from "../lib/format";
 import { timeline } from "./jaTimeline";
 import type { Texts } from "./en";
-import { charts, modelPage } from "./jaDetails";
+import { charts, modelPage, runTable } from "./jaDetails";
 
 const age = (ms: number): string => {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
@@ -205,6 +205,7 @@ export const ja: Texts = {
 
   charts,
   modelPage,
+  runTable,
 
   deadLetters: (n) => `不達 ${count(n)} 件`,
   deadTitle: "不達の画像",

@@ -1,4 +1,4 @@
-// What do the charts and the description of the model say in Japanese? The names are those of the English texts.
+// What do the charts, the table of runs and the description of the model say in Japanese? The names are those of the English texts.
 import { count } from "../lib/format";
 import type { Texts } from "./en";
 
@@ -32,6 +32,25 @@ export const charts: Texts["charts"] = {
     ready: "稼働",
     desired: "目標",
   },
+};
+
+export const runTable: Texts["runTable"] = {
+  open: "実行一覧",
+  title: "実行一覧",
+  hint: "サービスの最近の実行を新しい順に示します。毎秒の枚数で比べるので、枚数の違う実行も比べられます。",
+  none: "保存されている実行はありません。",
+  run: "実行",
+  images: "画像",
+  pods: "ポッド",
+  again: "再配達",
+  took: "時間",
+  perSecond: "毎秒",
+  speedUp: "速度比",
+  against: "比較の基準",
+  compareWith: (name) => `${name} と比べる`,
+  done: (done, failed) => `完了 ${count(done)}${failed > 0 ? `、失敗 ${count(failed)}` : ""}`,
+  underWay: (settled, all) => `${count(all)} 枚中 ${count(settled)} 枚`,
+  times: (factor) => `${factor.toFixed(2)} 倍`,
 };
 
 export const modelPage: Texts["modelPage"] = {
